@@ -1,0 +1,23 @@
+import { benchGateway } from './gateway.ts';
+import { benchLedger } from './ledger.ts';
+
+/**
+ * npm run bench [-- ledger | gateway] [--quick]
+ * Figures are ratios within one run on one machine; absolute numbers move from machine to machine.
+ */
+const BENCHES: Readonly<Record<string, (quick: boolean) => Promise<void>>> = {
+  ledger: benchLedger,
+  gateway: benchGateway,
+};
+
+const asked = process.argv.slice(2);
+const quick = asked.includes('--quick');
+const names = asked.filter((word) => !word.startsWith('--'));
+for (const name of names.length === 0 ? Object.keys(BENCHES) : names) {
+  const bench = BENCHES[name];
+  if (bench === undefined) {
+    console.error(`no bench named ${name}; there are: ${Object.keys(BENCHES).join(', ')}`);
+    process.exit(2);
+  }
+  await bench(quick);
+}

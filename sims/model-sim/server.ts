@@ -1,0 +1,200 @@
+import { hash } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { composeAnswer, messageOf } from './answer.ts';
+import { type Call, CallLog } from './calls.ts';
+import { modelById, modelPage } from './models.ts';
+import { leftEarly, pause, sendError, sendHalf, sendJson, sendStream } from './reply.ts';
+import { type MessagesRequest, readMessagesRequest, roughTokens } from './request.ts';
+import { readScenario, type Scenario } from './scenario.ts';
+import { planStream } from './stream.ts';
+
+/** Largest body of a Messages call: the limit of the API this simulator stands for. */
+const bodyBytesMax = 32 * 1024 * 1024;
+const htmlPage =
+  '<!doctype html><html><head><title>Bad gateway</title></head>' +
+  '<body><h1>Bad gateway</h1></body></html>\n';
+
+/**
+ * Starts the model simulator. Port 0 takes any free port; the answer's `url` has no final slash.
+ * Rejects when the address cannot be listened on.
+ */
+export async function startModelSim(options: {
+  host: string;
+  port: number;
+}): Promise<{ url: string; close(): Promise<void> }> {
+  const calls = new CallLog();
+  const server = createServer((req, res) => {
+    handle(req, res, calls).catch((fault: unknown) => {
+      process.emitWarning(fault instanceof Error ? fault : String(fault));
+      res.destroy();
+    });
+  });
+  // Scenarios may be slow on purpose; a pooled connection must outlive the pauses of a test.
+  server.requestTimeout = 0;
+  server.keepAliveTimeout = 120_000;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port, options.host, resolve);
+  });
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : options.port;
+  const host = options.host.includes(':') ? `[${options.host}]` : options.host;
+  return {
+    url: `http://${host}:${port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function handle(req: IncomingMessage, res: ServerResponse, calls: CallLog): Promise<void> {
+  const target = req.url ?? '/';
+  const query = target.indexOf('?');
+  const path = query === -1 ? target : target.slice(0, query);
+  if (path === '/_sim/calls') return control(req, res, calls);
+  const body = await readBody(req);
+  if (body === 'gone') return;
+  if (body === 'too_large') {
+    return sendError(res, 'request_too_large', 'Request exceeds the maximum size', 'req_sim_large');
+  }
+  const scenarioHeader = headerOf(req, 'x-sim-scenario');
+  const bodyHash = body.length === 0 ? null : hash('sha256', body, 'hex');
+  const digest = hash('sha256', `${scenarioHeader ?? ''}\n${path}\n${bodyHash ?? ''}`, 'hex');
+  const requestId = `req_sim${digest.slice(0, 24)}`;
+  const method = req.method ?? 'GET';
+  const call = calls.record({ method, path, headers: req.headers, bodyHash });
+  noticeAbort(res, call);
+
+  const refused = refusedCredential(req);
+  if (refused !== null) return sendError(res, 'authentication_error', refused, requestId);
+  const version = headerOf(req, 'anthropic-version');
+  if (version === undefined) {
+    const message = 'anthropic-version: header is required';
+    return sendError(res, 'invalid_request_error', message, requestId);
+  }
+  if (method === 'GET' && path === '/v1/models') return sendJson(res, 200, modelPage, requestId);
+  if (method === 'GET' && path.startsWith('/v1/models/')) {
+    const id = path.slice('/v1/models/'.length);
+    const model = modelById(id);
+    if (model === null) return sendError(res, 'not_found_error', `model: ${id}`, requestId);
+    return sendJson(res, 200, model, requestId);
+  }
+  const counting = path === '/v1/messages/count_tokens';
+  if (method !== 'POST' || (path !== '/v1/messages' && !counting)) {
+    const message = 'The requested resource could not be found.';
+    return sendError(res, 'not_found_error', message, requestId);
+  }
+  const read = readMessagesRequest(body, version, counting);
+  if (read.kind === 'invalid') {
+    return sendError(res, 'invalid_request_error', read.message, requestId);
+  }
+  if (counting) {
+    const counted = JSON.stringify({ input_tokens: roughTokens(read.request.bodyBytes) });
+    return sendJson(res, 200, counted, requestId);
+  }
+  const outcome = readScenario(scenarioHeader);
+  if (outcome.kind === 'malformed') {
+    return sendError(res, 'invalid_request_error', outcome.message, requestId);
+  }
+  await play(res, read.request, outcome.scenario, digest, requestId);
+}
+
+/** Plays one scenario for one valid request. */
+async function play(
+  res: ServerResponse,
+  request: MessagesRequest,
+  scenario: Scenario,
+  digest: string,
+  requestId: string,
+): Promise<void> {
+  const firstMs = scenario.numbers.get('first_ms') ?? 0;
+  if (firstMs > 0) await pause(res, firstMs);
+  if (res.destroyed) return;
+  switch (scenario.name) {
+    case 'error_400':
+      return sendError(
+        res,
+        'invalid_request_error',
+        'The simulator was asked for a 400.',
+        requestId,
+      );
+    case 'error_500':
+      return sendError(res, 'api_error', 'Internal server error', requestId);
+    case 'overloaded':
+      return sendError(res, 'overloaded_error', 'Overloaded', requestId);
+    case 'html': {
+      const status = scenario.numbers.get('status') ?? 502;
+      res.writeHead(status, { 'content-type': 'text/html; charset=utf-8' });
+      res.end(htmlPage);
+      return;
+    }
+    case 'hang':
+      // Without `after`, not even the headers come; with it, a stream falls silent in the middle.
+      if (!request.stream || !scenario.numbers.has('after')) return;
+      break;
+    default:
+      break;
+  }
+  const answer = composeAnswer(request, scenario, digest);
+  const chunkMs = scenario.numbers.get('chunk_ms') ?? 0;
+  if (request.stream) return sendStream(res, planStream(answer, scenario), chunkMs, requestId);
+  if (scenario.name === 'overloaded_midstream') {
+    return sendError(res, 'overloaded_error', 'Overloaded', requestId);
+  }
+  const waitMs = chunkMs * (scenario.numbers.get('chunks') ?? 0);
+  if (waitMs > 0) await pause(res, waitMs);
+  if (res.destroyed) return;
+  const untold = scenario.name === 'no_stop' ? { ...answer, stopReason: null } : answer;
+  const body = JSON.stringify(messageOf(untold));
+  if (scenario.name === 'cut_midstream') return sendHalf(res, body, requestId);
+  sendJson(res, 200, body, requestId);
+}
+
+function control(req: IncomingMessage, res: ServerResponse, calls: CallLog): void {
+  req.resume();
+  if (req.method === 'DELETE') {
+    sendJson(res, 200, JSON.stringify({ deleted: calls.clear() }), 'req_sim_control');
+    return;
+  }
+  sendJson(res, 200, JSON.stringify({ data: calls.list() }), 'req_sim_control');
+}
+
+function noticeAbort(res: ServerResponse, call: Call): void {
+  res.on('close', () => {
+    if (leftEarly(res)) call.aborted = true;
+  });
+}
+
+/** Any made-up key will do; one that looks real has no business in a simulator. */
+function refusedCredential(req: IncomingMessage): string | null {
+  const bearer = headerOf(req, 'authorization');
+  const key = headerOf(req, 'x-api-key') || bearer?.replace(/^bearer\s+/i, '');
+  if (key === undefined || key === '') return 'x-api-key header is required';
+  if (!key.startsWith('sk-ant-')) return null;
+  return 'This is a simulator: keep real keys away from it and send any made-up key instead.';
+}
+
+function headerOf(req: IncomingMessage, name: string): string | undefined {
+  const value = req.headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+}
+
+function readBody(req: IncomingMessage): Promise<Buffer | 'gone' | 'too_large'> {
+  return new Promise((resolve) => {
+    const parts: Buffer[] = [];
+    let bytes = 0;
+    req.on('data', (part: Buffer) => {
+      bytes += part.length;
+      if (bytes > bodyBytesMax) {
+        parts.length = 0;
+        resolve('too_large');
+        return;
+      }
+      parts.push(part);
+    });
+    req.on('end', () => resolve(parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts)));
+    req.on('close', () => resolve('gone'));
+  });
+}

@@ -1,0 +1,73 @@
+import { cardByNumber, passesLuhn, type TestCard } from './cards.ts';
+
+/** What a person types. Never stored, never logged. */
+export interface CardEntry {
+  number: string;
+  expMonth: string;
+  expYear: string;
+  cvc: string;
+}
+
+export interface EntryRefusal {
+  code: string;
+  declineCode: string | null;
+  message: string;
+  field: 'number' | 'expiry' | 'cvc';
+}
+
+export type EntryResult =
+  | { kind: 'card'; card: TestCard; expMonth: number; expYear: number }
+  | { kind: 'refused'; refusal: EntryRefusal };
+
+/** Checks before any attempt is made; a refusal leaves no trace of the card. */
+export function readEntry(entry: CardEntry, nowSeconds: number): EntryResult {
+  const digits = entry.number.replaceAll(/[\s-]/g, '');
+  if (!/^\d+$/.test(digits)) {
+    return refuse('invalid_number', 'The card number is not a valid card number.', 'number');
+  }
+  if (!passesLuhn(digits)) {
+    return refuse('incorrect_number', 'Your card number is incorrect.', 'number');
+  }
+  const today = new Date(nowSeconds * 1000);
+  const month = /^\d{1,2}$/.test(entry.expMonth) ? Number(entry.expMonth) : 0;
+  if (month < 1 || month > 12) return badMonth();
+  const year = fullYear(entry.expYear);
+  if (year < today.getUTCFullYear() || year > today.getUTCFullYear() + 50) {
+    return refuse('invalid_expiry_year', "Your card's expiration year is invalid.", 'expiry');
+  }
+  if (year === today.getUTCFullYear() && month < today.getUTCMonth() + 1) return badMonth();
+  const card = cardByNumber(digits);
+  if (!new RegExp(/^3[47]/.test(digits) ? '^\\d{3,4}$' : '^\\d{3}$').test(entry.cvc)) {
+    return refuse('invalid_cvc', "Your card's security code is invalid.", 'cvc');
+  }
+  if (card === undefined) return notATestCard();
+  return { kind: 'card', card, expMonth: month, expYear: year };
+}
+
+/** Nobody should be able to leave a real card here. */
+function notATestCard(): EntryResult {
+  return {
+    kind: 'refused',
+    refusal: {
+      code: 'card_declined',
+      declineCode: 'test_mode_live_card',
+      message:
+        'Your card was declined. Your request was in test mode, but used a non test card. ' +
+        'For a list of valid test cards, visit: https://stripe.com/docs/testing.',
+      field: 'number',
+    },
+  };
+}
+
+function badMonth(): EntryResult {
+  return refuse('invalid_expiry_month', "Your card's expiration month is invalid.", 'expiry');
+}
+
+function refuse(code: string, message: string, field: EntryRefusal['field']): EntryResult {
+  return { kind: 'refused', refusal: { code, declineCode: null, message, field } };
+}
+
+function fullYear(text: string): number {
+  if (/^\d{4}$/.test(text)) return Number(text);
+  return /^\d{2}$/.test(text) ? 2000 + Number(text) : 0;
+}

@@ -1,0 +1,189 @@
+import { createHash } from 'node:crypto';
+import type Stripe from 'stripe';
+import type { Decline } from './card-declines.ts';
+import type { TestCard } from './cards.ts';
+import { missing } from './error.ts';
+import { idOf, newId } from './ids.ts';
+import { page } from './list.ts';
+import { LIST_NAMES } from './params.ts';
+import type { Route, Sim } from './sim.ts';
+
+export interface ChargeFacts {
+  intent: Stripe.PaymentIntent;
+  method: Stripe.PaymentMethod;
+  card: TestCard;
+  decline: Decline | null;
+  authenticated: boolean;
+}
+
+export function chargeNamed(sim: Sim, id: string, param?: string): Stripe.Charge {
+  const charge = sim.store.charges.get(id);
+  if (charge === undefined) throw missing('charge', id, param);
+  return charge;
+}
+
+export function newCharge(sim: Sim, facts: ChargeFacts): Stripe.Charge {
+  const { intent, method, decline } = facts;
+  const paid = decline === null;
+  const id = newId('ch');
+  return sim.store.charges.put({
+    id,
+    object: 'charge',
+    amount: intent.amount,
+    amount_captured: paid ? intent.amount : 0,
+    amount_refunded: 0,
+    application: null,
+    application_fee: null,
+    application_fee_amount: null,
+    balance_transaction: null,
+    billing_details: method.billing_details,
+    calculated_statement_descriptor: statementLine(sim, intent),
+    captured: paid,
+    created: sim.now(),
+    currency: intent.currency,
+    customer: intent.customer,
+    description: intent.description,
+    disputed: false,
+    failure_balance_transaction: null,
+    failure_code: decline?.code ?? null,
+    failure_message: decline?.message ?? null,
+    fraud_details: {},
+    livemode: false,
+    metadata: intent.metadata,
+    on_behalf_of: null,
+    outcome: outcomeOf(facts),
+    paid,
+    payment_intent: intent.id,
+    payment_method: method.id,
+    payment_method_details: detailsOf(id, facts),
+    radar_options: {},
+    receipt_email: intent.receipt_email,
+    receipt_number: null,
+    receipt_url: paid ? `${sim.baseUrl()}/receipts/${id}` : null,
+    refunded: false,
+    review: null,
+    shipping: null,
+    source: null,
+    source_transfer: null,
+    statement_descriptor: intent.statement_descriptor,
+    statement_descriptor_suffix: intent.statement_descriptor_suffix,
+    status: paid ? 'succeeded' : 'failed',
+    transfer_data: null,
+    transfer_group: null,
+  });
+}
+
+/** What the customer's bank prints: at most 22 characters, prefix and suffix joined by `* `. */
+function statementLine(sim: Sim, intent: Stripe.PaymentIntent): string {
+  const prefix = sim.merchantName.toUpperCase().replaceAll(/[^A-Z0-9 .-]/g, '');
+  const suffix = intent.statement_descriptor_suffix;
+  return (suffix === null ? prefix : `${prefix}* ${suffix}`).slice(0, 22);
+}
+
+function outcomeOf({ decline, card }: ChargeFacts): Stripe.Charge.Outcome {
+  const risk = {
+    risk_level: card.riskLevel,
+    risk_score: card.riskLevel === 'normal' ? 12 : card.riskLevel === 'elevated' ? 68 : 92,
+  };
+  if (decline === null) {
+    return {
+      advice_code: null,
+      network_advice_code: null,
+      network_decline_code: null,
+      network_status: 'approved_by_network',
+      reason: card.riskLevel === 'elevated' ? 'elevated_risk_level' : null,
+      ...risk,
+      seller_message: 'Payment complete.',
+      type: 'authorized',
+    };
+  }
+  const blocked = decline.blocked === true;
+  return {
+    advice_code: decline.advice,
+    network_advice_code: decline.advice === 'do_not_try_again' && !blocked ? '03' : null,
+    network_decline_code: decline.networkCode,
+    network_status: blocked ? 'not_sent_to_network' : 'declined_by_network',
+    reason: blocked ? 'highest_risk_level' : decline.declineCode,
+    ...risk,
+    seller_message: blocked
+      ? 'Stripe blocked this payment as too risky.'
+      : `The bank returned the decline code \`${decline.declineCode}\`.`,
+    type: blocked ? 'blocked' : 'issuer_declined',
+  };
+}
+
+function detailsOf(chargeId: string, facts: ChargeFacts): Stripe.Charge.PaymentMethodDetails {
+  const { intent, method, card, decline, authenticated } = facts;
+  const stored = method.card;
+  return {
+    type: 'card',
+    card: {
+      amount_authorized: decline === null ? intent.amount : null,
+      authorization_code: decline === null ? digitsFrom(chargeId, 6) : null,
+      brand: card.brand,
+      checks: stored?.checks ?? null,
+      country: card.country,
+      electronic_commerce_indicator: authenticated ? authenticatedIndicator(card) : null,
+      exp_month: stored?.exp_month ?? 12,
+      exp_year: stored?.exp_year ?? 2030,
+      extended_authorization: { status: 'disabled' },
+      fingerprint: stored?.fingerprint ?? null,
+      funding: card.funding,
+      incremental_authorization: { status: 'unavailable' },
+      installments: null,
+      last4: stored?.last4 ?? null,
+      mandate: null,
+      multicapture: { status: 'unavailable' },
+      network: card.brand,
+      network_token: { used: false },
+      network_transaction_id: decline === null ? digitsFrom(chargeId, 15) : null,
+      overcapture: { maximum_amount_capturable: intent.amount, status: 'unavailable' },
+      regulated_status: 'unregulated',
+      three_d_secure: authenticated
+        ? {
+            authentication_flow: 'challenge',
+            electronic_commerce_indicator: authenticatedIndicator(card),
+            exemption_indicator: null,
+            result: 'authenticated',
+            result_reason: null,
+            transaction_id: chargeId.replace('ch_', '3ds_'),
+            version: '2.2.0',
+          }
+        : null,
+      transaction_link_id: null,
+      wallet: null,
+    },
+  };
+}
+
+function authenticatedIndicator(card: TestCard): '02' | '05' {
+  return card.brand === 'mastercard' ? '02' : '05';
+}
+
+function digitsFrom(seed: string, length: number): string {
+  const number = BigInt(`0x${createHash('sha256').update(seed).digest('hex')}`);
+  return String(number).slice(0, length);
+}
+
+export const chargeRoutes: Route[] = [
+  {
+    method: 'GET',
+    path: '/v1/charges',
+    names: [...LIST_NAMES, 'customer', 'payment_intent'],
+    run: (call) => {
+      const customer = call.params.text('customer');
+      const intent = call.params.text('payment_intent');
+      const rows = call.sim.store.charges
+        .newestFirst()
+        .filter((row) => customer === undefined || idOf(row.customer) === customer)
+        .filter((row) => intent === undefined || idOf(row.payment_intent) === intent);
+      return page(call, '/v1/charges', rows);
+    },
+  },
+  {
+    method: 'GET',
+    path: '/v1/charges/:id',
+    names: ['expand.#'],
+    run: ({ sim, id }) => chargeNamed(sim, id),
+  },
+];

@@ -1,0 +1,123 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadShapes, type ShapeChecker } from './shape-check.ts';
+import { purchase, type SimForTests, simForTests } from './sim-for-tests.ts';
+
+let shapes: ShapeChecker;
+let on: SimForTests;
+
+async function raw(path: string): Promise<Record<string, unknown>> {
+  const response = await fetch(`${on.sim.url}${path}`, {
+    headers: { authorization: 'Bearer sk_test_x' },
+  });
+  return (await response.json()) as Record<string, unknown>;
+}
+
+async function listed(path: string): Promise<Array<Record<string, unknown>>> {
+  return (await raw(`${path}?limit=100`)).data as Array<Record<string, unknown>>;
+}
+
+beforeAll(async () => {
+  shapes = loadShapes();
+  on = await simForTests({ taxRatePercent: '23' });
+  const { stripe, control } = on;
+  const customer = await stripe.customers.create({ name: 'Acme', email: 'a@acme.test' });
+  await stripe.products.create({ name: 'Credits' });
+  await stripe.webhookEndpoints.create({ url: 'http://127.0.0.1:9/x', enabled_events: ['*'] });
+  const paid = await stripe.checkout.sessions.create(purchase(customer.id));
+  await control('POST', `pay/${paid.id}`, { number: '4000000000009995' });
+  await control('POST', `pay/${paid.id}`, { number: '4000002760003184', three_ds: 'fail' });
+  const done = await control('POST', `pay/${paid.id}`, { number: '4000002760003184' });
+  await control('POST', 'refunds', { payment_intent: done.payment_intent, amount: 100 });
+  await control('POST', 'disputes', { payment_intent: done.payment_intent, outcome: 'won' });
+  const waiting = await stripe.checkout.sessions.create(purchase(customer.id));
+  await control('POST', `pay/${waiting.id}`, { number: '4000002760003184', three_ds: 'abandon' });
+  const ended = await stripe.checkout.sessions.create(purchase(customer.id));
+  await stripe.checkout.sessions.expire(ended.id);
+  await stripe.paymentIntents.create({
+    amount: 500,
+    currency: 'usd',
+    customer: customer.id,
+    payment_method: 'pm_card_visa',
+    confirm: true,
+    off_session: true,
+    setup_future_usage: 'off_session',
+  });
+}, 60_000);
+
+afterAll(() => on.sim.close());
+
+describe('every object the simulator returns has the shape the SDK declares', () => {
+  it.each([
+    '/v1/customers',
+    '/v1/checkout/sessions',
+    '/v1/payment_intents',
+    '/v1/charges',
+    '/v1/balance_transactions',
+    '/v1/refunds',
+    '/v1/disputes',
+    '/v1/events',
+    '/v1/webhook_endpoints',
+    '/v1/products',
+    '/v1/prices',
+  ])('%s', async (path) => {
+    const rows = await listed(path);
+    expect(rows.length).toBeGreaterThan(0);
+    expect(rows.flatMap((row) => shapes.problems(String(row.object), row))).toEqual([]);
+  });
+
+  it('a session with everything expanded', async () => {
+    const [session] = await listed('/v1/checkout/sessions');
+    const fields = ['line_items', 'customer', 'payment_intent.latest_charge'];
+    const query = fields.map((field, at) => `expand[${at}]=${field}`).join('&');
+    const whole = await raw(`/v1/checkout/sessions/${session?.id}?${query}`);
+    expect(whole.line_items).toMatchObject({ object: 'list' });
+    expect(shapes.problems('checkout.session', whole)).toEqual([]);
+  });
+
+  it('a payment method', async () => {
+    const [charge] = await listed('/v1/charges');
+    const method = await raw(`/v1/payment_methods/${charge?.payment_method}`);
+    expect(shapes.problems('payment_method', method)).toEqual([]);
+  });
+});
+
+describe('the check itself notices', () => {
+  async function planted(change: (charge: Record<string, unknown>) => void): Promise<string[]> {
+    const [charge] = await listed('/v1/charges');
+    const bad = structuredClone(charge ?? {});
+    change(bad);
+    return shapes.problems('charge', bad);
+  }
+
+  it('a missing key', async () => {
+    expect(await planted((charge) => delete charge.outcome)).toEqual(['charge.outcome: missing']);
+  });
+
+  it('an unknown key', async () => {
+    expect(await planted((charge) => Object.assign(charge, { colour: 'red' }))).toEqual([
+      'charge.colour: unknown key',
+    ]);
+  });
+
+  it('an enum value the SDK does not know', async () => {
+    expect(await planted((charge) => Object.assign(charge, { status: 'paid' }))).toEqual([
+      "charge.status: 'paid' is not a known value",
+    ]);
+  });
+
+  it('null where the type has no null, and a number for a boolean', async () => {
+    expect(await planted((charge) => Object.assign(charge, { currency: null, paid: 1 }))).toEqual([
+      'charge.currency: must not be null',
+      'charge.paid: must not be a number',
+    ]);
+  });
+
+  it('a wrong object deep inside an event', async () => {
+    const events = await listed('/v1/events');
+    const event = structuredClone(events.find((row) => row.type === 'charge.succeeded') ?? {});
+    Object.assign((event.data as { object: object }).object, { amount: 'lots' });
+    expect(shapes.problems('event', event)).toEqual([
+      'event.data.object.amount: must not be a string',
+    ]);
+  });
+});

@@ -1,0 +1,203 @@
+import { z } from 'zod';
+import { chargeNamed } from './charges.ts';
+import { finishVerification, type PaymentResult, payWithCard } from './checkout-payment.ts';
+import { closeDispute, openDispute } from './disputes.ts';
+import { invalid } from './error.ts';
+import { faultsSchema } from './faults.ts';
+import { idOf } from './ids.ts';
+import { intentNamed } from './payment-intents.ts';
+import { refund } from './refunds.ts';
+import { PERCENT } from './settings.ts';
+import { NO_REQUEST, type Sim } from './sim.ts';
+
+const payBody = z.strictObject({
+  number: z.string(),
+  exp_month: z.union([z.string(), z.int()]).optional(),
+  exp_year: z.union([z.string(), z.int()]).optional(),
+  cvc: z.string().optional(),
+  name: z.string().optional(),
+  email: z.string().optional(),
+  country: z.string().optional(),
+  postal_code: z.string().optional(),
+  three_ds: z.enum(['pass', 'fail', 'abandon']).optional(),
+});
+
+const settingsBody = z.strictObject({
+  tax_rate_percent: z.string().regex(PERCENT).optional(),
+  webhook_retry_ms: z.int().min(1).max(3_600_000).optional(),
+});
+
+const disputeBody = z.strictObject({
+  payment_intent: z.string(),
+  outcome: z.enum(['open', 'won', 'lost']).optional(),
+  reason: z.string().optional(),
+});
+
+const refundBody = z.strictObject({
+  payment_intent: z.string(),
+  amount: z.int().min(1).optional(),
+});
+
+/** Answers everything under `/_sim/`; undefined if there is no such route. */
+export function control(
+  sim: Sim,
+  method: string,
+  path: string,
+  body: string,
+  reset: () => void,
+): object | undefined {
+  const [name, argument] = path.split('/');
+  switch (`${method} ${name}`) {
+    case 'POST pay':
+      return pay(sim, argument ?? '', read(payBody, body));
+    case 'GET faults':
+      return sim.faults;
+    case 'PUT faults':
+      // A fault not named is off: one call describes the whole weather.
+      sim.faults = read(faultsSchema, body);
+      return sim.faults;
+    case 'GET settings':
+      return sim.settings();
+    case 'PUT settings': {
+      const given = read(settingsBody, body);
+      return sim.store.settings.put({
+        ...sim.settings(),
+        ...(given.tax_rate_percent === undefined
+          ? {}
+          : { tax_rate_percent: given.tax_rate_percent }),
+        ...(given.webhook_retry_ms === undefined
+          ? {}
+          : { webhook_retry_ms: given.webhook_retry_ms }),
+      });
+    }
+    case 'GET payments':
+      return { data: payments(sim) };
+    case 'GET deliveries':
+      return { data: deliveries(sim) };
+    case 'POST refunds': {
+      const given = read(refundBody, body);
+      return refund(sim, NO_REQUEST, {
+        paymentIntent: given.payment_intent,
+        amount: given.amount,
+        metadata: {},
+      });
+    }
+    case 'POST disputes':
+      return dispute(sim, read(disputeBody, body));
+    case 'POST reset':
+      reset();
+      return { reset: true };
+    default:
+      return undefined;
+  }
+}
+
+function read<T>(schema: z.ZodType<T>, body: string): T {
+  let value: unknown;
+  try {
+    value = body === '' ? {} : JSON.parse(body);
+  } catch {
+    throw invalid('The body is not JSON.');
+  }
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const problem = result.error.issues[0];
+  throw invalid(problem?.message ?? 'Invalid body.', problem?.path.join('.'));
+}
+
+function pay(sim: Sim, session: string, person: z.infer<typeof payBody>): object {
+  const number = person.number.replaceAll(/[\s-]/g, '');
+  const result = payWithCard(
+    sim,
+    session,
+    {
+      number,
+      expMonth: String(person.exp_month ?? 12),
+      expYear: String(person.exp_year ?? new Date(sim.now() * 1000).getUTCFullYear() + 3),
+      cvc: person.cvc ?? (/^3[47]/.test(number) ? '1234' : '123'),
+    },
+    {
+      name: person.name ?? 'Test Person',
+      email: person.email ?? null,
+      country: person.country ?? 'US',
+      postalCode: person.postal_code ?? '10001',
+    },
+    'not_yet',
+  );
+  if (result.kind !== 'needs_verification' || person.three_ds === 'abandon') return told(result);
+  const verified = person.three_ds === 'fail' ? 'fail' : 'pass';
+  return told(finishVerification(sim, result.intent, verified) ?? result);
+}
+
+function told(result: PaymentResult): object {
+  switch (result.kind) {
+    case 'complete':
+      return { status: 'complete', payment_intent: result.intent, decline_code: null };
+    case 'declined': {
+      const { decline_code: declineCode, code } = result.error;
+      return {
+        status: 'declined',
+        payment_intent: result.intent,
+        decline_code: declineCode ?? code ?? null,
+      };
+    }
+    case 'refused':
+      return {
+        status: 'declined',
+        payment_intent: idOf(result.session.payment_intent),
+        decline_code: result.refusal.declineCode ?? result.refusal.code,
+      };
+    case 'needs_verification':
+      return { status: 'requires_action', payment_intent: result.intent, decline_code: null };
+    case 'closed':
+      throw invalid(`This Checkout Session has a status of ${result.session.status}.`);
+  }
+}
+
+function payments(sim: Sim): object[] {
+  return sim.store.payment_intents.newestFirst().map((intent) => ({
+    payment_intent: intent.id,
+    status: intent.status,
+    amount: intent.amount,
+    amount_received: intent.amount_received,
+    currency: intent.currency,
+    customer: idOf(intent.customer),
+    metadata: intent.metadata,
+    created: intent.created,
+    checkout_session:
+      sim.store.checkout_sessions
+        .newestFirst()
+        .find((session) => session.payment_intent === intent.id)?.id ?? null,
+    charges: sim.store.charges
+      .oldestFirst()
+      .filter((charge) => charge.payment_intent === intent.id)
+      .map((charge) => ({
+        id: charge.id,
+        status: charge.status,
+        amount: charge.amount,
+        amount_refunded: charge.amount_refunded,
+        disputed: charge.disputed,
+        decline_code: charge.paid ? null : (charge.outcome?.reason ?? null),
+        last4: charge.payment_method_details?.card?.last4 ?? null,
+      })),
+  }));
+}
+
+function deliveries(sim: Sim): object[] {
+  return sim.store.deliveries.newestFirst().map((delivery) => ({
+    ...delivery,
+    url: sim.store.webhook_endpoints.get(delivery.endpoint)?.url ?? null,
+  }));
+}
+
+/** Opens a dispute; with an outcome of `won` or `lost` also decides it (or the open one). */
+function dispute(sim: Sim, asked: z.infer<typeof disputeBody>): object {
+  const intent = intentNamed(sim, asked.payment_intent, 'payment_intent');
+  const charge = chargeNamed(sim, idOf(intent.latest_charge) ?? '', 'payment_intent');
+  const open = sim.store.disputes
+    .newestFirst()
+    .find((row) => row.charge === charge.id && row.status === 'needs_response');
+  const current = open ?? openDispute(sim, NO_REQUEST, charge, asked.reason ?? 'fraudulent');
+  if (asked.outcome === undefined || asked.outcome === 'open') return current;
+  return closeDispute(sim, NO_REQUEST, current, asked.outcome);
+}

@@ -1,0 +1,180 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createApi } from './api.ts';
+import { expireDue } from './checkout-sessions.ts';
+import { control } from './control.ts';
+import { createDeliveries } from './deliveries.ts';
+import { StripeFailure } from './error.ts';
+import { NO_FAULTS } from './faults.ts';
+import { type PageAnswer, pages } from './pay-page.ts';
+import { settingsOf } from './settings.ts';
+import type { Sim } from './sim.ts';
+import { openStore } from './store.ts';
+import { presetEndpoint } from './webhook-endpoints.ts';
+
+export interface StripeSimOptions {
+  host: string;
+  /** 0 means any free port. */
+  port: number;
+  /** Where the state is kept; in memory only if absent. */
+  dataDir?: string;
+  /** One endpoint registered for every event, besides those made through the API. */
+  webhook?: { url: string; secret: string };
+  merchantName?: string;
+  /** Decimal percentage for sessions with automatic tax, `0` by default. */
+  taxRatePercent?: string;
+  /** Business time in milliseconds since 1970. */
+  now?: () => number;
+}
+
+export interface StripeSim {
+  url: string;
+  close(): Promise<void>;
+}
+
+const BODY_BYTES_MAX = 1_000_000;
+const EXPIRY_CHECK_MS = 1000;
+
+/** Starts the simulator; rejects if the address is taken or the data directory is unusable. */
+export async function startStripeSim(options: StripeSimOptions): Promise<StripeSim> {
+  const nowMs = options.now ?? Date.now;
+  let base = '';
+  const store = openStore(options.dataDir);
+  const sim: Sim = {
+    store,
+    faults: NO_FAULTS,
+    merchantName: options.merchantName ?? 'Test Merchant',
+    now: () => Math.floor(nowMs() / 1000),
+    baseUrl: () => base,
+    settings: () => settingsOf(store, options.taxRatePercent),
+    outbox: [],
+    commit: () => {
+      const events = sim.outbox.splice(0);
+      store.commit();
+      if (events.length > 0) deliveries.dispatch(events);
+    },
+  };
+  const deliveries = createDeliveries(sim);
+  const preset = () => {
+    if (options.webhook !== undefined) presetEndpoint(sim, options.webhook);
+  };
+  const reset = () => {
+    deliveries.forget();
+    store.reset();
+    sim.outbox.length = 0;
+    sim.faults = NO_FAULTS;
+    preset();
+  };
+  const api = createApi(sim);
+  const server = createServer((request, response) => {
+    answer(sim, api, reset, request, response).catch((error: unknown) => {
+      console.error('stripe-sim:', error);
+      if (!response.headersSent) response.writeHead(500);
+      response.end();
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port, options.host, resolve);
+  });
+  base = `http://${options.host}:${(server.address() as AddressInfo).port}`;
+  preset();
+  followAddress(sim);
+  sim.commit();
+  deliveries.resume();
+  const timer = setInterval(() => {
+    expireDue(sim);
+    sim.commit();
+  }, EXPIRY_CHECK_MS);
+  timer.unref();
+  return {
+    url: base,
+    async close() {
+      clearInterval(timer);
+      deliveries.close();
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+      sim.commit();
+    },
+  };
+}
+
+/** Pages of sessions from before a restart are at this process's address now. */
+function followAddress(sim: Sim): void {
+  for (const session of sim.store.checkout_sessions.oldestFirst()) {
+    const url = `${sim.baseUrl()}/c/pay/${session.id}`;
+    if (session.status === 'open' && session.url !== url) {
+      sim.store.checkout_sessions.put({ ...session, url });
+    }
+  }
+}
+
+async function answer(
+  sim: Sim,
+  api: ReturnType<typeof createApi>,
+  reset: () => void,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const body = await readBody(request);
+  const path = new URL(request.url ?? '/', 'http://localhost').pathname;
+  const method = request.method ?? 'GET';
+  if (path.startsWith('/v1/')) return api(request, response, body);
+  if (path.startsWith('/_sim/')) {
+    answerControl(sim, reset, { method, path: path.slice('/_sim/'.length), body }, response);
+    return;
+  }
+  const page = pages(sim, method, path, body);
+  sim.commit();
+  if (page !== undefined) sendPage(page, response);
+  else sendJson(response, 404, { error: { message: `Nothing at ${path}.` } });
+}
+
+function answerControl(
+  sim: Sim,
+  reset: () => void,
+  asked: { method: string; path: string; body: string },
+  response: ServerResponse,
+): void {
+  try {
+    const result = control(sim, asked.method, asked.path, asked.body, reset);
+    sim.commit();
+    if (result !== undefined) sendJson(response, 200, result);
+    else sendJson(response, 404, { error: { message: 'No such control route.' } });
+  } catch (error) {
+    sim.commit();
+    if (!(error instanceof StripeFailure)) throw error;
+    sendJson(response, error.status, { error: error.body });
+  }
+}
+
+function sendJson(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(JSON.stringify(body));
+}
+
+function sendPage(page: PageAnswer, response: ServerResponse): void {
+  const targets = ["'self'", ...page.formTargets].join(' ');
+  response.writeHead(page.status, {
+    'content-type': 'text/html; charset=utf-8',
+    'cache-control': 'no-store',
+    'referrer-policy': 'no-referrer',
+    'content-security-policy':
+      `default-src 'none'; style-src 'unsafe-inline'; form-action ${targets}; ` +
+      `frame-ancestors 'none'; base-uri 'none'`,
+    ...(page.location === undefined ? {} : { location: page.location }),
+  });
+  response.end(page.html ?? '');
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request) {
+    const piece = Buffer.from(chunk as Uint8Array);
+    bytes += piece.length;
+    if (bytes > BODY_BYTES_MAX) throw new Error('request body too large');
+    chunks.push(piece);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}

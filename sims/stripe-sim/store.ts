@@ -1,0 +1,162 @@
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import type Stripe from 'stripe';
+import type { SessionDraft } from './checkout-sessions.ts';
+import type { Delivery } from './deliveries.ts';
+import type { SavedAnswer } from './idempotency.ts';
+import type { CardBehind } from './payment-methods.ts';
+import type { StoredPrice } from './prices.ts';
+import type { Settings } from './settings.ts';
+import type { EndpointSecret } from './webhook-endpoints.ts';
+
+interface Row {
+  id: string;
+}
+
+/** Rows by id in order of creation. A changed row must be `put` again to be kept. */
+export class Table<T extends Row> {
+  readonly #rows = new Map<string, T>();
+  readonly #onChange: (id: string, row: T | null) => void;
+
+  constructor(onChange: (id: string, row: T | null) => void) {
+    this.#onChange = onChange;
+  }
+
+  get(id: string): T | undefined {
+    return this.#rows.get(id);
+  }
+
+  put(row: T): T {
+    this.#rows.set(row.id, row);
+    this.#onChange(row.id, row);
+    return row;
+  }
+
+  remove(id: string): void {
+    if (this.#rows.delete(id)) this.#onChange(id, null);
+  }
+
+  oldestFirst(): T[] {
+    return [...this.#rows.values()];
+  }
+
+  newestFirst(): T[] {
+    return this.oldestFirst().reverse();
+  }
+
+  restore(id: string, row: T | null): void {
+    if (row === null) this.#rows.delete(id);
+    else this.#rows.set(id, row);
+  }
+
+  clear(): void {
+    this.#rows.clear();
+  }
+}
+
+export interface Tables {
+  customers: Table<Stripe.Customer>;
+  products: Table<Stripe.Product>;
+  prices: Table<StoredPrice>;
+  checkout_sessions: Table<Stripe.Checkout.Session>;
+  session_drafts: Table<SessionDraft>;
+  payment_intents: Table<Stripe.PaymentIntent>;
+  payment_methods: Table<Stripe.PaymentMethod>;
+  cards_behind: Table<CardBehind>;
+  charges: Table<Stripe.Charge>;
+  balance_transactions: Table<Stripe.BalanceTransaction>;
+  refunds: Table<Stripe.Refund>;
+  disputes: Table<Stripe.Dispute>;
+  events: Table<Stripe.EventBase>;
+  webhook_endpoints: Table<Stripe.WebhookEndpoint>;
+  endpoint_secrets: Table<EndpointSecret>;
+  deliveries: Table<Delivery>;
+  saved_answers: Table<SavedAnswer>;
+  settings: Table<Settings>;
+}
+
+export interface Store extends Tables {
+  /** Writes all changes since the last call as one line: kept whole or not at all. */
+  commit(): void;
+  reset(): void;
+}
+
+const FILE_NAME = 'stripe-sim.jsonl';
+
+type Change = [table: string, id: string, row: Row | null];
+
+/** Without a directory the state lives in memory only. */
+export function openStore(dataDir: string | undefined): Store {
+  const changed = new Map<string, Change>();
+  const made = new Map<string, Table<Row>>();
+  const table = <T extends Row>(name: string): Table<T> => {
+    const fresh = new Table<T>((id, row) => changed.set(`${name} ${id}`, [name, id, row]));
+    made.set(name, fresh as unknown as Table<Row>);
+    return fresh;
+  };
+  const tables: Tables = {
+    customers: table('customers'),
+    products: table('products'),
+    prices: table('prices'),
+    checkout_sessions: table('checkout_sessions'),
+    session_drafts: table('session_drafts'),
+    payment_intents: table('payment_intents'),
+    payment_methods: table('payment_methods'),
+    cards_behind: table('cards_behind'),
+    charges: table('charges'),
+    balance_transactions: table('balance_transactions'),
+    refunds: table('refunds'),
+    disputes: table('disputes'),
+    events: table('events'),
+    webhook_endpoints: table('webhook_endpoints'),
+    endpoint_secrets: table('endpoint_secrets'),
+    deliveries: table('deliveries'),
+    saved_answers: table('saved_answers'),
+    settings: table('settings'),
+  };
+  const file = dataDir === undefined ? undefined : join(dataDir, FILE_NAME);
+  if (dataDir !== undefined) mkdirSync(dataDir, { recursive: true });
+  if (file !== undefined && existsSync(file)) {
+    replay(readFileSync(file, 'utf8'), made);
+    compact(file, made);
+  }
+  return {
+    ...tables,
+    commit() {
+      if (changed.size === 0) return;
+      const line = `${JSON.stringify([...changed.values()])}\n`;
+      changed.clear();
+      if (file !== undefined) appendFileSync(file, line, { mode: 0o600 });
+    },
+    reset() {
+      for (const each of made.values()) each.clear();
+      changed.clear();
+      if (file !== undefined) writeFileSync(file, '', { mode: 0o600 });
+    },
+  };
+}
+
+/** A process killed in the middle of a write leaves half a line at the end; it never happened. */
+function replay(text: string, tables: Map<string, Table<Row>>): void {
+  for (const line of text.slice(0, text.lastIndexOf('\n') + 1).split('\n')) {
+    if (line === '') continue;
+    const changes = JSON.parse(line) as Change[];
+    for (const [name, id, row] of changes) tables.get(name)?.restore(id, row);
+  }
+}
+
+function compact(file: string, tables: Map<string, Table<Row>>): void {
+  const lines = [...tables].flatMap(([name, each]) =>
+    each.oldestFirst().map((row) => JSON.stringify([[name, row.id, row]])),
+  );
+  const whole = lines.length === 0 ? '' : `${lines.join('\n')}\n`;
+  writeFileSync(`${file}.new`, whole, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+}

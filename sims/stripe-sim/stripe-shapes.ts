@@ -1,0 +1,18 @@
+import type Stripe from 'stripe';
+
+/** The SDK's types by the `object` field of what travels; read by the contract test. */
+export interface StripeShapes {
+  customer: Stripe.Customer;
+  'checkout.session': Stripe.Checkout.Session;
+  payment_intent: Stripe.PaymentIntent;
+  payment_method: Stripe.PaymentMethod;
+  charge: Stripe.Charge;
+  balance_transaction: Stripe.BalanceTransaction;
+  refund: Stripe.Refund;
+  dispute: Stripe.Dispute;
+  event: Stripe.Event;
+  webhook_endpoint: Stripe.WebhookEndpoint;
+  product: Stripe.Product;
+  price: Stripe.Price;
+  item: Stripe.LineItem;
+}

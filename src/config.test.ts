@@ -1,0 +1,98 @@
+import { inspect } from 'node:util';
+import { expect, test } from 'vitest';
+import { type Config, describeProblems, parseConfig } from '#src/config';
+
+function valid(environment: Record<string, string>, files: Record<string, string> = {}): Config {
+  const outcome = parseConfig(environment, readFrom(files));
+  if (outcome.outcome === 'invalid') throw new Error(describeProblems(outcome.problems));
+  return outcome.config;
+}
+
+function problems(environment: Record<string, string>, files: Record<string, string> = {}) {
+  const outcome = parseConfig(environment, readFrom(files));
+  return outcome.outcome === 'invalid' ? outcome.problems : [];
+}
+
+const readFrom = (files: Record<string, string>) => (path: string) => {
+  const content = files[path];
+  if (content === undefined) throw new Error('ENOENT');
+  return content;
+};
+
+test('an empty environment starts everything here, with simulators', () => {
+  const config = valid({ BURSAR_BRAND: '', DATABASE_URL: ' ' });
+  expect(config).toMatchObject({
+    role: 'all',
+    host: '127.0.0.1',
+    ports: { console: 4000, gateway: 4001, stripeSim: 4002, modelSim: 4003, ops: 4009 },
+    drainSeconds: 30,
+    database: undefined,
+    upstream: undefined,
+    brand: undefined,
+    production: false,
+  });
+});
+
+test('every problem is in one report, with variable, found and expected', () => {
+  const found = problems({
+    BURSAR_ROLE: 'boss',
+    BURSAR_CONSOLE_PORT: '70000',
+    BURSAR_GATEWAY_PORT: 'http',
+    BURSAR_OPS_PORT: '4003',
+    BURSAR_DRAIN_SECONDS: '-1',
+    STRIPE_API_URL: 'localhost:4002',
+    STRIPE_SECRET_KEY: 'pk_test_wrong',
+    BURSAR_UPSTREAM_KEY: 'k',
+    LOG_LEVEL: 'loud',
+  });
+  expect(found.map(({ variable }) => variable).sort()).toEqual([
+    'BURSAR_CONSOLE_PORT',
+    'BURSAR_DRAIN_SECONDS',
+    'BURSAR_GATEWAY_PORT',
+    'BURSAR_OPS_PORT',
+    'BURSAR_ROLE',
+    'BURSAR_UPSTREAM_URL',
+    'LOG_LEVEL',
+    'STRIPE_API_URL',
+    'STRIPE_SECRET_KEY',
+  ]);
+  const report = describeProblems(found);
+  expect(report).toContain('The configuration has 9 problems:');
+  expect(report).toContain(
+    'BURSAR_ROLE: found "boss", expected one of all, gateway, console, worker',
+  );
+});
+
+test('a wrong secret is reported without its text', () => {
+  const report = describeProblems(
+    problems({ STRIPE_SECRET_KEY: 'hunter2-hunter2', DATABASE_URL: 'mysql://u:hunter2@h/d' }),
+  );
+  expect(report).toContain('found a secret of 15 characters');
+  expect(report).not.toContain('hunter2');
+});
+
+test('a secret may come from a file, but not from both', () => {
+  const files = { '/run/key': 'sk_test_abc\n' };
+  const config = valid({ STRIPE_SECRET_KEY_FILE: '/run/key' }, files);
+  expect(config.stripe.secretKey?.reveal()).toBe('sk_test_abc');
+  const both = { STRIPE_SECRET_KEY: 'sk_test_abc', STRIPE_SECRET_KEY_FILE: '/run/key' };
+  expect(problems(both, files)).toMatchObject([{ variable: 'STRIPE_SECRET_KEY_FILE' }]);
+  expect(problems({ SMTP_URL_FILE: '/run/none' })).toMatchObject([{ variable: 'SMTP_URL_FILE' }]);
+});
+
+test('a configuration cannot be printed with its secrets, nor changed', () => {
+  const config = valid({ DATABASE_URL: 'postgres://u:hunter2@h/d', BURSAR_ROLE: 'gateway' });
+  expect(inspect(config, { depth: 9 }) + JSON.stringify(config)).not.toContain('hunter2');
+  expect(Object.isFrozen(config) && Object.isFrozen(config.ports)).toBe(true);
+  expect(config.database?.ownerUrl.reveal()).toBe('postgres://u:hunter2@h/d');
+});
+
+test('production with a shared database needs the shared pepper', () => {
+  const shared = { NODE_ENV: 'production', DATABASE_URL: 'postgres://h/d' };
+  expect(problems(shared)).toMatchObject([{ variable: 'BURSAR_KEY_PEPPER', found: 'nothing' }]);
+  expect(problems({ ...shared, BURSAR_KEY_PEPPER: 'p'.repeat(32) })).toEqual([]);
+});
+
+test('a role that joins needs to be told the database', () => {
+  expect(problems({ BURSAR_ROLE: 'worker' })).toMatchObject([{ variable: 'DATABASE_URL' }]);
+});

@@ -1,0 +1,56 @@
+import { formatUsd } from '#kernel/money';
+import type { Balance } from '#ledger/balance';
+import type { Reason } from '#ledger/flows';
+import type { StatementLine } from '#ledger/statement';
+import type { BillingResponse, HistoryLine } from './contract.ts';
+
+/** What a customer reads on a statement. Closed by the compiler: a new reason needs its words. */
+const TITLES: Record<Reason, string> = {
+  'payment.received': 'Payment received',
+  'payment.tax': 'Tax',
+  'credit.purchase': 'Credits bought',
+  'credit.promotional': 'Promotional credits',
+  'credit.adjustment': 'Adjustment',
+  'credit.expire': 'Credits expired',
+  'usage.settle': 'Usage',
+  'usage.overrun': 'Usage beyond the hold, not charged',
+  'usage.receivable': 'Usage, to be invoiced',
+  'upstream.loss': 'Usage not charged',
+  'dispute.freeze': 'Frozen while a payment is disputed',
+  'dispute.release': 'Released after a dispute',
+  'dispute.seize': 'Taken back after a dispute',
+  'dispute.debt': 'Owed after a dispute',
+  'dispute.withdrawn': 'Disputed payment withdrawn',
+  'debt.repaid': 'Debt repaid',
+  'invoice.paid': 'Invoice paid',
+  'refund.credit': 'Refund of unspent credits',
+  'refund.tax': 'Refund of tax',
+  'refund.paid': 'Refund paid out',
+};
+
+export const balanceView = (
+  balance: Balance,
+): Pick<BillingResponse, 'available_usd' | 'held_usd' | 'frozen_usd' | 'debt_usd' | 'grants'> => ({
+  available_usd: formatUsd(balance.available),
+  held_usd: formatUsd(balance.held),
+  frozen_usd: formatUsd(balance.frozen),
+  debt_usd: formatUsd(balance.debt),
+  grants: balance.grants.map((grant) => ({
+    id: grant.id,
+    kind: grant.kind,
+    state: grant.state,
+    amount_usd: formatUsd(grant.amount),
+    remaining_usd: formatUsd(grant.remaining),
+    granted_at: grant.grantedAt.toISOString(),
+    expires_at: grant.expiresAt.toISOString(),
+  })),
+});
+
+export const historyLineView = (line: StatementLine): HistoryLine => ({
+  seq: line.seq,
+  at: line.at.toISOString(),
+  kind: line.kind,
+  title: TITLES[line.kind],
+  amount_usd: formatUsd(line.amount),
+  reference: line.reference,
+});

@@ -1,0 +1,32 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { Pool } from '#db/pool';
+import type { Identity } from '#identity/port';
+import type { Entropy } from '#kernel/ids';
+import type { PaymentsDeps } from '#payments/deps';
+
+export interface ConsoleDeps {
+  readonly pool: Pool;
+  readonly identity: Identity;
+  readonly payments: PaymentsDeps;
+  readonly entropy: Entropy;
+  /** The secret under which key digests are made; kept outside the database. */
+  readonly pepper: Buffer;
+  readonly brand: string;
+  /** True if cards and models are the built-in doubles: pages say so. */
+  readonly simulated: boolean;
+  /** Where a browser reaches the Console; `https:` makes the cookie travel encrypted only. */
+  readonly consoleUrl: string;
+  /** Where programs send requests, for the examples the pages show. */
+  readonly gatewayUrl?: string;
+}
+
+/** An app whose routes are typed by their zod schemas. */
+export type Api = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;

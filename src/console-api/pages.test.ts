@@ -1,0 +1,90 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { securityHeaders, servePages } from './pages.ts';
+
+let webDirectory: string;
+let app: FastifyInstance;
+beforeEach(async () => {
+  webDirectory = await mkdtemp(join(tmpdir(), 'bursar-web-'));
+  const options = {
+    webDirectory,
+    consoleUrl: 'https://console.example.com',
+    payOrigin: 'https://checkout.example.com/pay',
+  };
+  app = Fastify();
+  securityHeaders(app, options);
+  await servePages(app, options);
+});
+afterEach(async () => {
+  await app.close();
+  await rm(webDirectory, { recursive: true });
+});
+
+async function build(): Promise<void> {
+  await mkdir(join(webDirectory, 'assets'));
+  await writeFile(join(webDirectory, 'index.html'), '<title>Console</title>');
+  await writeFile(join(webDirectory, 'assets', 'main-3f2a.js'), 'export {};');
+}
+
+test('addresses only the browser knows are answered with the page, never kept by a cache', async () => {
+  await build();
+  for (const url of ['/', '/settings/billing', '/settings/billing/return?purchase=pur_1', '/a.b']) {
+    const answer = await app.inject(url);
+    expect([answer.statusCode, answer.body]).toEqual([200, '<title>Console</title>']);
+    expect(answer.headers['cache-control']).toBe('no-cache');
+    expect(answer.headers['content-type']).toContain('text/html');
+  }
+});
+
+test('built files are kept for ever, as their names change with their content', async () => {
+  await build();
+  const answer = await app.inject('/assets/main-3f2a.js');
+  expect(answer.headers['cache-control']).toBe('public, max-age=31536000, immutable');
+  expect(answer.headers['content-type']).toContain('javascript');
+});
+
+test('what is missing where pages never are is not found, and is no page', async () => {
+  await build();
+  const asked = ['/assets/old-1234.js', '/api/nothing', '/webhooks/nothing'];
+  for (const url of asked) {
+    const answer = await app.inject(url);
+    expect([answer.statusCode, answer.json().error.code]).toEqual([404, 'not_found']);
+    expect(answer.headers['cache-control']).toBe('no-store');
+  }
+  expect((await app.inject({ method: 'POST', url: '/settings' })).statusCode).toBe(404);
+});
+
+test('files outside the built pages are out of reach', async () => {
+  await build();
+  for (const url of ['/../package.json', '/..%2f..%2fpackage.json', '/%2e%2e/package.json']) {
+    const answer = await app.inject(url);
+    expect(answer.body).not.toContain('bursar');
+  }
+});
+
+test('pages that are not built yet are asked for in words', async () => {
+  const answer = await app.inject('/settings/billing');
+  expect(answer.statusCode).toBe(503);
+  expect(answer.body).toContain('npm run build:web');
+  await build();
+  expect((await app.inject('/settings/billing')).statusCode).toBe(200);
+});
+
+test('a page loads nothing from elsewhere, is framed by nobody, and forms go to two places', async () => {
+  await build();
+  const { headers } = await app.inject('/');
+  expect(headers['content-security-policy']).toBe(
+    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
+      "font-src 'self' data:; object-src 'none'; base-uri 'none'; " +
+      "form-action 'self' https://checkout.example.com; frame-ancestors 'none'",
+  );
+  expect(headers).toMatchObject({
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+    'referrer-policy': 'same-origin',
+    'strict-transport-security': 'max-age=31536000',
+  });
+});

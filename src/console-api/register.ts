@@ -1,0 +1,41 @@
+import cookie from '@fastify/cookie';
+import type { FastifyInstance } from 'fastify';
+import { refuseCrossSite } from './cross-site.ts';
+import type { Api, ConsoleDeps } from './deps.ts';
+import { refuse, refuseFailure } from './refusals.ts';
+import { billingRoutes } from './routes/billing.ts';
+import { keyRoutes } from './routes/keys.ts';
+import { organizationRoutes } from './routes/organizations.ts';
+import { purchaseRoutes } from './routes/purchases.ts';
+import { signInRoutes } from './routes/sign-in.ts';
+
+/** Largest body a page sends is a name and a nonce. */
+const BODY_LIMIT_BYTES = 16 * 1024;
+
+/**
+ * Puts the Console's API under `/api`. The app must validate with zod (`#http/app` does).
+ * Its guards and error words stay inside; nothing leaks to other routes of the app.
+ */
+export async function registerConsoleApi(app: FastifyInstance, deps: ConsoleDeps): Promise<void> {
+  await app.register(
+    async (scope) => {
+      const api: Api = scope.withTypeProvider();
+      await scope.register(cookie);
+      // A form of another site can send text/plain without asking; it is not spoken here.
+      scope.removeContentTypeParser('text/plain');
+      scope.setErrorHandler(refuseFailure);
+      scope.setNotFoundHandler((_request, reply) => refuse(reply, 'not_found'));
+      scope.addHook('onRequest', refuseCrossSite(deps.consoleUrl));
+      scope.addHook('onSend', async (_request, reply, payload) => {
+        reply.header('cache-control', 'no-store');
+        return payload;
+      });
+      signInRoutes(api, deps);
+      organizationRoutes(api, deps);
+      billingRoutes(api, deps);
+      purchaseRoutes(api, deps);
+      keyRoutes(api, deps);
+    },
+    { prefix: '/api', bodyLimit: BODY_LIMIT_BYTES },
+  );
+}

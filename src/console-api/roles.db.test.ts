@@ -1,0 +1,138 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as z from 'zod/mini';
+import { type Ability, may, ROLES, type Role } from '#orgs/roles';
+import { type Browser, type ConsoleWorld, consoleWorld } from '#test/console';
+import { createKeyResponse, errorBody, meResponse, purchase } from './contract.ts';
+
+const openApi = z.object({ paths: z.record(z.string(), z.unknown()) });
+
+let world: ConsoleWorld;
+const people = new Map<Role, Browser>();
+
+beforeAll(async () => {
+  world = await consoleWorld();
+  const of = await world.organization('Acme');
+  for (const role of ROLES) {
+    people.set(role, await world.person(`${role}@example.com`, { of, role }));
+  }
+});
+afterAll(() => world.close());
+
+const as = (role: Role): Browser => people.get(role) ?? world.stranger();
+
+/** Every guarded route, with an input that would be carried out if the role allowed it. */
+const DEEDS: readonly (readonly ['GET' | 'POST', string, Ability, object?])[] = [
+  ['GET', '/api/billing', 'billing.view'],
+  ['GET', '/api/billing/history', 'billing.view'],
+  ['GET', '/api/purchases', 'billing.view'],
+  ['GET', '/api/purchases/pur_NONE', 'billing.view'],
+  ['POST', '/api/purchases', 'billing.buy', { amount_usd: '1', nonce: 'role-matrix' }],
+  ['POST', '/api/purchases/pur_NONE/refresh', 'billing.buy'],
+  ['POST', '/api/purchases/pur_NONE/cancel', 'billing.buy'],
+  ['GET', '/api/keys', 'keys.manage'],
+  ['POST', '/api/keys', 'keys.manage', { name: 'role matrix' }],
+  ['POST', '/api/keys/apikey_NONE/revoke', 'keys.manage'],
+];
+
+describe('T13: role × route', () => {
+  for (const [method, path, ability, body] of DEEDS) {
+    test(`${method} ${path} is for those with ${ability}`, async () => {
+      for (const role of ROLES) {
+        const person = as(role);
+        const answer = method === 'GET' ? await person.get(path) : await person.post(path, body);
+        expect([role, answer.status === 403]).toEqual([role, !may(role, ability)]);
+      }
+      const stranger = world.stranger();
+      const answer = method === 'GET' ? await stranger.get(path) : await stranger.post(path, body);
+      expect(answer.status).toBe(401);
+    });
+  }
+
+  test('every route the documentation lists is in this matrix or needs no role', async () => {
+    const answer = await world.console.app.inject('/openapi.json');
+    const { paths } = openApi.parse(answer.json());
+    const needsNone = ['site', 'sign-in', 'sign-in/complete', 'sign-out', 'me', 'me/organization'];
+    const listed = new Set([
+      ...DEEDS.map(([, path]) => path.replace(/(?:pur|apikey)_NONE/, '{id}')),
+      ...[...needsNone, 'organizations'].map((path) => `/api/${path}`),
+    ]);
+    expect(Object.keys(paths).sort()).toEqual([...listed].sort());
+  });
+
+  test('a refusal says whose deed it is and who to ask', async () => {
+    const refused = await as('developer').post('/api/purchases', {
+      amount_usd: '25',
+      nonce: 'not-mine-to-buy',
+    });
+    expect(errorBody.parse(refused.body).error).toEqual({
+      code: 'forbidden',
+      message: 'Buying credits in Acme needs the role Admin or Billing; yours is Developer.',
+      next_step: 'Ask someone with the role Admin or Billing.',
+    });
+  });
+
+  test('a role taken away counts from the next request', async () => {
+    const of = await world.organization('Demotion');
+    const email = 'demoted@example.com';
+    const before = await world.person(email, { of, role: 'billing' });
+    expect((await before.get('/api/billing')).status).toBe(200);
+    await world.person(email, { of, role: 'user' });
+    expect((await before.get('/api/billing')).status).toBe(403);
+  });
+});
+
+describe('T11: ids of another organization', () => {
+  test('are answered exactly as ids that never were', async () => {
+    const of = await world.organization('Victim');
+    const victim = await world.person('victim@example.com', { of, role: 'admin' });
+    const begun = await victim.post('/api/purchases', { amount_usd: '25', nonce: 'victim-1' });
+    const bought = purchase.parse(begun.body);
+    const made = await victim.post('/api/keys', { name: 'theirs' });
+    const key = createKeyResponse.parse(made.body);
+    const attacker = as('admin');
+    const tries = [
+      ['GET', '/api/purchases/ID', bought.id, 'pur_01ARZ3NDEKTSV4RRFFQ69G5FAV'],
+      ['POST', '/api/purchases/ID/refresh', bought.id, 'pur_01ARZ3NDEKTSV4RRFFQ69G5FAV'],
+      ['POST', '/api/purchases/ID/cancel', bought.id, 'pur_01ARZ3NDEKTSV4RRFFQ69G5FAV'],
+      ['POST', '/api/keys/ID/revoke', key.id, 'apikey_01ARZ3NDEKTSV4RRFFQ69G5FAV'],
+    ] as const;
+    for (const [method, path, foreign, missing] of tries) {
+      const ask = (id: string) => {
+        const url = path.replace('ID', encodeURIComponent(id));
+        return method === 'GET' ? attacker.get(url) : attacker.post(url);
+      };
+      const expected = await ask(missing);
+      expect(expected.status).toBe(404);
+      for (const id of [foreign, `${foreign} `, '..', `${foreign}\u0000`, '%', of]) {
+        const answer = await ask(id);
+        expect([path, id, answer.status, answer.body]).toEqual([path, id, 404, expected.body]);
+      }
+    }
+    const selected = await attacker.post('/api/me/organization', { organization_id: of });
+    const unknown = await attacker.post('/api/me/organization', { organization_id: 'org_NONE' });
+    expect([selected.status, selected.body]).toEqual([404, unknown.body]);
+
+    const shown = purchase.parse((await victim.get(`/api/purchases/${bought.id}`)).body);
+    expect(shown.state).toBe('awaiting_customer');
+    expect((await victim.get('/api/keys')).body).toMatchObject({ data: [{ status: 'active' }] });
+  });
+
+  test('nothing in a body moves a deed to another organization or role (T12)', async () => {
+    const of = await world.organization('Elsewhere');
+    const member = await world.person('mass@example.com', { of, role: 'developer' });
+    const theirs = await world.organization('Theirs');
+    const planted = {
+      organization_id: theirs,
+      organizationId: theirs,
+      role: 'admin',
+      kind: 'admin',
+    };
+    const made = createKeyResponse.parse(
+      (await member.post('/api/keys', { name: 'mine', ...planted })).body,
+    );
+    expect(made.key).toMatch(/^sk-bursar-api01-/);
+    const own = await world.person('mass@example.com', { of, role: 'developer' });
+    expect((await own.get('/api/keys')).body).toMatchObject({ data: [{ id: made.id }] });
+    expect(meResponse.parse((await own.get('/api/me')).body).role).toBe('developer');
+  });
+});

@@ -1,0 +1,50 @@
+import { formatUsd } from '#kernel/money';
+import { readBalance } from '#ledger/balance';
+import { readStatement } from '#ledger/statement';
+import { viewPurchase } from '#payments/purchase-view';
+import { DEFAULT_MAXIMUM_PURCHASE, findOpenPurchase, MINIMUM_PURCHASE } from '#payments/purchases';
+import { balanceView, historyLineView } from '../billing-view.ts';
+import { billingResponse, historyQuery, historyResponse } from '../contract.ts';
+import type { Api, ConsoleDeps } from '../deps.ts';
+import { memberOf, withAbility } from '../viewer.ts';
+
+const HISTORY_PAGE = 50;
+
+/** Screen "Billing": what there is and how it came to be. */
+export function billingRoutes(app: Api, deps: ConsoleDeps): void {
+  const guarded = { onRequest: withAbility(deps, 'billing.view') };
+
+  app.get(
+    '/billing',
+    { ...guarded, schema: { response: { 200: billingResponse } } },
+    async (request) => {
+      const { organizationId } = memberOf(request);
+      const [balance, open] = await Promise.all([
+        readBalance(deps.pool, organizationId),
+        findOpenPurchase(deps.pool, organizationId),
+      ]);
+      const view = open === undefined ? null : await viewPurchase(deps.pool, open);
+      return {
+        ...balanceView(balance),
+        open_purchase: view === null ? null : { ...view, timeline: [...view.timeline] },
+        limits: {
+          minimum_usd: formatUsd(MINIMUM_PURCHASE),
+          maximum_usd: formatUsd(deps.payments.maximum ?? DEFAULT_MAXIMUM_PURCHASE),
+        },
+      };
+    },
+  );
+
+  app.get(
+    '/billing/history',
+    { ...guarded, schema: { querystring: historyQuery, response: { 200: historyResponse } } },
+    async (request) => {
+      const { before } = request.query;
+      const page = await readStatement(deps.pool, memberOf(request).organizationId, {
+        limit: HISTORY_PAGE,
+        ...(before === undefined ? {} : { before }),
+      });
+      return { data: page.lines.map(historyLineView), has_more: page.hasMore };
+    },
+  );
+}

@@ -1,0 +1,165 @@
+import * as z from 'zod/mini';
+import { recordAudit } from '#identity/audit';
+import { type OrganizationId, parseId } from '#kernel/ids';
+import { formatUsd, parseUsd } from '#kernel/money';
+import { viewPurchase } from '#payments/purchase-view';
+import {
+  type Begun,
+  beginPurchase,
+  cancelPurchase,
+  listPurchases,
+  type Purchase,
+  readPurchase,
+  refreshPurchase,
+} from '#payments/purchases';
+import {
+  createPurchaseRequest,
+  type Purchase as PurchaseBody,
+  purchase as purchaseBody,
+  purchaseList,
+} from '../contract.ts';
+import type { Api, ConsoleDeps } from '../deps.ts';
+import type { RefusalCode, Said } from '../refusals.ts';
+import { refuse } from '../refusals.ts';
+import { memberOf, withAbility } from '../viewer.ts';
+
+/** Recent ones; the statement holds everything that moved money. */
+const LIST_LIMIT = 20;
+
+const params = z.object({ id: z.string() });
+
+/** Only the asker's organization's: another's purchase is as unknown as one that never was. */
+async function find(
+  deps: ConsoleDeps,
+  organizationId: OrganizationId,
+  text: string,
+): Promise<Purchase | undefined> {
+  const id = parseId('purchase', text);
+  return id === undefined ? undefined : await readPurchase(deps.pool, id, organizationId);
+}
+
+/** The contract's arrays are mutable ones; the view is copied rather than cast. */
+async function show(deps: ConsoleDeps, purchase: Purchase): Promise<PurchaseBody> {
+  const view = await viewPurchase(deps.pool, purchase);
+  return { ...view, timeline: [...view.timeline] };
+}
+
+type Answer = { readonly show: Purchase } | { readonly refuse: RefusalCode; readonly said?: Said };
+
+/** What became of "Buy": an existing purchase is always shown, whatever the processor said. */
+function answerTo(begun: Begun): Answer {
+  switch (begun.outcome) {
+    case 'opened':
+    case 'processor_unavailable':
+    case 'processor_refused':
+      return { show: begun.purchase };
+    case 'amount_not_cents':
+    case 'nonce_reused':
+      return { refuse: begun.outcome };
+    case 'amount_too_small': {
+      const message = `The smallest purchase is $${formatUsd(begun.minimum)}.`;
+      return { refuse: begun.outcome, said: { message } };
+    }
+    case 'amount_too_large': {
+      const message = `The largest purchase is $${formatUsd(begun.maximum)}.`;
+      return { refuse: begun.outcome, said: { message } };
+    }
+  }
+}
+
+function readRoutes(app: Api, deps: ConsoleDeps): void {
+  const guarded = { onRequest: withAbility(deps, 'billing.view') };
+
+  app.get(
+    '/purchases',
+    { ...guarded, schema: { response: { 200: purchaseList } } },
+    async (request) => {
+      const { organizationId } = memberOf(request);
+      const purchases = await listPurchases(deps.pool, organizationId, LIST_LIMIT);
+      return { data: await Promise.all(purchases.map((one) => show(deps, one))) };
+    },
+  );
+
+  app.get(
+    '/purchases/:id',
+    { ...guarded, schema: { params, response: { 200: purchaseBody } } },
+    async (request, reply) => {
+      const found = await find(deps, memberOf(request).organizationId, request.params.id);
+      return found === undefined ? refuse(reply, 'not_found') : await show(deps, found);
+    },
+  );
+}
+
+function beginRoute(app: Api, deps: ConsoleDeps): void {
+  app.post(
+    '/purchases',
+    {
+      onRequest: withAbility(deps, 'billing.buy'),
+      schema: { body: createPurchaseRequest, response: { 201: purchaseBody } },
+    },
+    async (request, reply) => {
+      const { userId, organizationId } = memberOf(request);
+      const amount = parseUsd(request.body.amount_usd);
+      if (amount === undefined) return refuse(reply, 'amount_invalid');
+      const { nonce } = request.body;
+      const asked = { organizationId, amount, trigger: 'manual', actor: userId, nonce } as const;
+      const answer = answerTo(await beginPurchase(deps.payments, asked));
+      if ('refuse' in answer) return refuse(reply, answer.refuse, answer.said);
+      await recordAudit(deps.pool, {
+        organizationId,
+        actor: userId,
+        action: 'purchase.begin',
+        subject: answer.show.id,
+        requestId: request.id,
+      });
+      return reply.code(201).send(await show(deps, answer.show));
+    },
+  );
+}
+
+function followUpRoutes(app: Api, deps: ConsoleDeps): void {
+  const options = {
+    onRequest: withAbility(deps, 'billing.buy'),
+    schema: { params, response: { 200: purchaseBody } },
+  };
+
+  app.post('/purchases/:id/refresh', options, async (request, reply) => {
+    const found = await find(deps, memberOf(request).organizationId, request.params.id);
+    if (found === undefined) return refuse(reply, 'not_found');
+    // An unreachable processor is no news for the customer: the purchase is shown as it stands.
+    const refreshed = await refreshPurchase(deps.payments, found.id);
+    return await show(deps, 'purchase' in refreshed ? refreshed.purchase : found);
+  });
+
+  app.post('/purchases/:id/cancel', options, async (request, reply) => {
+    const { userId, organizationId } = memberOf(request);
+    const found = await find(deps, organizationId, request.params.id);
+    if (found === undefined) return refuse(reply, 'not_found');
+    const canceled = await cancelPurchase(deps.payments, found.id, organizationId);
+    switch (canceled.outcome) {
+      case 'unknown_purchase':
+        return refuse(reply, 'not_found');
+      case 'processor_unavailable':
+        return refuse(reply, 'processor_unavailable');
+      // It ended another way first: the answer is how.
+      case 'not_open':
+        return await show(deps, canceled.purchase);
+      case 'canceled':
+        await recordAudit(deps.pool, {
+          organizationId,
+          actor: userId,
+          action: 'purchase.cancel',
+          subject: found.id,
+          requestId: request.id,
+        });
+        return await show(deps, canceled.purchase);
+    }
+  });
+}
+
+/** Buying credits, from "Buy" to the way back from the payment page. */
+export function purchaseRoutes(app: Api, deps: ConsoleDeps): void {
+  readRoutes(app, deps);
+  beginRoute(app, deps);
+  followUpRoutes(app, deps);
+}

@@ -1,0 +1,84 @@
+import pg from 'pg';
+import { enterTransaction } from '#db/transaction';
+
+/** One statement. A `name` makes it prepared once per connection: for the hot ones. */
+export interface Statement {
+  readonly text: string;
+  readonly values?: readonly unknown[];
+  readonly name?: string;
+}
+
+/** Something statements can be run on: a pool, or one open transaction. */
+export interface Db {
+  query<Row>(statement: Statement): Promise<Row[]>;
+}
+
+export interface Pool extends Db {
+  /** All or nothing. Outbound calls inside are refused at run time (see `transaction.ts`). */
+  transaction<T>(work: (tx: Db) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+export interface PoolOptions {
+  readonly url: string;
+  readonly name: string;
+  readonly max: number;
+  /** How long a caller waits for a connection before the database counts as unreachable. */
+  readonly connectTimeoutMs?: number;
+  readonly statementTimeoutMs?: number;
+}
+
+const INT8 = 20;
+const parsers: pg.CustomTypesConfig = {
+  // Per pool, never global: the job queue shares the driver and expects its defaults.
+  getTypeParser: (oid: number, format?: 'text' | 'binary') =>
+    oid === INT8 ? (text: string) => BigInt(text) : pg.types.getTypeParser(oid, format),
+};
+
+function run<Row>(
+  client: { query(config: pg.QueryConfig): Promise<pg.QueryResult> },
+  statement: Statement,
+): Promise<Row[]> {
+  const config: pg.QueryConfig = { text: statement.text };
+  if (statement.values !== undefined) config.values = [...statement.values];
+  if (statement.name !== undefined) config.name = statement.name;
+  return client.query(config).then((result) => result.rows);
+}
+
+export function openPool(options: PoolOptions): Pool {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.max,
+    application_name: `bursar ${options.name}`,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
+    statement_timeout: options.statementTimeoutMs ?? 15_000,
+    idle_in_transaction_session_timeout: 15_000,
+    types: parsers,
+  });
+  // A lost idle connection is replaced on next use; without a listener it would end the process.
+  pool.on('error', () => {});
+
+  return {
+    query: (statement) => run(pool, statement),
+    async transaction(work) {
+      const client = await pool.connect();
+      let broken: Error | undefined;
+      try {
+        await client.query('BEGIN');
+        const result = await enterTransaction(() =>
+          work({ query: (statement) => run(client, statement) }),
+        );
+        await client.query('COMMIT');
+        return result;
+      } catch (error) {
+        await client.query('ROLLBACK').catch((rollbackError: Error) => {
+          broken = rollbackError;
+        });
+        throw error;
+      } finally {
+        client.release(broken);
+      }
+    },
+    close: () => pool.end(),
+  };
+}

@@ -1,0 +1,131 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { RefusalCode } from '#http/wire-errors';
+import { Fault } from '#kernel/assert';
+import type { Clock } from '#kernel/clock';
+import {
+  type ApiKeyId,
+  type Id,
+  type IdKind,
+  type OrganizationId,
+  parseId,
+  type WorkspaceId,
+} from '#kernel/ids';
+import { digestKey, keyShapeOk } from '#orgs/api-keys';
+import type { FoundKey } from '#orgs/key-lookup';
+
+/** Who calls, as the key says: the key is bound to one workspace of one organization. */
+export interface Caller {
+  readonly organizationId: OrganizationId;
+  readonly workspaceId: WorkspaceId;
+  readonly apiKeyId: ApiKeyId;
+  readonly kind: FoundKey['kind'];
+}
+
+export type Authentication =
+  | { readonly outcome: 'authenticated'; readonly caller: Caller }
+  | { readonly outcome: 'refused'; readonly code: RefusalCode };
+
+export interface KeyDoor {
+  /** Whose key the headers carry, or the refusal. Never rejects. */
+  authenticate(headers: IncomingHttpHeaders): Promise<Authentication>;
+  /** Drops what is remembered of a key the ledger has just found revoked or expired. */
+  forget(caller: Caller): void;
+}
+
+export interface KeyDoorDeps {
+  readonly find: (digest: Buffer) => Promise<FoundKey | undefined>;
+  readonly pepper: Buffer;
+  readonly clock: Clock;
+  readonly onLookupFailed: (error: unknown) => void;
+}
+
+// How long a good key is remembered. It only spares a lookup: the statement that takes the hold
+// checks key and organization again, so a revoked key buys nothing in this time.
+const REMEMBER_MS = 5_000;
+const REMEMBERED_MAX = 10_000;
+// An unreachable store has to be an answer within a second.
+const LOOKUP_MS = 900;
+
+const invalid: Authentication = { outcome: 'refused', code: 'invalid_api_key' };
+const unavailable: Authentication = { outcome: 'refused', code: 'ledger_unavailable' };
+const suspended: Authentication = { outcome: 'refused', code: 'organization_suspended' };
+
+interface Remembered {
+  readonly answer: Authentication & { readonly outcome: 'authenticated' };
+  readonly untilMs: number;
+}
+
+export function keyDoor(deps: KeyDoorDeps): KeyDoor {
+  const remembered = new Map<string, Remembered>();
+  // Lookups under way, so that a burst of one key asks the store once.
+  const asking = new Map<string, Promise<Authentication>>();
+
+  async function ask(digest: Buffer, name: string): Promise<Authentication> {
+    try {
+      const found = await within(deps.find(digest), LOOKUP_MS);
+      if (found === undefined || found.status !== 'active') return invalid;
+      if (found.organizationStatus === 'suspended') return suspended;
+      const answer = { outcome: 'authenticated', caller: callerOf(found) } as const;
+      if (remembered.size >= REMEMBERED_MAX) remembered.clear();
+      remembered.set(name, { answer, untilMs: deps.clock.elapsedMs() + REMEMBER_MS });
+      return answer;
+    } catch (error) {
+      deps.onLookupFailed(error);
+      return unavailable;
+    } finally {
+      asking.delete(name);
+    }
+  }
+
+  return {
+    async authenticate(headers) {
+      const text = presentedKey(headers);
+      if (text === undefined || !keyShapeOk(text)) return invalid;
+      const digest = digestKey(deps.pepper, text);
+      const name = digest.toString('base64');
+      const known = remembered.get(name);
+      if (known !== undefined) {
+        if (known.untilMs > deps.clock.elapsedMs()) return known.answer;
+        remembered.delete(name);
+      }
+      const underWay = asking.get(name);
+      if (underWay !== undefined) return underWay;
+      const answer = ask(digest, name);
+      asking.set(name, answer);
+      return answer;
+    },
+    forget(caller) {
+      for (const [name, { answer }] of remembered) {
+        if (answer.caller.apiKeyId === caller.apiKeyId) remembered.delete(name);
+      }
+    },
+  };
+}
+
+function callerOf(key: FoundKey): Caller {
+  return {
+    organizationId: stored('organization', key.organizationId),
+    workspaceId: stored('workspace', key.workspaceId),
+    apiKeyId: stored('apiKey', key.apiKeyId),
+    kind: key.kind,
+  };
+}
+
+function stored<K extends IdKind>(kind: K, text: string): Id<K> {
+  const id = parseId(kind, text);
+  if (id === undefined) throw new Fault(`a stored key has an odd ${kind} id`);
+  return id;
+}
+
+function presentedKey(headers: IncomingHttpHeaders): string | undefined {
+  const direct = headers['x-api-key'];
+  if (typeof direct === 'string' && direct !== '') return direct;
+  return /^bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
+}
+
+function within<T>(work: Promise<T>, ms: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}

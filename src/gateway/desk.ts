@@ -1,0 +1,71 @@
+import type { FastifyBaseLogger } from 'fastify';
+import type { AdmittedCall } from '#gateway/admit';
+import type { Client } from '#gateway/client';
+import type { Pumps } from '#gateway/pumps';
+import type { Settlements } from '#gateway/settlement';
+import type { Upstream } from '#gateway/upstream';
+import { type Circumstances, type Ending, verdict } from '#gateway/verdict';
+import { type RefusalCode, type RefusalContext, wireError } from '#http/wire-errors';
+import type { Expectation } from '#metering/fold';
+import type { PriceBook } from '#pricing/book';
+
+/** What every call of this process works with. */
+export interface Desk {
+  readonly book: PriceBook;
+  readonly upstream: Upstream;
+  readonly settlements: Settlements;
+  readonly pumps: Pumps;
+  readonly brand: string | undefined;
+  readonly log: FastifyBaseLogger;
+}
+
+/** One admitted call while its answer is on the way. */
+export interface Exchange {
+  readonly call: AdmittedCall;
+  readonly client: Client;
+}
+
+/** Part of an answer being read: told its bytes, and able to stop early under rule S11. */
+export interface AnswerInProgress {
+  data(chunk: Buffer): void;
+  end(): void;
+  failed(): void;
+  abandon(): void;
+}
+
+export function refuse(
+  desk: Desk,
+  exchange: Exchange,
+  code: RefusalCode,
+  context: Omit<RefusalContext, 'requestId' | 'brand'> = {},
+): void {
+  const { requestId } = exchange.call;
+  const error = wireError(code, { ...context, requestId, brand: desk.brand });
+  exchange.client.send(error.status, { ...error.headers }, error.body);
+}
+
+/** The command that books an ending, with what is known of the client at this moment. */
+export function judge(
+  desk: Desk,
+  exchange: Exchange,
+  ending: Ending,
+  upstreamStatus: Circumstances['upstreamStatus'],
+) {
+  const circumstances = { upstreamStatus, clientDisconnected: exchange.client.gone };
+  return verdict(desk.book, exchange.call, ending, circumstances);
+}
+
+/** What this request allowed: an answer beyond it is a broken counter, not a dear answer. */
+export function expectationOf(desk: Desk, call: AdmittedCall): Expectation {
+  return {
+    model: call.model,
+    outputTokensMax: call.outputTokensMax,
+    contextWindowOf: (model) => desk.book.priceOf(model, call.at)?.contextWindow,
+  };
+}
+
+/** After a bug between answer and ledger: the hold goes back, the customer pays nothing. */
+export function rescue(desk: Desk, exchange: Exchange, error: unknown): void {
+  desk.log.error({ err: error, reqId: exchange.call.requestId }, 'settling failed');
+  void desk.settlements.release(judge(desk, exchange, { how: 'truncated' }, 200));
+}

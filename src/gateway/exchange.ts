@@ -1,0 +1,80 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { type AnswerInProgress, type Desk, type Exchange, judge, refuse } from '#gateway/desk';
+import { streamAnswer } from '#gateway/stream';
+import type { Reading, UpstreamCall } from '#gateway/upstream';
+import { jsonAnswer, refusedAnswer } from '#gateway/whole';
+
+export interface Running {
+  /** Resolves when the client has its answer and the ledger its command. Never rejects. */
+  readonly finished: Promise<void>;
+  /** Ends it now, because the process does: an open answer breaks off and costs nothing (S8). */
+  cut(): void;
+}
+
+/** Sends an admitted call to the upstream and sees it through, with or without its client. */
+export function runExchange(desk: Desk, exchange: Exchange, forward: UpstreamCall): Running {
+  const { client } = exchange;
+  let answer: AnswerInProgress | undefined;
+  let pump: { leave(): void } | undefined;
+  let resolveFinished = (): void => {};
+  const finished = new Promise<void>((resolve) => {
+    resolveFinished = resolve;
+  });
+  function done(): void {
+    pump?.leave();
+    resolveFinished();
+  }
+
+  async function unanswered(code: 'upstream_unreachable' | 'upstream_timed_out'): Promise<void> {
+    await desk.settlements.release(judge(desk, exchange, { how: 'refused' }, null));
+    refuse(desk, exchange, code);
+    done();
+  }
+
+  function start(status: number, headers: IncomingHttpHeaders, reading: Reading): AnswerInProgress {
+    if (status >= 300 && status < 400) return redirected(status, reading);
+    if (status !== 200) return refusedAnswer(desk, exchange, status, headers, reading, done);
+    const streamed = /^text\/event-stream\b/i.test(headers['content-type'] ?? '');
+    const read = streamed ? streamAnswer : jsonAnswer;
+    return read(desk, exchange, headers, reading, done);
+  }
+
+  /** Following one would carry the operator's key to a place the operator did not name. */
+  function redirected(status: number, reading: Reading): AnswerInProgress {
+    const ignored = { data() {}, end() {}, failed() {}, abandon() {} };
+    void desk.settlements
+      .release(judge(desk, exchange, { how: 'refused' }, status))
+      .then(() => refuse(desk, exchange, 'upstream_misconfigured'))
+      .finally(done);
+    setImmediate(() => reading.abort('redirects are not followed'));
+    return ignored;
+  }
+
+  const abort = desk.upstream.call(forward, {
+    start(status, headers, reading) {
+      answer = start(status, headers, reading);
+      return answer;
+    },
+    failed(why, error) {
+      desk.log.warn({ why, reason: error.message }, 'no answer from the upstream');
+      void unanswered(why === 'timed_out' ? 'upstream_timed_out' : 'upstream_unreachable');
+    },
+  });
+
+  function abandon(): void {
+    if (answer === undefined) abort('no client, and the budget for reading on is spent');
+    else answer.abandon();
+  }
+  client.onGone(() => {
+    pump = desk.pumps.enter(abandon);
+    if (pump === undefined) abandon();
+  });
+
+  return {
+    finished,
+    cut() {
+      if (client.gone) abandon();
+      else abort('the process is ending');
+    },
+  };
+}

@@ -1,0 +1,282 @@
+import { createServer, type IncomingHttpHeaders, type ServerResponse, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Charging, HoldOutcome, SettleCommand, SettleOutcome } from '#charging/charging';
+import { assembleGateway, type Gateway, type GatewayParts } from '#gateway/gateway';
+import { least, type NanoUsd, nanos, ZERO } from '#kernel/money';
+import { createApiKey, digestKey } from '#orgs/api-keys';
+import type { FoundKey } from '#orgs/key-lookup';
+import { bundledBook } from '#pricing/bundled-book';
+import { systemClock, systemEntropy } from '#src/system';
+
+export const MODEL = 'claude-opus-5';
+export const question = {
+  model: MODEL,
+  max_tokens: 100,
+  messages: [{ role: 'user', content: 'What does a meter read?' }],
+};
+
+/** An honest ledger in memory: one organization, holds, and one resolution for each of them. */
+export class MemoryCharging implements Charging {
+  balance: NanoUsd;
+  readonly holds = new Map<string, NanoUsd>();
+  readonly resolved = new Map<string, SettleCommand>();
+  readonly charges = new Map<string, NanoUsd>();
+  holdAnswer: HoldOutcome | undefined;
+  reachable = true;
+  /** Settlements wait for it. */
+  gate: Promise<void> = Promise.resolve();
+
+  constructor(balance: bigint) {
+    this.balance = nanos(balance);
+  }
+
+  get available(): NanoUsd {
+    let held = 0n;
+    for (const amount of this.holds.values()) held += amount;
+    return nanos(this.balance - held);
+  }
+
+  async hold(command: Parameters<Charging['hold']>[0]): Promise<HoldOutcome> {
+    if (this.holdAnswer !== undefined) return this.holdAnswer;
+    const { available } = this;
+    const required = command.amount;
+    if (required > available) return { outcome: 'insufficient_credit', available, required };
+    this.holds.set(command.requestId, command.amount);
+    return { outcome: 'held', available: this.available };
+  }
+
+  async settle(command: SettleCommand): Promise<SettleOutcome> {
+    await this.gate;
+    if (!this.reachable) return { outcome: 'ledger_unavailable' };
+    const before = this.charges.get(command.requestId);
+    if (before !== undefined) {
+      return { outcome: 'already_resolved', charged: before, available: this.available };
+    }
+    if (!this.holds.delete(command.requestId)) return { outcome: 'unknown_hold' };
+    this.resolved.set(command.requestId, command);
+    const cost = command.resolution === 'void' ? ZERO : command.cost;
+    const charged = least(cost, this.balance);
+    this.charges.set(command.requestId, charged);
+    this.balance = nanos(this.balance - charged);
+    const outcome = command.resolution === 'void' ? 'voided' : 'settled';
+    return { outcome, charged, available: this.available, flags: [] };
+  }
+
+  async close(): Promise<void> {}
+
+  /** The one resolution there must be. */
+  only(): SettleCommand {
+    const [first, ...more] = this.resolved.values();
+    if (first === undefined || more.length > 0) {
+      throw new Error(`expected one resolution, found ${this.resolved.size}`);
+    }
+    return first;
+  }
+}
+
+export interface TestGateway {
+  readonly gateway: Gateway;
+  readonly url: string;
+  readonly key: string;
+  readonly adminKey: string;
+  readonly charging: MemoryCharging;
+  readonly foundKey: { status: FoundKey['status'] };
+  lookups(): number;
+}
+
+const book = bundledBook();
+const pepper = Buffer.from('pepper of the tests');
+
+async function newKey(kind: FoundKey['kind']): Promise<string> {
+  const unsaved = { query: async () => [] };
+  const made = await createApiKey(
+    unsaved,
+    { entropy: systemEntropy, pepper },
+    { organizationId: 'org_1', workspaceId: 'wrkspc_1', name: 'test', kind, createdBy: null },
+  );
+  return made.key;
+}
+
+export async function startGateway(
+  upstreamUrl: string,
+  options: Partial<GatewayParts> & { readonly balance?: bigint } = {},
+): Promise<TestGateway> {
+  const [key, adminKey] = await Promise.all([newKey('workspace'), newKey('admin')]);
+  const foundKey: { status: FoundKey['status'] } = { status: 'active' };
+  const { balance = 5_000_000_000n, ...parts } = options;
+  const charging = new MemoryCharging(balance);
+  let lookups = 0;
+  const known = new Map([
+    [digestKey(pepper, key).toString('hex'), 'workspace' as const],
+    [digestKey(pepper, adminKey).toString('hex'), 'admin' as const],
+  ]);
+  const gateway = await assembleGateway({
+    async findKey(digest) {
+      lookups += 1;
+      const kind = known.get(digest.toString('hex'));
+      if (kind === undefined) return undefined;
+      return {
+        organizationId: 'org_1',
+        workspaceId: 'wrkspc_1',
+        apiKeyId: `apikey_${kind}`,
+        kind,
+        status: foundKey.status,
+        organizationStatus: 'active',
+      };
+    },
+    charging,
+    book,
+    upstream: { url: upstreamUrl, key: 'operator-key' },
+    clock: systemClock,
+    entropy: systemEntropy,
+    pepper,
+    billingUrl: 'http://127.0.0.1:4000/settings/billing',
+    logger: false,
+    drainSeconds: 5,
+    ...parts,
+  });
+  const url = await gateway.listen('127.0.0.1', 0);
+  return { gateway, url, key, adminKey, charging, foundKey, lookups: () => lookups };
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+  readonly broken: boolean;
+}
+
+export interface Asking {
+  readonly method?: string;
+  readonly path?: string;
+  readonly headers?: Readonly<Record<string, string | undefined>>;
+  readonly body?: unknown;
+  /** Called with everything received so far; returning true hangs up. */
+  readonly leaveWhen?: (received: Buffer) => boolean;
+  readonly hangUpAfterMs?: number;
+  /** Takes the head of the answer and then reads no more. */
+  readonly pauseReading?: boolean;
+}
+
+/** A call with a raw client, which shows bytes, headers and broken endings as they are. */
+export function ask(to: { readonly url: string; readonly key: string }, asking: Asking = {}) {
+  const { method = 'POST', path = '/v1/messages', body = question } = asking;
+  const bytes = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
+  const headers: Record<string, string> = {};
+  const wanted = {
+    'x-api-key': to.key,
+    'anthropic-version': '2023-06-01',
+    'content-type': 'application/json',
+    ...asking.headers,
+  };
+  for (const [name, value] of Object.entries(wanted)) if (value !== undefined) headers[name] = value;
+  return new Promise<Answer>((resolve, reject) => {
+    const call = request(`${to.url}${path}`, { method, headers, agent: false });
+    call.on('error', reject);
+    if (asking.hangUpAfterMs !== undefined) setTimeout(() => call.destroy(), asking.hangUpAfterMs);
+    call.on('response', (response) => {
+      let received = Buffer.alloc(0);
+      const done = (broken: boolean) =>
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          body: received,
+          broken,
+        });
+      response.on('error', () => done(true));
+      if (asking.pauseReading === true) return void response.pause();
+      response.on('data', (chunk: Buffer) => {
+        received = Buffer.concat([received, chunk]);
+        if (asking.leaveWhen?.(received) === true) {
+          call.destroy();
+          done(true);
+        }
+      });
+      response.on('end', () => done(!response.complete));
+    });
+    call.end(method === 'GET' ? undefined : bytes);
+  });
+}
+
+export interface SeenRequest {
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+export interface ScriptedUpstream {
+  readonly url: string;
+  readonly seen: SeenRequest[];
+  close(): Promise<void>;
+}
+
+/** An upstream that answers as one function says. */
+export async function scriptedUpstream(
+  answer: (response: ServerResponse, seen: SeenRequest) => void,
+): Promise<ScriptedUpstream> {
+  const seen: SeenRequest[] = [];
+  const server = createServer((incoming, response) => {
+    const parts: Buffer[] = [];
+    incoming.on('data', (part: Buffer) => parts.push(part));
+    incoming.on('end', () => {
+      const body = Buffer.concat(parts);
+      const call = { path: incoming.url ?? '', headers: incoming.headers, body };
+      seen.push(call);
+      answer(response, call);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address: AddressInfo | string | null = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    seen,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+/** Waits until something is true: for what happens after the client has its answer. */
+export async function eventually(what: () => boolean, ms = 5_000): Promise<void> {
+  const from = performance.now();
+  while (!what()) {
+    if (performance.now() - from > ms) throw new Error('it never came true');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+export const streamEvents = (
+  options: { readonly inputTokens?: number; readonly outputTokens?: number; readonly texts?: string[] } = {},
+): string[] => {
+  const { inputTokens = 25, outputTokens = 15, texts = ['Hello', ' – wörld 🌍'] } = options;
+  const event = (type: string, fields: object) =>
+    `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`;
+  return [
+    event('message_start', {
+      message: {
+        id: 'msg_1',
+        type: 'message',
+        role: 'assistant',
+        content: [],
+        model: MODEL,
+        stop_reason: null,
+        stop_sequence: null,
+        usage: { input_tokens: inputTokens, output_tokens: 1 },
+      },
+    }),
+    event('content_block_start', { index: 0, content_block: { type: 'text', text: '' } }),
+    event('ping', {}),
+    ...texts.map((text) =>
+      event('content_block_delta', { index: 0, delta: { type: 'text_delta', text } }),
+    ),
+    event('content_block_stop', { index: 0 }),
+    event('message_delta', {
+      delta: { stop_reason: 'end_turn', stop_sequence: null },
+      usage: { output_tokens: outputTokens },
+    }),
+    event('message_stop', {}),
+  ];
+};

@@ -1,0 +1,133 @@
+import type { FastifyInstance } from 'fastify';
+import type { Charging } from '#charging/charging';
+import type { Pool } from '#db/pool';
+import { keyDoor } from '#gateway/auth';
+import type { Desk } from '#gateway/desk';
+import { CALLER_DECORATION } from '#gateway/guard';
+import { inFlight } from '#gateway/in-flight';
+import { registerMessages } from '#gateway/messages';
+import { registerModels } from '#gateway/models';
+import { PUMP_LIMITS, type PumpLimits, pumps } from '#gateway/pumps';
+import { settlements } from '#gateway/settlement';
+import { openUpstream, type UpstreamOptions } from '#gateway/upstream';
+import { verdict } from '#gateway/verdict';
+import { createApp } from '#http/app';
+import type { LoggerOptions } from '#http/request-log';
+import type { Clock } from '#kernel/clock';
+import type { Entropy } from '#kernel/ids';
+import type { FoundKey } from '#orgs/key-lookup';
+import { findKey } from '#orgs/key-lookup';
+import type { PriceBook } from '#pricing/book';
+
+export interface GatewayParts {
+  readonly findKey: (digest: Buffer) => Promise<FoundKey | undefined>;
+  readonly charging: Charging;
+  readonly book: PriceBook;
+  readonly upstream: UpstreamOptions;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly pepper: Buffer;
+  /** The operator's brand, only if one was configured: it replaces a name in literal messages. */
+  readonly brand?: string;
+  /** Where credits are bought: part of every refusal for credit. */
+  readonly billingUrl: string;
+  readonly logger: LoggerOptions;
+  /** How long running requests may go on once the process is to end. */
+  readonly drainSeconds: number;
+  readonly version?: string;
+  readonly pumpLimits?: PumpLimits;
+  /** How long the last bytes of an answer may wait for the ledger, in ms. */
+  readonly settlePatienceMs?: number;
+}
+
+/** Keys are looked up in `pool`; money goes through `charging` alone. */
+export type GatewayDeps = Omit<GatewayParts, 'findKey'> & { readonly pool: Pool };
+
+export interface Gateway {
+  readonly app: FastifyInstance;
+  /** Port 0 takes a free one. The answer is the URL without a final slash. */
+  listen(host: string, port: number): Promise<string>;
+  /** Refuses new requests and waits for the running ones, at most `drainSeconds`. */
+  drain(): Promise<void>;
+  /** Stops at once: what still runs is cut off and costs nothing. */
+  close(): Promise<void>;
+}
+
+/** The largest Messages request the public API takes: 32 MB. */
+const BODY_BYTES_MAX = 33_554_432;
+const SETTLE_PATIENCE_MS = 10_000;
+const CLOSE_GRACE_MS = 2_000;
+
+export function createGateway(deps: GatewayDeps): Promise<Gateway> {
+  const { pool, ...parts } = deps;
+  return assembleGateway({ ...parts, findKey: (digest) => findKey(pool, digest) });
+}
+
+export async function assembleGateway(parts: GatewayParts): Promise<Gateway> {
+  const { charging, book, clock, brand } = parts;
+  const app = await createApp({
+    entropy: parts.entropy,
+    logger: parts.logger,
+    bodyLimit: BODY_BYTES_MAX,
+    about: {
+      title: 'Bursar gateway',
+      version: parts.version ?? '0.1.0',
+      description: 'The Messages API, with every call paid from prepaid credit.',
+    },
+  });
+  const { log } = app;
+  const upstream = openUpstream(parts.upstream);
+  const booked = settlements({
+    charging,
+    clock,
+    patienceMs: parts.settlePatienceMs ?? SETTLE_PATIENCE_MS,
+    onTrouble: ({ requestId }, why) => log.warn({ reqId: requestId, why }, 'settlement'),
+  });
+  const desk: Desk = {
+    book,
+    upstream,
+    settlements: booked,
+    pumps: pumps(parts.pumpLimits ?? PUMP_LIMITS),
+    brand,
+    log,
+  };
+  const door = keyDoor({
+    find: parts.findKey,
+    pepper: parts.pepper,
+    clock,
+    onLookupFailed: (error) => log.error({ err: error }, 'key lookup failed'),
+  });
+  const running = inFlight();
+  const admission = {
+    charging,
+    book,
+    billingUrl: parts.billingUrl,
+    onLateHold: (call: Parameters<typeof verdict>[1]) =>
+      void booked.release(
+        verdict(
+          book,
+          call,
+          { how: 'refused' },
+          { upstreamStatus: null, clientDisconnected: false },
+        ),
+      ),
+  };
+  app.decorateRequest(CALLER_DECORATION, null);
+  registerMessages(app, { desk, door, admission, running, clock });
+  registerModels(app, { book, door, running, clock });
+
+  return {
+    app,
+    listen: (host, port) => app.listen({ host, port }),
+    drain: () => running.drain(parts.drainSeconds * 1_000),
+    async close() {
+      running.refuseNew();
+      running.cutAll();
+      await running.idle(CLOSE_GRACE_MS);
+      await booked.close(CLOSE_GRACE_MS);
+      await upstream.close();
+      app.server.closeAllConnections();
+      await app.close();
+    },
+  };
+}

@@ -1,0 +1,271 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import {
+  type Asking,
+  ask,
+  question,
+  type ScriptedUpstream,
+  scriptedUpstream,
+  startGateway,
+  type TestGateway,
+} from './gateway.fixture.ts';
+
+let upstream: ScriptedUpstream;
+let gateway: TestGateway;
+
+beforeAll(async () => {
+  upstream = await scriptedUpstream((response) => response.end('{}'));
+});
+afterAll(() => upstream.close());
+afterEach(async () => {
+  await gateway.gateway.close();
+  upstream.seen.length = 0;
+});
+
+async function refusal(asking: Asking = {}) {
+  const answer = await ask(gateway, asking);
+  const text = answer.body.toString();
+  const body: { error: Record<string, unknown>; request_id: string } = JSON.parse(text);
+  expect(body).toMatchObject({ type: 'error', request_id: answer.headers['request-id'] });
+  // Whatever the reason: a refused request neither reached a model nor holds anything.
+  expect(upstream.seen).toHaveLength(0);
+  expect(gateway.charging.holds.size).toBe(0);
+  return { status: answer.status, headers: answer.headers, error: body.error };
+}
+
+describe('keys', () => {
+  test('every bad key gets the same answer', async () => {
+    gateway = await startGateway(upstream.url);
+    const flipped = gateway.key.endsWith('A') ? 'B' : 'A';
+    const answers = [];
+    for (const headers of [
+      { 'x-api-key': undefined },
+      { 'x-api-key': '' },
+      { 'x-api-key': 'nonsense' },
+      { 'x-api-key': `${gateway.key.slice(0, -1)}${flipped}` },
+      { 'x-api-key': "' OR 1=1 --" },
+      { 'x-api-key': undefined, authorization: 'Bearer nonsense' },
+      { 'x-api-key': undefined, authorization: `Basic ${gateway.key}` },
+    ]) {
+      answers.push(await refusal({ headers }));
+    }
+    expect(gateway.lookups()).toBe(0);
+    gateway.foundKey.status = 'revoked';
+    answers.push(await refusal());
+    gateway.foundKey.status = 'expired';
+    answers.push(await refusal());
+    for (const { status, headers, error } of answers) {
+      expect(status).toBe(401);
+      expect(error).toEqual({ type: 'authentication_error', message: 'invalid x-api-key' });
+      expect(Object.keys(headers)).toEqual(Object.keys(answers[0]?.headers ?? {}));
+    }
+  });
+
+  test.each([['key_revoked'], ['key_expired']] as const)(
+    'a remembered key found %s by the ledger is refused like any bad key',
+    async (outcome) => {
+      gateway = await startGateway(upstream.url);
+      gateway.charging.holdAnswer = { outcome };
+      expect((await refusal()).error.message).toBe('invalid x-api-key');
+      expect((await refusal()).status).toBe(401);
+      // It was forgotten in between, so the second request asked again.
+      expect(gateway.lookups()).toBe(2);
+    },
+  );
+
+  test('a good key is looked up once for a burst', async () => {
+    gateway = await startGateway(upstream.url, { balance: 0n });
+    await Promise.all(Array.from({ length: 20 }, () => refusal()));
+    expect(gateway.lookups()).toBe(1);
+  });
+
+  test('an admin key cannot buy answers', async () => {
+    gateway = await startGateway(upstream.url);
+    const { status, error } = await refusal({ headers: { 'x-api-key': gateway.adminKey } });
+    expect(status).toBe(403);
+    expect(error.type).toBe('permission_error');
+  });
+
+  test('a suspended organization is told so', async () => {
+    gateway = await startGateway(upstream.url);
+    gateway.charging.holdAnswer = { outcome: 'organization_suspended' };
+    const { status, error, headers } = await refusal();
+    expect(status).toBe(403);
+    expect(error).toMatchObject({
+      type: 'permission_error',
+      details: { error_code: 'organization_suspended' },
+    });
+    expect(headers['x-should-retry']).toBe('false');
+  });
+});
+
+describe('credit', () => {
+  const literal =
+    'Your credit balance is too low to access the Anthropic API. ' +
+    'Please go to Plans & Billing to upgrade or purchase credits.';
+
+  test('out of credit is the literal refusal, with what is missing and where to get it', async () => {
+    gateway = await startGateway(upstream.url, { balance: 1_500_000n });
+    const { status, headers, error } = await refusal();
+    expect(status).toBe(400);
+    expect(headers['x-should-retry']).toBe('false');
+    expect(error).toEqual({
+      type: 'invalid_request_error',
+      message: literal,
+      details: {
+        error_code: 'credit_balance_too_low',
+        available_usd: '0.0015',
+        required_usd: expect.stringMatching(/^0\.0\d+$/),
+        billing_url: 'http://127.0.0.1:4000/settings/billing',
+      },
+    });
+  });
+
+  test('an operator with a brand is named instead', async () => {
+    gateway = await startGateway(upstream.url, { balance: 0n, brand: 'Acme $& AI' });
+    const { error } = await refusal();
+    expect(error.message).toBe(literal.replace('Anthropic', () => 'Acme $& AI'));
+  });
+
+  test('debt is the same refusal with a code of its own', async () => {
+    gateway = await startGateway(upstream.url);
+    const { available } = gateway.charging;
+    gateway.charging.holdAnswer = { outcome: 'in_debt', available, required: available };
+    const { error } = await refusal();
+    expect(error).toMatchObject({ message: literal, details: { error_code: 'account_in_debt' } });
+  });
+
+  test.each([
+    ['says so', { outcome: 'ledger_unavailable' } as const],
+    ['does not answer', undefined],
+  ])('a ledger that %s is a 503 within a second', async (_how, answer) => {
+    gateway = await startGateway(upstream.url);
+    if (answer === undefined) gateway.charging.hold = () => new Promise(() => {});
+    else gateway.charging.holdAnswer = answer;
+    const from = performance.now();
+    const { status, headers, error } = await refusal();
+    expect(performance.now() - from).toBeLessThan(1_000);
+    expect(status).toBe(503);
+    expect(headers).toMatchObject({ 'retry-after': '1', 'x-should-retry': 'true' });
+    expect(error).toMatchObject({
+      type: 'api_error',
+      details: { error_code: 'ledger_unavailable' },
+    });
+  });
+
+  test('a hold that comes after its refusal is given back', async () => {
+    gateway = await startGateway(upstream.url);
+    const { charging } = gateway;
+    const hold = charging.hold.bind(charging);
+    charging.hold = async (command) => {
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      return hold(command);
+    };
+    expect((await refusal()).status).toBe(503);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(charging.holds.size).toBe(0);
+    expect(charging.only().resolution).toBe('void');
+  });
+});
+
+describe('requests', () => {
+  test.each([
+    ['no version', { 'anthropic-version': undefined }, 'anthropic-version: header is required'],
+    ['an unknown version', { 'anthropic-version': '2020-01-01' }, /supported versions/],
+    ['a compressed body', { 'content-encoding': 'gzip' }, /compressed/],
+  ])('%s is a 400', async (_what, headers, message) => {
+    gateway = await startGateway(upstream.url);
+    const { status, error } = await refusal({ headers });
+    expect(status).toBe(400);
+    expect(error.type).toBe('invalid_request_error');
+    expect(error.message).toMatch(message);
+  });
+
+  test.each([
+    ['max_tokens twice', `{"max_tokens":1,${JSON.stringify(question).slice(1)}`],
+    ['broken JSON', '{"model":'],
+    ['a list', '[]'],
+    ['nothing', ''],
+    ['a prototype key', `{"__proto__":1,${JSON.stringify(question).slice(1)}`],
+    ['bytes that are no text', Buffer.from([0x7b, 0xff, 0xfe, 0x7d])],
+    ['no max_tokens', JSON.stringify({ ...question, max_tokens: undefined })],
+    ['a fractional max_tokens', JSON.stringify({ ...question, max_tokens: 1.5 })],
+  ])('%s is a 400', async (_what, body) => {
+    gateway = await startGateway(upstream.url);
+    const { status, error } = await refusal({ body: Buffer.from(body) });
+    expect(status).toBe(400);
+    expect(error.type).toBe('invalid_request_error');
+  });
+
+  test('a model without a price is a 404 and never reaches the upstream', async () => {
+    gateway = await startGateway(upstream.url);
+    const { status, error } = await refusal({ body: { ...question, model: 'claude-nope' } });
+    expect(status).toBe(404);
+    expect(error).toEqual({
+      type: 'not_found_error',
+      message: 'model: claude-nope',
+      details: { error_code: 'model_not_priced' },
+    });
+  });
+
+  test('a server tool without a limit is refused', async () => {
+    gateway = await startGateway(upstream.url);
+    const tools = [{ type: 'web_search_20250305', name: 'web_search' }];
+    const { status, error } = await refusal({ body: { ...question, tools } });
+    expect(status).toBe(400);
+    expect(error.details).toEqual({ error_code: 'tool_cost_unbounded' });
+  });
+
+  test('a body above 32 MB is a 413', async () => {
+    gateway = await startGateway(upstream.url);
+    const answer = await ask(gateway, { body: Buffer.alloc(33_554_433, 0x20) }).catch(() => null);
+    // The refusal may overtake the upload, which some clients see as a broken connection.
+    if (answer !== null) {
+      expect(answer.status).toBe(413);
+      expect(JSON.parse(answer.body.toString()).error.type).toBe('request_too_large');
+    }
+    expect(upstream.seen).toHaveLength(0);
+  });
+
+  test('an unknown path is a 404 in the same envelope', async () => {
+    gateway = await startGateway(upstream.url);
+    const { status, error } = await refusal({ path: '/v1/nothing' });
+    expect(status).toBe(404);
+    expect(error.message).toBe('The requested resource could not be found.');
+  });
+});
+
+describe('what the gateway tells about itself', () => {
+  test('the models with a price are listed, newest first, page by page', async () => {
+    gateway = await startGateway(upstream.url);
+    const get = async (path: string) => {
+      const answer = await ask(gateway, { method: 'GET', path });
+      return { status: answer.status, body: JSON.parse(answer.body.toString()) };
+    };
+    const first = await get('/v1/models?limit=2');
+    expect(first.body).toMatchObject({ has_more: true, first_id: first.body.data[0].id });
+    expect(first.body.data).toHaveLength(2);
+    const next = await get(`/v1/models?limit=2&after_id=${first.body.last_id}`);
+    const back = await get(`/v1/models?limit=2&before_id=${next.body.first_id}`);
+    expect(back.body.data).toEqual(first.body.data);
+    const one = await get('/v1/models/claude-opus-5');
+    expect(one.body).toMatchObject({ id: 'claude-opus-5', type: 'model', line: 'opus' });
+    expect((await get('/v1/models/claude-nope')).status).toBe(404);
+    expect((await get('/v1/models?after_id=claude-nope')).status).toBe(400);
+  });
+
+  test('OpenAPI 3.1 and its reader are served without a key and without a network', async () => {
+    gateway = await startGateway(upstream.url);
+    const open = { headers: { 'x-api-key': undefined }, method: 'GET' };
+    const api = JSON.parse((await ask(gateway, { ...open, path: '/openapi.json' })).body.toString());
+    expect(api.openapi).toMatch(/^3\.1/);
+    expect(Object.keys(api.paths)).toEqual([
+      '/v1/messages',
+      '/v1/messages/count_tokens',
+      '/v1/models',
+      '/v1/models/{id}',
+    ]);
+    const page = await ask(gateway, { ...open, path: '/docs/' });
+    expect(page.status).toBe(200);
+    expect(page.body.toString()).not.toMatch(/(src|href)="https?:/);
+  });
+});

@@ -1,0 +1,29 @@
+import type { Db } from '#db/pool';
+import { insertAuditEvent } from './sql.ts';
+
+/** Stable codes: an investigation years later searches for them. */
+export type AuditAction =
+  | 'session.start'
+  | 'session.end'
+  | 'organization.create'
+  | 'api_key.create'
+  | 'api_key.revoke'
+  | 'purchase.begin'
+  | 'purchase.cancel';
+
+/**
+ * Notes who did what, in the transaction that does it where there is one. `actor` and `subject`
+ * are ids; never an e-mail, a key or a token.
+ */
+export async function recordAudit(
+  tx: Db,
+  event: {
+    readonly organizationId: string | null;
+    readonly actor: string;
+    readonly action: AuditAction;
+    readonly subject: string;
+    readonly requestId: string | null;
+  },
+): Promise<void> {
+  await tx.query(insertAuditEvent(event));
+}

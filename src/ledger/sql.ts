@@ -1,0 +1,161 @@
+import type { Statement } from '#db/pool';
+import { Fault } from '#kernel/assert';
+import type { GrantId, OrganizationId } from '#kernel/ids';
+import type { Reason } from '#ledger/flows';
+import type { GrantKind, GrantRequest } from '#ledger/grants';
+import type { Line } from '#ledger/templates';
+
+/** The row of a statement that always answers one. */
+export function only<Row>(rows: readonly Row[]): Row {
+  const [row] = rows;
+  if (row === undefined || rows.length !== 1) throw new Fault(`expected one row: ${rows.length}`);
+  return row;
+}
+
+export interface GrantTerms {
+  readonly id: GrantId;
+  readonly granted_at: Date;
+  readonly expires_at: Date;
+}
+
+/** Makes the organization's book if it has none, and locks it. */
+export const openBook = (organizationId: OrganizationId): Statement => ({
+  text: `INSERT INTO ledger.books (organization_id) VALUES ($1)
+         ON CONFLICT (organization_id) DO UPDATE SET organization_id = excluded.organization_id`,
+  values: [organizationId],
+});
+
+/** Opens an empty grant; answers no row if its source has made one before. */
+export const openGrant = (g: GrantRequest): Statement => ({
+  text: `INSERT INTO ledger.grants
+           (organization_id, id, kind, amount_nanos, source, reason, granted_at, expires_at)
+         SELECT $1, $2, $3, $4, $5, $6, at, coalesce($8, bursar.one_year_after(at))
+           FROM (SELECT coalesce($7, bursar.now()) AS at) AS happened
+         ON CONFLICT (organization_id, source) DO NOTHING
+         RETURNING id, granted_at, expires_at`,
+  values: [
+    g.organizationId,
+    g.grantId,
+    g.kind,
+    g.amount,
+    g.source,
+    g.reason ?? null,
+    g.happenedAt ?? null,
+    g.expiresAt ?? null,
+  ],
+});
+
+export const grantBySource = (organizationId: OrganizationId, source: string): Statement => ({
+  text: `SELECT id, granted_at, expires_at FROM ledger.grants
+          WHERE organization_id = $1 AND source = $2`,
+  values: [organizationId, source],
+});
+
+/** Writes the lines of one transaction through the one function that writes entries. */
+export const postLines = (
+  organizationId: OrganizationId,
+  reference: string,
+  lines: readonly Line[],
+  happenedAt: Date,
+): Statement => ({
+  text: 'SELECT ledger.post($1, $2, $3, $4, $5, $6, $7, bursar.now()) AS post',
+  values: [
+    organizationId,
+    reference,
+    lines.map((l) => l.reason),
+    lines.map((l) => l.from),
+    lines.map((l) => l.to),
+    lines.map((l) => l.amount),
+    happenedAt,
+  ],
+});
+
+export interface BalanceRow {
+  readonly available_nanos: bigint;
+  readonly held_nanos: bigint;
+  readonly frozen_nanos: bigint;
+  readonly debt_nanos: bigint;
+  readonly grant_id: GrantId | null;
+  readonly kind: GrantKind;
+  readonly state: 'active' | 'exhausted' | 'expired';
+  readonly amount_nanos: bigint;
+  readonly remaining_nanos: bigint;
+  readonly granted_at: Date;
+  readonly expires_at: Date;
+}
+
+/** Position and grants at one instant. Holds whose lease has passed are not counted (H4). */
+export const balance = (organizationId: OrganizationId): Statement => ({
+  name: 'ledger.balance',
+  text: `WITH instant AS MATERIALIZED (SELECT bursar.now() AS at, bursar.real_now() AS real),
+         book AS MATERIALIZED (
+           SELECT b.*, b.held_nanos - (
+             SELECT coalesce(sum(h.amount_nanos), 0) FROM ledger.holds h, instant
+              WHERE h.organization_id = $1 AND h.state = 'open'
+                AND h.lease_expires_at <= instant.real)::bigint AS holding
+             FROM ledger.books b WHERE b.organization_id = $1)
+         SELECT ledger.available($1, book.holding, instant.at, instant.real) AS available_nanos,
+                book.holding AS held_nanos, book.dispute_frozen_nanos AS frozen_nanos,
+                -book.customer_debt_nanos AS debt_nanos,
+                g.id AS grant_id, g.kind, g.amount_nanos, g.remaining_nanos,
+                g.granted_at, g.expires_at,
+                CASE WHEN g.exhausted THEN 'exhausted'
+                     WHEN g.expires_at <= instant.at THEN 'expired' ELSE 'active' END AS state
+           FROM instant CROSS JOIN book
+           LEFT JOIN ledger.grants g ON g.organization_id = $1`,
+  values: [organizationId],
+});
+
+export interface StatementRow {
+  readonly transaction_no: bigint;
+  readonly line: number;
+  readonly happened_at: Date;
+  readonly reason: Reason;
+  readonly delta_nanos: bigint;
+  readonly balance_nanos: bigint;
+  readonly grant_id: string;
+  readonly reference: string;
+}
+
+/** Moves of the organization's grants, newest first, before a cursor "transaction.line". */
+export const statementLines = (
+  organizationId: OrganizationId,
+  limit: number,
+  before: string | undefined,
+): Statement => {
+  const [transaction, line] = before?.split('.') ?? [];
+  return {
+    text: `SELECT transaction_no, line, happened_at, reason, delta_nanos, balance_nanos,
+                  substr(account, 7) AS grant_id, reference
+             FROM ledger.legs
+            WHERE organization_id = $1 AND account LIKE 'grant:%'
+              AND ($2::bigint IS NULL OR (transaction_no, line) < ($2, $3::smallint))
+            ORDER BY transaction_no DESC, line DESC LIMIT $4`,
+    values: [organizationId, transaction ?? null, line ?? null, limit],
+  };
+};
+
+/** Books lapsed holds of up to `limit` organizations, in id order, each locked before it changes. */
+export const expireLapsed = (limit: number): Statement => ({
+  text: 'SELECT ledger.expire_lapsed_everywhere($1) AS expired',
+  values: [limit],
+});
+
+export interface HoldRow {
+  readonly amount_nanos: bigint;
+  readonly state: string;
+  readonly grant_id: string | null;
+  readonly taken_nanos: bigint | null;
+}
+
+/** One hold, with what each grant paid of it. */
+export const holdWithGrants = (organizationId: OrganizationId, id: string): Statement => ({
+  text: `SELECT h.amount_nanos, h.state, substr(e.from_account, 7) AS grant_id,
+                e.amount_nanos AS taken_nanos
+           FROM ledger.holds h
+           LEFT JOIN ledger.entries e ON e.organization_id = h.organization_id
+            AND e.reference = h.id AND e.reason = 'usage.settle'
+          WHERE h.organization_id = $1 AND h.id = $2
+          ORDER BY e.transaction_no, e.line`,
+  values: [organizationId, id],
+});

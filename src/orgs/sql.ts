@@ -1,0 +1,181 @@
+import type { Statement } from '#db/pool';
+
+export interface OrganizationRow {
+  readonly id: string;
+  readonly name: string;
+  readonly status: string;
+  readonly created_at: Date;
+}
+
+export interface MembershipRow {
+  readonly organization_id: string;
+  readonly organization_name: string;
+  readonly role: string;
+}
+
+export interface ApiKeyRow {
+  readonly id: string;
+  readonly workspace_id: string;
+  readonly kind: 'workspace' | 'admin';
+  readonly name: string;
+  readonly hint: string;
+  readonly status: 'active' | 'revoked' | 'expired';
+  readonly created_at: Date;
+  readonly expires_at: Date | null;
+}
+
+/** A new customer. */
+export const insertOrganization = (id: string, name: string): Statement => ({
+  text: `INSERT INTO orgs.organizations (id, name, status, billing_kind, created_at)
+    VALUES ($1, $2, 'active', 'prepaid', bursar.now())`,
+  values: [id, name],
+});
+
+/** The workspace every organization starts with. */
+export const insertDefaultWorkspace = (organizationId: string, id: string): Statement => ({
+  text: `INSERT INTO orgs.workspaces (organization_id, id, name, is_default, created_at)
+    VALUES ($1, $2, 'Default', true, bursar.now())`,
+  values: [organizationId, id],
+});
+
+/** Finds the default workspace, where keys go unless said otherwise. */
+export const selectDefaultWorkspace = (organizationId: string): Statement => ({
+  text: 'SELECT id FROM orgs.workspaces WHERE organization_id = $1 AND is_default',
+  values: [organizationId],
+});
+
+/** One organization. */
+export const selectOrganization = (id: string): Statement => ({
+  text: 'SELECT id, name, status, created_at FROM orgs.organizations WHERE id = $1',
+  values: [id],
+});
+
+/** Organizations, oldest first, up to a bound. */
+export const selectOrganizations = (limit: number): Statement => ({
+  text: `SELECT id, name, status, created_at FROM orgs.organizations
+    ORDER BY created_at, id LIMIT $1`,
+  values: [limit],
+});
+
+/** Suspends or resumes. */
+export const updateOrganizationStatus = (id: string, status: string): Statement => ({
+  text: `UPDATE orgs.organizations SET status = $2 WHERE id = $1
+    RETURNING id, name, status, created_at`,
+  values: [id, status],
+});
+
+/** The person with this address, made if new. DO UPDATE so that the row is always returned. */
+export const upsertUser = (id: string, email: string): Statement => ({
+  text: `INSERT INTO orgs.users (id, email, created_at) VALUES ($1, $2, bursar.now())
+    ON CONFLICT (email) DO UPDATE SET email = EXCLUDED.email
+    RETURNING id, email`,
+  values: [id, email],
+});
+
+/** One person. */
+export const selectUser = (id: string): Statement => ({
+  text: 'SELECT id, email FROM orgs.users WHERE id = $1',
+  values: [id],
+});
+
+/** Makes a person a member, or changes what the member is. */
+export const upsertMember = (organizationId: string, userId: string, role: string): Statement => ({
+  text: `INSERT INTO orgs.members (organization_id, user_id, role, added_at)
+    VALUES ($1, $2, $3, bursar.now())
+    ON CONFLICT (organization_id, user_id) DO UPDATE SET role = EXCLUDED.role`,
+  values: [organizationId, userId, role],
+});
+
+/** What a person belongs to, oldest membership first. */
+export const selectMemberships = (userId: string): Statement => ({
+  text: `SELECT m.organization_id, o.name AS organization_name, m.role
+    FROM orgs.members m JOIN orgs.organizations o ON o.id = m.organization_id
+    WHERE m.user_id = $1 ORDER BY m.added_at, m.organization_id`,
+  values: [userId],
+});
+
+/** A key's record; its text is in no column. */
+export const insertApiKey = (key: {
+  organizationId: string;
+  id: string;
+  workspaceId: string;
+  kind: string;
+  name: string;
+  hint: string;
+  createdBy: string | null;
+  expiresAt: Date | null;
+}): Statement => ({
+  text: `INSERT INTO orgs.api_keys (organization_id, id, workspace_id, kind, name, hint, status,
+      created_by, created_at, expires_at)
+    VALUES ($1, $2, $3, $4, $5, $6, 'active', $7, bursar.now(), $8)
+    RETURNING id, created_at`,
+  values: [
+    key.organizationId,
+    key.id,
+    key.workspaceId,
+    key.kind,
+    key.name,
+    key.hint,
+    key.createdBy,
+    key.expiresAt,
+  ],
+});
+
+/** The directory entry by which a presented key is found. */
+export const insertKeyDigest = (
+  digest: Buffer,
+  pepperVersion: number,
+  organizationId: string,
+  apiKeyId: string,
+): Statement => ({
+  text: `INSERT INTO orgs.key_digests (digest, pepper_version, organization_id, api_key_id)
+    VALUES ($1, $2, $3, $4)`,
+  values: [digest, pepperVersion, organizationId, apiKeyId],
+});
+
+const KEY_COLUMNS = `id, workspace_id, kind, name, hint, created_at, expires_at,
+  CASE WHEN status = 'active' AND expires_at <= bursar.now() THEN 'expired' ELSE status END
+    AS status`;
+
+/** An organization's keys, newest first, up to a bound. */
+export const selectApiKeys = (organizationId: string, limit: number): Statement => ({
+  text: `SELECT ${KEY_COLUMNS} FROM orgs.api_keys WHERE organization_id = $1
+    ORDER BY created_at DESC, id DESC LIMIT $2`,
+  values: [organizationId, limit],
+});
+
+/** How many keys still work: the bound on creating more. */
+export const countActiveApiKeys = (organizationId: string): Statement => ({
+  text: `SELECT count(*) AS active FROM orgs.api_keys
+    WHERE organization_id = $1 AND status = 'active'`,
+  values: [organizationId],
+});
+
+/** Revokes; a second time keeps the first time's moment. `kind` null is any kind. */
+export const revokeKey = (organizationId: string, id: string, kind: string | null): Statement => ({
+  text: `UPDATE orgs.api_keys
+    SET status = 'revoked', revoked_at = coalesce(revoked_at, bursar.now())
+    WHERE organization_id = $1 AND id = $2 AND ($3::text IS NULL OR kind = $3)
+    RETURNING ${KEY_COLUMNS}`,
+  values: [organizationId, id, kind],
+});
+
+/** Whose key an id is: for the operator, who names a key without its organization. */
+export const selectKeyOwner = (id: string): Statement => ({
+  text: 'SELECT organization_id FROM orgs.api_keys WHERE id = $1',
+  values: [id],
+});
+
+/** The gateway's question, asked for every key it has not seen within seconds: prepared. */
+export const selectKeyByDigest = (digest: Buffer): Statement => ({
+  name: 'orgs_key_by_digest',
+  text: `SELECT k.organization_id, k.workspace_id, k.id AS api_key_id, k.kind,
+      CASE WHEN k.status = 'active' AND k.expires_at <= bursar.now() THEN 'expired'
+        ELSE k.status END AS status,
+      o.status AS organization_status
+    FROM orgs.key_digests d
+    JOIN orgs.api_keys k ON k.organization_id = d.organization_id AND k.id = d.api_key_id
+    JOIN orgs.organizations o ON o.id = d.organization_id
+    WHERE d.digest = $1`,
+  values: [digest],
+});

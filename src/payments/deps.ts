@@ -1,0 +1,26 @@
+import type { Pool } from '#db/pool';
+import type { Clock } from '#kernel/clock';
+import type { Entropy } from '#kernel/ids';
+import type { NanoUsd } from '#kernel/money';
+import type { Processor } from '#payments/processor';
+
+/** Ids and codes only: no bodies, no card data, no addresses. */
+export interface PaymentsLog {
+  info(fields: Record<string, unknown>, message: string): void;
+  warn(fields: Record<string, unknown>, message: string): void;
+  error(fields: Record<string, unknown>, message: string): void;
+}
+
+export interface PaymentsDeps {
+  readonly pool: Pool;
+  readonly processor: Processor;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly urls: { readonly console: string };
+  /** First part of every idempotency key, and the tag that tells deployments of one account apart. */
+  readonly environment: string;
+  readonly automaticTax?: boolean;
+  /** Largest single purchase; $10,000 unless told. */
+  readonly maximum?: NanoUsd;
+  readonly log?: PaymentsLog;
+}

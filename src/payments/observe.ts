@@ -1,0 +1,58 @@
+import { explainDecline } from '#payments/declines';
+import type { PaymentsDeps } from '#payments/deps';
+import type { Checkout } from '#payments/processor';
+import type { PurchaseEvent } from '#payments/purchase';
+import type { Changes, Purchase } from '#payments/sql';
+import { advance } from '#payments/transition';
+
+interface News {
+  readonly event: PurchaseEvent;
+  readonly changes: Changes;
+  /** For the timeline, where the sentence of the event says too little. */
+  readonly detail?: string;
+}
+
+/** What a page that brought no money yet tells about its purchase; undefined if nothing new. */
+export function newsOf(purchase: Purchase, checkout: Checkout): News | undefined {
+  const { payment } = checkout;
+  if (payment?.status === 'processing') {
+    return purchase.state === 'processing'
+      ? undefined
+      : { event: 'payment_processing', changes: { failure: null } };
+  }
+  if (checkout.status === 'expired') {
+    return { event: 'session_expired', changes: { redirectUrl: null } };
+  }
+  if (payment === null) return undefined;
+  if (payment.status === 'canceled') {
+    return { event: 'payment_canceled', changes: { redirectUrl: null } };
+  }
+  if (payment.decline !== null) return declined(purchase, payment.decline);
+  return { event: 'customer_acting', changes: { failure: null } };
+}
+
+function declined(purchase: Purchase, decline: NonNullable<Purchase['lastDecline']>) {
+  // Reading the same refusal again is not news.
+  const seen = purchase.state === 'declined' && sameDecline(purchase.lastDecline, decline);
+  if (seen) return undefined;
+  const failure = explainDecline(decline, purchase.total, purchase.id);
+  return {
+    event: 'payment_declined' as const,
+    changes: { failure, lastDecline: decline },
+    detail: `${failure.title}. You were not charged.`,
+  };
+}
+
+const sameDecline = (a: Purchase['lastDecline'], b: NonNullable<Purchase['lastDecline']>) =>
+  a !== null && a.chargeId === b.chargeId && a.code === b.code && a.declineCode === b.declineCode;
+
+/** Writes what `newsOf` found. Two observers at once: the table refuses the second one's step. */
+export async function observe(
+  deps: PaymentsDeps,
+  purchase: Purchase,
+  checkout: Checkout,
+): Promise<void> {
+  const news = newsOf(purchase, checkout);
+  if (news === undefined) return;
+  await deps.pool.transaction((tx) => advance(tx, purchase, news.event, news.changes, news.detail));
+}

@@ -1,0 +1,163 @@
+import { newId } from '#kernel/ids';
+import { nanos } from '#kernel/money';
+import { issueGrant } from '#ledger/grants';
+import type { PaymentsDeps } from '#payments/deps';
+import { type Fact, mismatches } from '#payments/facts';
+import { observe } from '#payments/observe';
+import { findCustomer } from '#payments/opening';
+import { type Checkout, type Payment, PURPOSE, type Read } from '#payments/processor';
+import * as sql from '#payments/sql';
+import { advance } from '#payments/transition';
+
+export type SettledVia = 'return_page' | 'poller' | 'webhook' | 'event_sweep';
+
+export type Settlement =
+  | { readonly outcome: 'credited' }
+  | { readonly outcome: 'already_credited' }
+  | { readonly outcome: 'not_succeeded' }
+  | { readonly outcome: 'ignored' }
+  | { readonly outcome: 'quarantined' }
+  | { readonly outcome: 'processor_unavailable' };
+
+/**
+ * The one door to paid credit. Reads the payment again from the processor, checks the eight facts
+ * and grants once, whoever calls it and however often.
+ */
+export async function settlePayment(
+  deps: PaymentsDeps,
+  paymentIntentId: string,
+  via: SettledVia,
+): Promise<Settlement> {
+  const answer = await deps.processor.retrievePayment(paymentIntentId);
+  if (answer.outcome === 'unavailable') return { outcome: 'processor_unavailable' };
+  if (answer.outcome === 'missing') return { outcome: 'ignored' };
+  const { payment } = answer;
+  if (payment.purpose !== PURPOSE) return { outcome: 'ignored' };
+
+  const purchase = await findSold(deps, payment);
+  if (purchase === undefined) {
+    // Two deployments may share an account: what the other one sold is not ours to judge.
+    if (payment.environment !== deps.environment) return { outcome: 'ignored' };
+    if (payment.status !== 'succeeded') return { outcome: 'not_succeeded' };
+    return quarantine(deps, payment, undefined, ['purchase']);
+  }
+
+  const page = await readPage(deps, purchase, payment);
+  if (page.outcome === 'unavailable') return { outcome: 'processor_unavailable' };
+  const checkout = page.outcome === 'found' ? page.checkout : null;
+  if (payment.status !== 'succeeded') {
+    if (checkout !== null && payment.id === checkout.paymentIntentId) {
+      await observe(deps, purchase, { ...checkout, payment });
+    }
+    return { outcome: 'not_succeeded' };
+  }
+  // The page learns of its payment a moment after the payment itself.
+  if (checkout !== null && checkout.paymentIntentId === null) return { outcome: 'not_succeeded' };
+  return grantOnce(deps, purchase, payment, checkout, via);
+}
+
+async function findSold(deps: PaymentsDeps, payment: Payment): Promise<sql.Purchase | undefined> {
+  const statement =
+    payment.purchaseId === null
+      ? sql.findByProcessorIds(null, payment.id)
+      : sql.findPurchase(payment.purchaseId, payment.organizationId);
+  const [purchase] = await deps.pool.query<sql.Purchase>(statement);
+  return purchase;
+}
+
+function readPage(
+  deps: PaymentsDeps,
+  purchase: sql.Purchase,
+  payment: Payment,
+): Promise<Read<{ checkout: Checkout }>> {
+  // A crash after the page was made leaves us without its id; the payment knows it.
+  return purchase.sessionId === null
+    ? deps.processor.findCheckout(payment.id)
+    : deps.processor.retrieveCheckout(purchase.sessionId);
+}
+
+async function grantOnce(
+  deps: PaymentsDeps,
+  found: sql.Purchase,
+  payment: Payment,
+  checkout: Checkout | null,
+  via: SettledVia,
+): Promise<Settlement> {
+  const here = {
+    livemode: deps.processor.livemode,
+    provider: deps.processor.name,
+    environment: deps.environment,
+  };
+  const customerId = await findCustomer(deps, found.organizationId);
+  const grantId = newId('grant', deps.entropy);
+  const decided = await deps.pool.transaction(async (tx): Promise<Settlement | readonly Fact[]> => {
+    const [purchase] = await tx.query<sql.Purchase>(
+      sql.lockPurchase(found.organizationId, found.id),
+    );
+    if (purchase === undefined) return ['payment'];
+    const wrong = mismatches(here, { ...purchase, customerId }, payment, checkout);
+    if (wrong.length > 0 || payment.received === undefined) return wrong;
+    if (purchase.state === 'credited') return { outcome: 'already_credited' };
+    // An operator decides about it; a later look must not.
+    if (purchase.state === 'quarantined') return { outcome: 'quarantined' };
+    const tax = nanos(payment.received - purchase.credit);
+    const grant = await issueGrant(tx, {
+      organizationId: purchase.organizationId,
+      grantId,
+      kind: 'purchase',
+      amount: purchase.credit,
+      tax,
+      source: payment.id,
+    });
+    await advance(tx, purchase, 'payment_succeeded', {
+      paymentIntentId: payment.id,
+      chargeId: payment.chargeId,
+      receiptUrl: payment.receiptUrl,
+      grantId: grant.grantId,
+      settledVia: via,
+      tax,
+      redirectUrl: null,
+      failure: null,
+      ...(checkout === null ? {} : { sessionId: checkout.id }),
+    });
+    return { outcome: 'credited' };
+  });
+  if (!('outcome' in decided)) return quarantine(deps, payment, found, decided);
+  if (decided.outcome === 'credited') {
+    deps.log?.info({ purchase: found.id, payment: payment.id, via }, 'purchase credited');
+  }
+  return decided;
+}
+
+/** Money is in that we cannot book as sold: no grant, and an operator must hear of it. */
+async function quarantine(
+  deps: PaymentsDeps,
+  payment: Payment,
+  purchase: sql.Purchase | undefined,
+  facts: readonly string[],
+): Promise<Settlement> {
+  const added = await deps.pool.transaction(async (tx) => {
+    const rows = await tx.query(
+      sql.insertQuarantined({
+        provider: deps.processor.name,
+        paymentIntentId: payment.id,
+        organizationId: purchase?.organizationId ?? payment.organizationId,
+        purchaseId: purchase?.id ?? payment.purchaseId,
+        receivedMinorUnits: payment.receivedMinorUnits,
+        currency: payment.currency,
+        mismatches: facts,
+      }),
+    );
+    if (purchase !== undefined) {
+      await advance(tx, purchase, 'mismatch_found', { redirectUrl: null });
+    }
+    return rows.length > 0;
+  });
+  if (added) {
+    deps.log?.error(
+      { purchase: purchase?.id, payment: payment.id, mismatches: facts },
+      'a payment of ours does not fit its purchase and is quarantined',
+    );
+  }
+  return { outcome: 'quarantined' };
+}

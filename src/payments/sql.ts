@@ -1,0 +1,243 @@
+import type { Statement } from '#db/pool';
+import type { OrganizationId, PurchaseId } from '#kernel/ids';
+import type { NanoUsd } from '#kernel/money';
+import type { Decline, PurchaseFailure } from '#payments/declines';
+import type { PurchaseState } from '#payments/purchase';
+
+export interface Purchase {
+  readonly organizationId: OrganizationId;
+  readonly id: PurchaseId;
+  readonly state: PurchaseState;
+  readonly trigger: 'manual' | 'auto_reload';
+  readonly credit: NanoUsd;
+  readonly tax: NanoUsd;
+  readonly total: NanoUsd;
+  readonly currency: string;
+  readonly provider: string;
+  readonly environment: string;
+  readonly attempt: number;
+  readonly sessionId: string | null;
+  readonly sessionExpiresAt: Date;
+  readonly redirectUrl: string | null;
+  readonly paymentIntentId: string | null;
+  readonly grantId: string | null;
+  readonly failure: PurchaseFailure | null;
+  readonly lastDecline: Decline | null;
+  readonly receiptUrl: string | null;
+  readonly createdAt: Date;
+}
+
+const COLUMNS = `
+  organization_id AS "organizationId", id, state, trigger, credit_nanos AS credit,
+  tax_nanos AS tax, total_nanos AS total, currency, provider, environment, attempt,
+  session_id AS "sessionId", session_expires_at AS "sessionExpiresAt",
+  redirect_url AS "redirectUrl", payment_intent_id AS "paymentIntentId", grant_id AS "grantId",
+  failure, last_decline AS "lastDecline", receipt_url AS "receiptUrl", created_at AS "createdAt"`;
+
+export const findCustomer = (
+  organizationId: string,
+  provider: string,
+  environment: string,
+): Statement => ({
+  text: `SELECT customer_id AS "customerId" FROM payments.customers
+    WHERE organization_id = $1 AND provider = $2 AND environment = $3`,
+  values: [organizationId, provider, environment],
+});
+
+/** Two processes may learn of the same customer; the first row stays. */
+export const insertCustomer = (
+  organizationId: string,
+  provider: string,
+  environment: string,
+  customerId: string,
+): Statement => ({
+  text: `INSERT INTO payments.customers (organization_id, provider, environment, customer_id)
+    VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+  values: [organizationId, provider, environment, customerId],
+});
+
+export interface Draft {
+  readonly organizationId: string;
+  readonly id: string;
+  readonly actor: string;
+  readonly nonce: string | null;
+  readonly credit: NanoUsd;
+  readonly provider: string;
+  readonly environment: string;
+  readonly sessionExpiresAt: Date;
+}
+
+/** No row comes back where the form's nonce was used before. A draft is left alone for a minute. */
+export const insertDraft = (draft: Draft): Statement => ({
+  text: `INSERT INTO payments.purchases (organization_id, id, state, trigger, actor, nonce,
+      credit_nanos, provider, environment, session_expires_at, next_poll_at)
+    VALUES ($1, $2, 'draft', 'manual', $3, $4, $5, $6, $7, $8,
+      bursar.real_now() + interval '1 minute')
+    ON CONFLICT ON CONSTRAINT one_purchase_per_form DO NOTHING
+    RETURNING ${COLUMNS}`,
+  values: [
+    draft.organizationId,
+    draft.id,
+    draft.actor,
+    draft.nonce,
+    draft.credit,
+    draft.provider,
+    draft.environment,
+    draft.sessionExpiresAt,
+  ],
+});
+
+export const findByNonce = (organizationId: string, nonce: string): Statement => ({
+  text: `SELECT ${COLUMNS} FROM payments.purchases WHERE organization_id = $1 AND nonce = $2`,
+  values: [organizationId, nonce],
+});
+
+/** Without an organization only for callers that carry no tenant: operators, hints of ours. */
+export const findPurchase = (id: string, organizationId: string | null): Statement => ({
+  text: `SELECT ${COLUMNS} FROM payments.purchases
+    WHERE id = $1 AND ($2::text IS NULL OR organization_id = $2)`,
+  values: [id, organizationId],
+});
+
+export const lockPurchase = (organizationId: string, id: string): Statement => ({
+  text: `SELECT ${COLUMNS} FROM payments.purchases
+    WHERE organization_id = $1 AND id = $2 FOR UPDATE`,
+  values: [organizationId, id],
+});
+
+/** For hints that name only a page or a payment. */
+export const findByProcessorIds = (
+  sessionId: string | null,
+  paymentIntentId: string | null,
+): Statement => ({
+  text: `SELECT ${COLUMNS} FROM payments.purchases
+    WHERE session_id = $1 OR payment_intent_id = $2 LIMIT 1`,
+  values: [sessionId, paymentIntentId],
+});
+
+export const listPurchases = (organizationId: string, limit: number): Statement => ({
+  text: `SELECT ${COLUMNS} FROM payments.purchases WHERE organization_id = $1
+    ORDER BY created_at DESC, id DESC LIMIT $2`,
+  values: [organizationId, limit],
+});
+
+export const listInStates = (
+  organizationId: string,
+  states: readonly PurchaseState[],
+): Statement => ({
+  text: `SELECT ${COLUMNS} FROM payments.purchases
+    WHERE organization_id = $1 AND state = ANY ($2) ORDER BY created_at, id`,
+  values: [organizationId, states],
+});
+
+/** What a step may change beside the state. A field left out stays as it is. */
+export interface Changes {
+  readonly sessionId?: string;
+  readonly redirectUrl?: string | null;
+  readonly paymentIntentId?: string;
+  readonly chargeId?: string | null;
+  readonly tax?: NanoUsd;
+  readonly grantId?: string;
+  readonly settledVia?: string;
+  readonly failure?: PurchaseFailure | null;
+  readonly lastDecline?: Decline;
+  readonly receiptUrl?: string | null;
+}
+
+const CHANGE_COLUMNS: Readonly<Record<keyof Changes, string>> = {
+  sessionId: 'session_id',
+  redirectUrl: 'redirect_url',
+  paymentIntentId: 'payment_intent_id',
+  chargeId: 'charge_id',
+  tax: 'tax_nanos',
+  grantId: 'grant_id',
+  settledVia: 'settled_via',
+  failure: 'failure',
+  lastDecline: 'last_decline',
+  receiptUrl: 'receipt_url',
+};
+
+/** Whatever is settled is not polled any more; after news the next look comes soon. */
+export function updatePurchase(
+  purchase: Pick<Purchase, 'organizationId' | 'id'>,
+  state: PurchaseState,
+  changes: Changes,
+  polled: boolean,
+): Statement {
+  const values: unknown[] = [purchase.organizationId, purchase.id, state, polled];
+  const sets: string[] = [];
+  for (const key of Object.keys(CHANGE_COLUMNS) as (keyof Changes)[]) {
+    const value = changes[key];
+    if (value === undefined) continue;
+    values.push(typeof value === 'object' && value !== null ? JSON.stringify(value) : value);
+    sets.push(`${CHANGE_COLUMNS[key]} = $${values.length}`);
+  }
+  return {
+    text: `UPDATE payments.purchases SET state = $3, updated_at = bursar.now(),
+        next_poll_at = CASE WHEN $4
+          THEN least(next_poll_at, bursar.real_now() + interval '5 seconds') END,
+        settled_at = CASE WHEN $3 = 'credited' THEN bursar.now() ELSE settled_at END
+        ${sets.map((set) => `, ${set}`).join('')}
+      WHERE organization_id = $1 AND id = $2 RETURNING ${COLUMNS}`,
+    values,
+  };
+}
+
+/** Only from the attempt that was seen to be spent: two processes raise it once. */
+export const raiseAttempt = (
+  purchase: Pick<Purchase, 'organizationId' | 'id' | 'attempt'>,
+): Statement => ({
+  text: `UPDATE payments.purchases SET attempt = attempt + 1
+    WHERE organization_id = $1 AND id = $2 AND attempt = $3 AND state = 'opening'`,
+  values: [purchase.organizationId, purchase.id, purchase.attempt],
+});
+
+export interface TimelineRow {
+  readonly state: PurchaseState;
+  readonly at: Date;
+  readonly detail: string | null;
+}
+
+/** Called with the purchase locked, so the numbers have no gap and no twin. */
+export const insertTimeline = (
+  purchase: Pick<Purchase, 'organizationId' | 'id'>,
+  state: PurchaseState,
+  detail: string,
+): Statement => ({
+  text: `INSERT INTO payments.purchase_timeline (organization_id, purchase_id, seq, state, detail)
+    SELECT $1, $2, coalesce(max(seq), 0) + 1, $3, $4 FROM payments.purchase_timeline
+     WHERE organization_id = $1 AND purchase_id = $2`,
+  values: [purchase.organizationId, purchase.id, state, detail],
+});
+
+export const readTimeline = (purchase: Pick<Purchase, 'organizationId' | 'id'>): Statement => ({
+  text: `SELECT state, at, detail FROM payments.purchase_timeline
+    WHERE organization_id = $1 AND purchase_id = $2 ORDER BY seq`,
+  values: [purchase.organizationId, purchase.id],
+});
+
+export interface Quarantined {
+  readonly provider: string;
+  readonly paymentIntentId: string;
+  readonly organizationId: string | null;
+  readonly purchaseId: string | null;
+  readonly receivedMinorUnits: bigint;
+  readonly currency: string;
+  readonly mismatches: readonly string[];
+}
+
+/** A row comes back only the first time, so the alarm rings once. */
+export const insertQuarantined = (row: Quarantined): Statement => ({
+  text: `INSERT INTO payments.quarantined_payments (provider, payment_intent_id, organization_id,
+      purchase_id, received_minor_units, currency, mismatches)
+    VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING true AS added`,
+  values: [
+    row.provider,
+    row.paymentIntentId,
+    row.organizationId,
+    row.purchaseId,
+    row.receivedMinorUnits,
+    row.currency,
+    JSON.stringify(row.mismatches),
+  ],
+});

@@ -1,0 +1,154 @@
+import { fromCents, type NanoUsd } from '#kernel/money';
+import type { Decline } from '#payments/declines';
+import type { Checkout, Payment, ProcessorEvent, Purpose } from '#payments/processor';
+
+/** The parts of the processor's objects we read. Everything may be missing: they change. */
+interface PaymentIntentShape {
+  id: string;
+  status: string;
+  livemode: boolean;
+  currency: string;
+  amount_received: number;
+  customer: string | { id: string } | null;
+  metadata: Record<string, string> | null;
+  last_payment_error?: ErrorShape | null;
+  latest_charge?: string | ChargeShape | null;
+}
+
+interface ErrorShape {
+  code?: string;
+  decline_code?: string;
+  advice_code?: string;
+  network_decline_code?: string;
+  charge?: string;
+}
+
+interface ChargeShape {
+  id: string;
+  receipt_url?: string | null;
+  outcome?: {
+    type?: string | null;
+    reason?: string | null;
+    network_status?: string | null;
+  } | null;
+}
+
+interface SessionShape {
+  id: string;
+  url?: string | null;
+  status: string | null;
+  payment_status: string;
+  currency: string | null;
+  amount_subtotal: number | null;
+  amount_total: number | null;
+  payment_intent: string | PaymentIntentShape | null;
+}
+
+const STATUSES: Readonly<Record<string, Payment['status']>> = {
+  requires_payment_method: 'waiting',
+  requires_confirmation: 'waiting',
+  requires_action: 'acting',
+  requires_capture: 'processing',
+  processing: 'processing',
+  succeeded: 'succeeded',
+  canceled: 'canceled',
+};
+
+const usd = (currency: string | null, cents: number | null): NanoUsd | undefined =>
+  currency === 'usd' && cents !== null ? fromCents(BigInt(cents)) : undefined;
+
+const idOf = (value: string | { id: string } | null | undefined): string | null =>
+  typeof value === 'string' ? value : (value?.id ?? null);
+
+function purposeOf(metadata: Record<string, string> | null | undefined): Purpose {
+  return {
+    purpose: metadata?.purpose ?? null,
+    purchaseId: metadata?.purchase_id ?? null,
+    organizationId: metadata?.org_id ?? null,
+    environment: metadata?.env ?? null,
+  };
+}
+
+export function toPayment(intent: PaymentIntentShape): Payment {
+  const charge = typeof intent.latest_charge === 'object' ? intent.latest_charge : null;
+  const error = intent.last_payment_error ?? null;
+  return {
+    id: intent.id,
+    // A status we have never heard of is not final, whatever it means.
+    status: STATUSES[intent.status] ?? 'processing',
+    livemode: intent.livemode,
+    customerId: idOf(intent.customer),
+    currency: intent.currency,
+    receivedMinorUnits: BigInt(intent.amount_received),
+    received: usd(intent.currency, intent.amount_received),
+    decline: error === null ? null : toDecline(error, charge),
+    chargeId: idOf(intent.latest_charge),
+    receiptUrl: charge?.receipt_url ?? null,
+    ...purposeOf(intent.metadata),
+  };
+}
+
+function toDecline(error: ErrorShape, charge: ChargeShape | null): Decline {
+  return {
+    code: error.code ?? null,
+    declineCode: error.decline_code ?? null,
+    adviceCode: error.advice_code ?? null,
+    networkDeclineCode: error.network_decline_code ?? null,
+    outcomeType: charge?.outcome?.type ?? null,
+    outcomeReason: charge?.outcome?.reason ?? null,
+    networkStatus: charge?.outcome?.network_status ?? null,
+    chargeId: error.charge ?? charge?.id ?? null,
+  };
+}
+
+export function toCheckout(session: SessionShape): Checkout {
+  const intent = typeof session.payment_intent === 'object' ? session.payment_intent : null;
+  const { status } = session;
+  return {
+    id: session.id,
+    url: session.url ?? null,
+    status: status === 'complete' || status === 'expired' ? status : 'open',
+    paid: status === 'complete' && session.payment_status === 'paid',
+    currency: session.currency ?? '',
+    subtotal: usd(session.currency, session.amount_subtotal),
+    total: usd(session.currency, session.amount_total),
+    paymentIntentId: idOf(session.payment_intent),
+    payment: intent === null ? null : toPayment(intent),
+  };
+}
+
+interface EventShape {
+  id: string;
+  type: string;
+  livemode: boolean;
+  data: { object: unknown };
+}
+
+/** An event is a hint: only ids and tags are taken from it. Undefined if it names no object. */
+export function toEvent(event: EventShape): ProcessorEvent | undefined {
+  const object = event.data.object;
+  if (typeof object !== 'object' || object === null || !('id' in object)) return undefined;
+  if (typeof object.id !== 'string') return undefined;
+  const intent = 'payment_intent' in object ? textOrId(object.payment_intent) : null;
+  return {
+    id: event.id,
+    type: event.type,
+    livemode: event.livemode === true,
+    objectId: object.id,
+    paymentIntentId: object.id.startsWith('pi_') ? object.id : intent,
+    ...purposeOf('metadata' in object ? tagsOf(object.metadata) : null),
+  };
+}
+
+function textOrId(value: unknown): string | null {
+  if (typeof value === 'string') return value;
+  if (typeof value !== 'object' || value === null || !('id' in value)) return null;
+  return typeof value.id === 'string' ? value.id : null;
+}
+
+function tagsOf(value: unknown): Record<string, string> | null {
+  if (typeof value !== 'object' || value === null) return null;
+  return Object.fromEntries(
+    Object.entries(value).filter((tag): tag is [string, string] => typeof tag[1] === 'string'),
+  );
+}

@@ -1,0 +1,203 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { ModelUsage, Usage } from '#kernel/usage';
+import { bundledBook } from './bundled-book.ts';
+import { type RatedLine, rate } from './rate.ts';
+
+const book = bundledBook();
+const now = new Date('2026-11-21T00:00:00Z');
+
+const turn = (model: string, counts: Partial<ModelUsage> = {}): ModelUsage => ({
+  model,
+  inputTokens: 0,
+  outputTokens: 0,
+  cacheReadTokens: 0,
+  cacheWrite5mTokens: 0,
+  cacheWrite1hTokens: 0,
+  ...counts,
+});
+const usage = (iterations: ModelUsage[], more: Partial<Usage> = {}): Usage => ({
+  iterations,
+  webSearches: 0,
+  speed: 'standard',
+  inferenceGeo: 'global',
+  serviceTier: 'standard',
+  ...more,
+});
+
+function cost(asked: Usage, at = now): bigint {
+  const rated = rate(book, asked, at);
+  if (rated.outcome !== 'rated') throw new Error(`no price for ${rated.model}`);
+  return rated.amount;
+}
+
+const linesExact = (lines: readonly RatedLine[], amount: bigint): boolean => {
+  const all = lines.reduce((product, line) => product * line.denominator, 1n);
+  const total = lines.reduce((sum, line) => sum + (line.numerator * all) / line.denominator, 0n);
+  return total === amount * all;
+};
+
+const ten = { inputTokens: 10_000, outputTokens: 1_000 };
+const every = {
+  inputTokens: 1_000,
+  outputTokens: 1_000,
+  cacheReadTokens: 1_000,
+  cacheWrite5mTokens: 1_000,
+  cacheWrite1hTokens: 1_000,
+};
+
+describe('worked examples, in nano-USD', () => {
+  test.each<[string, Usage, bigint]>([
+    ['input and output', usage([turn('claude-opus-5', ten)]), 75_000_000n],
+    ['one token', usage([turn('claude-opus-5', { inputTokens: 1 })]), 5_000n],
+    ['all five kinds', usage([turn('claude-sonnet-5-5', every)]), 18_600_000n],
+    ['an alias', usage([turn('claude-haiku-4-5', ten)]), 15_000_000n],
+    [
+      'a million of each on Opus 5',
+      usage([
+        turn('claude-opus-5', {
+          inputTokens: 1_000_000,
+          outputTokens: 1_000_000,
+        }),
+      ]),
+      30_000_000_000n,
+    ],
+    ['fast is twice', usage([turn('claude-opus-5', ten)], { speed: 'fast' }), 150_000_000n],
+    [
+      'US-only is a tenth more',
+      usage([turn('claude-opus-5', ten)], { inferenceGeo: 'us' }),
+      82_500_000n,
+    ],
+    [
+      'US-only does not exist before 4.6',
+      usage([turn('claude-haiku-4-5', ten)], { inferenceGeo: 'us' }),
+      15_000_000n,
+    ],
+    [
+      'batch is half, cache included',
+      usage([turn('claude-sonnet-5-5', every)], { serviceTier: 'batch' }),
+      9_300_000n,
+    ],
+    [
+      'factors stack',
+      usage([turn('claude-opus-5', ten)], {
+        speed: 'fast',
+        inferenceGeo: 'us',
+        serviceTier: 'batch',
+      }),
+      82_500_000n,
+    ],
+    [
+      'S17: searches, whatever the factors',
+      usage([], { webSearches: 3, inferenceGeo: 'us', serviceTier: 'batch' }),
+      30_000_000n,
+    ],
+    [
+      'S5: each turn at its own model',
+      usage([turn('claude-opus-5', ten), turn('claude-sonnet-5-5', ten)]),
+      105_000_000n,
+    ],
+    [
+      'S14: input and cache only',
+      usage([turn('claude-opus-5', { cacheWrite1hTokens: 2_000 })]),
+      20_000_000n,
+    ],
+    ['F35: nothing used, nothing charged', usage([turn('claude-opus-5')]), 0n],
+  ])('%s', (_name, asked, expected) => {
+    expect(cost(asked)).toBe(expected);
+  });
+});
+
+describe('the Haiku 5.5 band', () => {
+  const haiku = (counts: Partial<ModelUsage>) => cost(usage([turn('claude-haiku-5-5', counts)]));
+
+  test('a prompt of exactly 100,000 is in the lower band', () => {
+    expect(haiku({ inputTokens: 100_000, outputTokens: 1_000 })).toBe(10_500_000n);
+  });
+
+  test('one more token prices every token higher, output and cache included', () => {
+    expect(haiku({ inputTokens: 100_001, outputTokens: 1_000 })).toBe(52_500_500n);
+    expect(haiku({ inputTokens: 1, cacheReadTokens: 100_000 })).toBe(5_000_500n);
+    expect(haiku({ cacheWrite5mTokens: 50_000, cacheWrite1hTokens: 50_001 })).toBe(81_251_000n);
+  });
+
+  test('two turns below it stay below it', () => {
+    const half = turn('claude-haiku-5-5', { inputTokens: 60_000 });
+    expect(cost(usage([half, half]))).toBe(12_000_000n);
+  });
+});
+
+describe('what has no price is never charged by guess', () => {
+  test.each<[string, Usage]>([
+    ['an unknown model', usage([turn('claude-mythos-preview', ten)])],
+    ['a retired model', usage([turn('claude-opus-4-1', ten)])],
+    ['fast mode without a known price', usage([turn('claude-opus-5-5', ten)], { speed: 'fast' })],
+    ['fast mode after its end', usage([turn('claude-opus-4-7', ten)], { speed: 'fast' })],
+    ['one unknown among known turns', usage([turn('claude-opus-5', ten), turn('nobody', ten)])],
+  ])('%s', (_name, asked) => {
+    expect(rate(book, asked, now).outcome).toBe('model_not_priced');
+  });
+
+  test('a model that retires mid-request is charged as admitted', () => {
+    const asked = usage([turn('claude-opus-4-1', ten)]);
+    expect(cost(asked, new Date('2026-08-04T23:59:59Z'))).toBe(225_000_000n);
+  });
+});
+
+const counts = fc.nat(1_000_000);
+const anyTurn = fc.record({
+  model: fc.constantFrom(...book.models(now).map((price) => price.model)),
+  inputTokens: counts,
+  outputTokens: counts,
+  cacheReadTokens: counts,
+  cacheWrite5mTokens: counts,
+  cacheWrite1hTokens: counts,
+});
+const anyUsage = fc.record({
+  iterations: fc.array(anyTurn, { maxLength: 5 }),
+  webSearches: fc.nat(20),
+  speed: fc.constant<'standard'>('standard'),
+  inferenceGeo: fc.constantFrom<'global' | 'us'>('global', 'us'),
+  serviceTier: fc.constantFrom<'standard' | 'batch'>('standard', 'batch'),
+});
+
+describe('for any usage', () => {
+  test('lines sum to the amount exactly', () => {
+    fc.assert(
+      fc.property(anyUsage, (asked) => {
+        const rated = rate(book, asked, now);
+        if (rated.outcome !== 'rated') return false;
+        return linesExact(rated.lines, rated.amount) && rated.amount >= 0n;
+      }),
+    );
+  });
+
+  test('more of anything never costs less', () => {
+    fc.assert(
+      fc.property(anyTurn, anyTurn, (one, other) => {
+        const both = {
+          ...one,
+          inputTokens: one.inputTokens + other.inputTokens,
+          outputTokens: one.outputTokens + other.outputTokens,
+        };
+        return cost(usage([both])) >= cost(usage([one]));
+      }),
+    );
+  });
+
+  test('rounding does not drift: off by at most half, to even, over many small requests', () => {
+    let charged = 0n;
+    let exactTimes20 = 0n;
+    for (let tokens = 1; tokens <= 4_000; tokens++) {
+      // A batch in the US on the cheapest cache read: 5.5 nano-USD a token.
+      const asked = usage([turn('claude-haiku-5-5', { cacheReadTokens: tokens })], {
+        inferenceGeo: 'us',
+        serviceTier: 'batch',
+      });
+      charged += cost(asked);
+      exactTimes20 += BigInt(tokens) * 110n;
+    }
+    const off = charged * 20n - exactTimes20;
+    expect(off < 20n && off > -20n).toBe(true);
+  });
+});

@@ -1,0 +1,90 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Answer, table } from '#cli/answer';
+import { serverAccount } from '#db/embedded/account';
+import { findBinaries } from '#db/embedded/binaries';
+import { pendingMigrations } from '#db/migrate';
+import { openPool } from '#db/pool';
+import { verifyLedger } from '#ledger/reconcile';
+import { type ConfigOutcome, describeProblems, runFileOf } from '#src/config';
+import { readRunFile } from '#src/start/run-file';
+import { databaseUrlOf } from '#src/start/system-access';
+import { pagesAreStale } from '#src/start/web-build';
+
+interface Check {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Looks at everything a start needs and, if a system runs, at that. Changes nothing. */
+export async function examine(configuration: ConfigOutcome): Promise<Answer> {
+  const checks = [...installation(), ...(await configured(configuration))];
+  const ok = checks.every((check) => check.ok);
+  const rows = checks.map(({ name, ok: fine, detail }) => [fine ? 'ok' : 'FAILED', name, detail]);
+  return { outcome: 'done', json: { ok, checks }, text: table(rows), exitCode: ok ? 0 : 1 };
+}
+
+function installation(): Check[] {
+  const binaries = findBinaries(serverAccount());
+  const found = binaries.outcome === 'found';
+  const simulators = ['stripe-sim', 'model-sim'].every((name) =>
+    existsSync(join(ROOT, 'sims', name, 'main.ts')),
+  );
+  return [
+    { name: 'node', ok: true, detail: process.versions.node },
+    {
+      name: 'embedded database',
+      ok: true,
+      detail: found ? 'available' : `not available: ${binaries.reason}; set DATABASE_URL`,
+    },
+    { name: 'simulators', ok: simulators, detail: simulators ? 'available' : 'files are missing' },
+    {
+      name: 'console pages',
+      ok: true,
+      detail: pagesAreStale() ? 'will be built at the next start' : 'built',
+    },
+  ];
+}
+
+async function configured(configuration: ConfigOutcome): Promise<Check[]> {
+  if (configuration.outcome === 'invalid') {
+    const detail = describeProblems(configuration.problems).trim();
+    return [{ name: 'configuration', ok: false, detail }];
+  }
+  const { config } = configuration;
+  const valid = { name: 'configuration', ok: true, detail: 'valid' };
+  const run = readRunFile(runFileOf(config));
+  const running = {
+    name: 'running here',
+    ok: true,
+    detail: run === undefined ? `nothing on ${config.dataDir}` : `process ${run.pid}`,
+  };
+  const url = databaseUrlOf(config);
+  return [valid, running, ...(url === undefined ? [] : await databaseChecks(url))];
+}
+
+async function databaseChecks(url: string): Promise<Check[]> {
+  const pool = openPool({ url, name: 'doctor', max: 1, statementTimeoutMs: 60_000 });
+  try {
+    const pending = await pendingMigrations(pool);
+    if (pending.length > 0) {
+      return [{ name: 'migrations', ok: false, detail: `missing: ${pending.join(', ')}` }];
+    }
+    const ledger = await verifyLedger(pool);
+    const broken = ledger.checks.filter((check) => !check.ok).map((check) => check.name);
+    const detail = ledger.ok ? `${ledger.entries} entries` : `broken: ${broken.join(', ')}`;
+    return [
+      { name: 'migrations', ok: true, detail: 'up to date' },
+      { name: 'ledger', ok: ledger.ok, detail },
+    ];
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    return [{ name: 'database', ok: false, detail }];
+  } finally {
+    await pool.close();
+  }
+}

@@ -1,0 +1,165 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openCharging } from '#charging/charging';
+import { createConsole } from '#console-api/server';
+import { openPool, type Pool } from '#db/pool';
+import { createGateway, type Gateway } from '#gateway/gateway';
+import { developmentMailbox, type Mailer, smtpMailer } from '#identity/mail';
+import type { Identity } from '#identity/port';
+import { createIdentity } from '#identity/sign-in';
+import type { Clock } from '#kernel/clock';
+import type { Entropy } from '#kernel/ids';
+import type { PaymentsDeps } from '#payments/deps';
+import { stripeProcessor } from '#payments/stripe';
+import { loadPriceBook, type PriceBook } from '#pricing/book';
+import { bundledBook } from '#pricing/bundled-book';
+import type { Config } from '#src/config';
+import type { Closers } from '#src/start/closers';
+import type { Log } from '#src/start/log';
+import { EXIT_CONFIG, StartRefused } from '#src/start/refusal';
+import { registerStripeWebhook } from '#webhooks/stripe';
+import { type RunningWorker, startWorker } from '#worker/run';
+
+/** What every edge is composed from. */
+export interface Parts {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly log: Log;
+  readonly closers: Closers;
+  readonly version: string;
+  readonly pool: Pool;
+  readonly databaseUrl: string;
+  readonly pepper: Buffer;
+  /** Where the outside reaches them: behind a proxy these are not the addresses listened on. */
+  readonly consoleUrl: string;
+  readonly gatewayUrl: string;
+  readonly stripe: StripeAccess;
+  readonly upstream: { readonly url: string; readonly key: string };
+}
+
+export interface StripeAccess {
+  readonly secretKey: string;
+  readonly webhookSecrets: readonly string[];
+  readonly apiUrl: string | undefined;
+  readonly simulated: boolean;
+}
+
+const POOL_SIZE = 10;
+
+export const openMainPool = (url: string): Pool => openPool({ url, name: 'main', max: POOL_SIZE });
+
+export function mailerOf(
+  config: Config,
+  entropy: Entropy,
+  onFailure: (error: Error) => void,
+): Mailer {
+  const from = config.mailFrom;
+  if (config.smtpUrl !== undefined) {
+    return smtpMailer({ url: config.smtpUrl.reveal(), from }, onFailure);
+  }
+  const directory = join(config.dataDir, 'mailbox');
+  return developmentMailbox({ directory, from, entropy }, onFailure);
+}
+
+export function identityOf(parts: Parts): Identity {
+  const { config, pool, entropy, pepper, consoleUrl, log } = parts;
+  const mailer = mailerOf(config, entropy, (error) => log.error({ err: error }, 'mail failed'));
+  const brand = config.brand ?? 'Bursar';
+  return createIdentity({ pool, entropy, pepper, mailer, consoleUrl, brand });
+}
+
+/**
+ * Names this deployment in idempotency keys. Taken from the pepper, which all processes of one
+ * deployment share and no two deployments do, so two of them on one account never collide.
+ */
+function environmentOf(parts: Parts, livemode: boolean): string {
+  const digest = createHash('sha256').update('deployment\n').update(parts.pepper).digest('hex');
+  return `${livemode ? 'live' : 'test'}-${digest.slice(0, 12)}`;
+}
+
+export function paymentsOf(parts: Parts): PaymentsDeps {
+  const { pool, clock, entropy, consoleUrl, stripe, log } = parts;
+  const { secretKey, apiUrl } = stripe;
+  const processor = stripeProcessor({ secretKey, ...(apiUrl === undefined ? {} : { apiUrl }) });
+  const environment = environmentOf(parts, processor.livemode);
+  return { pool, processor, clock, entropy, urls: { console: consoleUrl }, environment, log };
+}
+
+export async function runConsole(
+  parts: Parts,
+  identity: Identity,
+  payments: PaymentsDeps,
+  port: number,
+): Promise<string> {
+  const { config, pool, entropy, pepper, consoleUrl, gatewayUrl, stripe, version } = parts;
+  const server = await createConsole({
+    ...{ pool, identity, payments, entropy, pepper, consoleUrl, gatewayUrl, version },
+    brand: config.brand ?? 'Bursar',
+    simulated: stripe.simulated,
+    logger: { level: config.logLevel },
+    payOrigin: stripe.apiUrl ?? 'https://checkout.stripe.com',
+    register: (app) =>
+      registerStripeWebhook(app, {
+        pool,
+        secrets: stripe.webhookSecrets,
+        livemode: payments.processor.livemode,
+      }),
+  });
+  parts.closers.add('console', server.close);
+  return await server.listen(config.host, port);
+}
+
+export async function runGateway(
+  parts: Parts,
+  port: number,
+): Promise<{ url: string; gateway: Gateway }> {
+  const { config, databaseUrl, log, closers, clock, entropy, pepper, pool, version } = parts;
+  const holdLane = openPool({ url: databaseUrl, name: 'holds', max: 1 });
+  const settleLane = openPool({ url: databaseUrl, name: 'settlements', max: 1 });
+  closers.add('hold lane', holdLane.close);
+  closers.add('settle lane', settleLane.close);
+  const charging = openCharging({
+    holdLane,
+    settleLane,
+    onFailure: (error) => log.error({ err: error }, 'charging failed'),
+  });
+  closers.add('charging', charging.close);
+  const gateway = await createGateway({
+    ...{ pool, charging, clock, entropy, pepper, version },
+    book: priceBook(config),
+    upstream: parts.upstream,
+    ...(config.brand === undefined ? {} : { brand: config.brand }),
+    billingUrl: `${parts.consoleUrl}/settings/billing`,
+    logger: { level: config.logLevel },
+    drainSeconds: config.drainSeconds,
+  });
+  closers.add('gateway', gateway.close);
+  return { url: await gateway.listen(config.host, port), gateway };
+}
+
+export async function runWorker(parts: Parts, payments: PaymentsDeps): Promise<RunningWorker> {
+  const worker = await startWorker({ ...payments, databaseUrl: parts.databaseUrl });
+  parts.closers.add('worker', worker.close);
+  return worker;
+}
+
+function priceBook(config: Config): PriceBook {
+  if (config.priceBook === undefined) return bundledBook();
+  const loaded = loadPriceBook(readBookFile(config.priceBook));
+  if (loaded.outcome === 'loaded') return loaded.book;
+  throw new StartRefused(
+    `The price book ${config.priceBook} is refused:\n  ${loaded.problems.join('\n  ')}`,
+    EXIT_CONFIG,
+  );
+}
+
+function readBookFile(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StartRefused(`BURSAR_PRICE_BOOK: ${path} cannot be read: ${reason}`, EXIT_CONFIG);
+  }
+}

@@ -1,0 +1,108 @@
+import type { Entropy } from '#kernel/ids';
+import { type Config, type Ports, runFileOf } from '#src/config';
+import type { Closers } from '#src/start/closers';
+import { keptSecret } from '#src/start/data-dir';
+import type { StripeAccess } from '#src/start/edges';
+import { urlOf } from '#src/start/ports';
+import { EXIT_CONFIG, StartRefused } from '#src/start/refusal';
+import { readRunFile } from '#src/start/run-file';
+import { startSimulator } from '#src/start/simulators';
+
+/** What Bursar needs from outside: a card processor and a model, real or simulated. */
+export interface Supplies {
+  readonly stripe: StripeAccess;
+  readonly upstream: { readonly url: string; readonly key: string };
+  /** Set where the simulators are in use. */
+  readonly stripeSimUrl: string | undefined;
+  readonly modelSimUrl: string | undefined;
+}
+
+export const usesStripeSim = (config: Config): boolean =>
+  config.stripe.secretKey === undefined && config.stripe.apiUrl === undefined;
+
+/** Made up, and of a shape the real service would refuse. */
+const SIMULATOR_STRIPE_KEY = 'sk_test_simulated';
+const SIMULATOR_MODEL_KEY = 'simulated';
+
+export interface SupplyOptions {
+  readonly config: Config;
+  readonly ports: Ports;
+  readonly entropy: Entropy;
+  readonly closers: Closers;
+  readonly webhookUrl: string;
+  readonly onLost: (name: string) => void;
+}
+
+export async function openSupplies(options: SupplyOptions): Promise<Supplies> {
+  const { config, entropy } = options;
+  const webhookSecrets =
+    config.stripe.webhookSecret?.reveal().split(',') ??
+    (usesStripeSim(config)
+      ? [`whsec_${keptSecret(config.dataDir, 'webhook-secret', entropy)}`]
+      : []);
+  const [stripeSimUrl, modelSimUrl] = await Promise.all([
+    usesStripeSim(config) ? stripeSim(options, webhookSecrets[0] ?? '') : undefined,
+    config.upstream === undefined ? modelSim(options) : undefined,
+  ]);
+  return {
+    stripe: {
+      secretKey: config.stripe.secretKey?.reveal() ?? SIMULATOR_STRIPE_KEY,
+      webhookSecrets,
+      apiUrl: config.stripe.apiUrl ?? stripeSimUrl,
+      simulated: config.stripe.secretKey === undefined,
+    },
+    upstream: {
+      url: config.upstream?.url ?? modelSimUrl ?? '',
+      key: config.upstream?.key.reveal() ?? SIMULATOR_MODEL_KEY,
+    },
+    stripeSimUrl,
+    modelSimUrl,
+  };
+}
+
+async function stripeSim(options: SupplyOptions, webhookSecret: string): Promise<string> {
+  const { config, ports } = options;
+  if (config.role !== 'all') return joined(config, 'stripe_sim', 'STRIPE_API_URL');
+  const port = String(ports.stripeSim);
+  const simulator = await startSimulator({
+    name: 'stripe-sim',
+    onLost: options.onLost,
+    environment: {
+      BURSAR_HOST: config.host,
+      BURSAR_DATA_DIR: config.dataDir,
+      BURSAR_STRIPE_SIM_PORT: port,
+      STRIPE_SIM_PORT: port,
+      STRIPE_SIM_DATA_DIR: config.dataDir,
+      STRIPE_SIM_WEBHOOK_URL: options.webhookUrl,
+      STRIPE_SIM_WEBHOOK_SECRET: webhookSecret,
+    },
+  });
+  options.closers.add('stripe-sim', simulator.stop);
+  return simulator.url;
+}
+
+async function modelSim(options: SupplyOptions): Promise<string> {
+  const { config, ports } = options;
+  if (config.role !== 'all') return joined(config, 'model_sim', 'BURSAR_UPSTREAM_URL');
+  const port = String(ports.modelSim);
+  const simulator = await startSimulator({
+    name: 'model-sim',
+    onLost: options.onLost,
+    environment: { BURSAR_HOST: config.host, BURSAR_MODEL_SIM_PORT: port, MODEL_SIM_PORT: port },
+  });
+  options.closers.add('model-sim', simulator.stop);
+  return simulator.url;
+}
+
+/**
+ * A process that joins uses the simulators of the system it joins: those its run file names,
+ * else those on the configured ports.
+ */
+function joined(config: Config, name: 'stripe_sim' | 'model_sim', variable: string): string {
+  const told = readRunFile(runFileOf(config))?.[name];
+  if (told !== undefined) return told;
+  const port = name === 'stripe_sim' ? config.ports.stripeSim : config.ports.modelSim;
+  if (port !== 0) return urlOf(config.host, port);
+  const message = `${variable}: found nothing, expected a URL, because no simulator is known here.`;
+  throw new StartRefused(message, EXIT_CONFIG);
+}

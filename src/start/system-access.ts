@@ -1,0 +1,52 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { SystemOutcome } from '#cli/answer';
+import { openPool } from '#db/pool';
+import { createIdentity } from '#identity/sign-in';
+import type { Entropy } from '#kernel/ids';
+import { type Config, runFileOf } from '#src/config';
+import { ensureDataDir, keyPepper } from '#src/start/data-dir';
+import { mailerOf } from '#src/start/edges';
+import { urlOf } from '#src/start/ports';
+import { readRunFile } from '#src/start/run-file';
+
+/** Where a command line finds the database: told, or from the system that runs here. */
+export function databaseUrlOf(config: Config): string | undefined {
+  return config.database?.url.reveal() ?? readRunFile(runFileOf(config))?.database_url;
+}
+
+/** The owner's URL; of the embedded database from the passwords beside it. */
+export function ownerUrlOf(config: Config): string | undefined {
+  if (config.database !== undefined) return config.database.ownerUrl.reveal();
+  const url = readRunFile(runFileOf(config))?.database_url;
+  const passwords = join(config.dataDir, 'postgres-passwords.json');
+  if (url === undefined || !existsSync(passwords)) return undefined;
+  const { owner } = JSON.parse(readFileSync(passwords, 'utf8'));
+  const changed = new URL(url);
+  changed.username = 'bursar_owner';
+  changed.password = String(owner);
+  return changed.href;
+}
+
+/** The running system for one verb of the command line. */
+export async function openSystem(config: Config, entropy: Entropy): Promise<SystemOutcome> {
+  const databaseUrl = databaseUrlOf(config);
+  if (databaseUrl === undefined) {
+    return {
+      outcome: 'failed',
+      code: 'not_running',
+      message: `No Bursar runs on ${config.dataDir}. Start it with "npm start", or set DATABASE_URL.`,
+    };
+  }
+  const run = readRunFile(runFileOf(config));
+  const pool = openPool({ url: databaseUrl, name: 'cli', max: 2 });
+  ensureDataDir(config.dataDir);
+  const pepper = keyPepper(config, entropy);
+  const consoleUrl =
+    config.publicConsoleUrl ?? run?.console ?? urlOf(config.host, config.ports.console);
+  const mailer = mailerOf(config, entropy, () => {});
+  const brand = config.brand ?? 'Bursar';
+  const identity = createIdentity({ pool, entropy, pepper, mailer, consoleUrl, brand });
+  const system = { pool, databaseUrl, entropy, pepper, identity, close: pool.close };
+  return { outcome: 'found', system };
+}

@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseUsd } from '#kernel/money';
+import { receiveEvent } from '#payments/inbox';
+import type { ProcessorEvent } from '#payments/processor';
+import { type PaymentsWorld, paymentsWorld } from '#test/payments';
+import { startWorker } from '#worker/run';
+import { startTimer } from '#worker/timers';
+
+let world: PaymentsWorld;
+beforeAll(async () => {
+  world = await paymentsWorld();
+});
+afterAll(() => world.close());
+
+async function until(done: () => Promise<boolean>, what: string): Promise<void> {
+  for (let wait = 0; wait < 200; wait++) {
+    if (await done()) return;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  throw new Error(`waited 5 s in vain: ${what}`);
+}
+
+const outcomes = async (): Promise<(string | null)[]> => {
+  const rows = await world.db.ownerPool.query<{ outcome: string | null }>({
+    text: 'SELECT outcome FROM payments.webhook_inbox ORDER BY event_id',
+  });
+  return rows.map((row) => row.outcome);
+};
+
+const hint = (id: string, part: Partial<ProcessorEvent>): ProcessorEvent => ({
+  id,
+  type: 'payment_intent.succeeded',
+  livemode: false,
+  objectId: part.paymentIntentId ?? 'pi_none',
+  paymentIntentId: null,
+  purpose: 'credit_topup',
+  purchaseId: null,
+  organizationId: null,
+  environment: 'test',
+  ...part,
+});
+
+describe('the worker', () => {
+  it('as the application role credits a payment it hears of, and leaves nothing running', async () => {
+    const org = await world.organization();
+    const purchase = await world.begin(org, '5');
+    const told = await world.pay(purchase);
+    const payment = String(Reflect.get(Object(told), 'payment_intent'));
+    const worker = await startWorker({ ...world.deps, databaseUrl: world.db.url });
+    try {
+      await Promise.all([
+        receiveEvent(
+          world.deps.pool,
+          '/webhooks/stripe',
+          hint('evt_1', { paymentIntentId: payment }),
+        ),
+        receiveEvent(world.deps.pool, '/other', hint('evt_1', { paymentIntentId: payment })),
+      ]);
+      await until(async () => (await outcomes()).every((o) => o !== null), 'both events worked');
+      expect(await world.available(org)).toBe(parseUsd('5'));
+      expect(await world.grants(org)).toBe(1);
+    } finally {
+      await worker.close();
+    }
+    const [left] = await world.db.ownerPool.query<{ jobs: bigint }>({
+      text: 'SELECT count(*) AS jobs FROM graphile_worker.jobs',
+    });
+    expect(left?.jobs).toBe(0n);
+  });
+
+  it('credits within two seconds with no webhook at all (F50)', async () => {
+    const org = await world.organization();
+    const worker = await startWorker({ ...world.deps, databaseUrl: world.db.url });
+    try {
+      const purchase = await world.begin(org, '5');
+      await world.pay(purchase);
+      const before = performance.now();
+      await until(async () => (await world.available(org)) > 0n, 'credit');
+      expect(performance.now() - before).toBeLessThan(2_000);
+    } finally {
+      await worker.close();
+    }
+  });
+
+  it('keeps an event whose work cannot be done now, and does it later (S07)', async () => {
+    const org = await world.organization();
+    const purchase = await world.begin(org, '5');
+    const told = await world.pay(purchase);
+    const payment = String(Reflect.get(Object(told), 'payment_intent'));
+    await world.faults({ api: 'down' });
+    const worker = await startWorker({ ...world.deps, databaseUrl: world.db.url });
+    try {
+      await receiveEvent(
+        world.deps.pool,
+        '/webhooks/stripe',
+        hint('evt_2', { paymentIntentId: payment }),
+      );
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      expect(await outcomes()).toContain(null);
+      await world.faults({ api: 'normal' });
+      // The processor delivers again; so does the queue, later.
+      await until(async () => (await world.available(org)) > 0n, 'credit');
+      expect(await world.grants(org)).toBe(1);
+    } finally {
+      await worker.close();
+    }
+  });
+});
+
+describe('a timer', () => {
+  it('never overlaps itself and outlives a failure', async () => {
+    let running = 0;
+    let runs = 0;
+    let most = 0;
+    const timer = startTimer(
+      {
+        name: 'test',
+        everyMs: 5,
+        async run() {
+          running += 1;
+          most = Math.max(most, running);
+          runs += 1;
+          await new Promise((resolve) => setTimeout(resolve, 12));
+          running -= 1;
+          if (runs === 1) throw new Error('first run fails');
+        },
+      },
+      world.deps.log,
+    );
+    await until(async () => runs >= 3, 'three runs');
+    await timer.stop();
+    expect(most).toBe(1);
+    expect(running).toBe(0);
+  });
+});

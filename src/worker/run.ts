@@ -1,0 +1,49 @@
+import { Logger, run } from 'graphile-worker';
+import type { PaymentsDeps, PaymentsLog } from '#payments/deps';
+import { tasks } from '#worker/tasks';
+import { startTimer, timers } from '#worker/timers';
+
+/** Jobs are short calls to the processor and the database; more would only queue at either. */
+const CONCURRENCY = 4;
+/** The queue wakes a worker at once; this is for wake-ups that were lost. */
+const POLL_MS = 1_000;
+
+export interface WorkerDeps extends PaymentsDeps {
+  /** The application role's; the queue keeps its own connections. */
+  readonly databaseUrl: string;
+}
+
+export interface RunningWorker {
+  /** Ends after the jobs and timers under way. */
+  close(): Promise<void>;
+}
+
+/** Starts working jobs and timers. The queue's schema must exist already (see `#db/migrate`). */
+export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
+  const runner = await run({
+    connectionString: deps.databaseUrl,
+    schema: 'graphile_worker',
+    taskList: tasks(deps),
+    concurrency: CONCURRENCY,
+    maxPoolSize: CONCURRENCY + 2,
+    pollInterval: POLL_MS,
+    noHandleSignals: true,
+    logger: queueLogger(deps.log),
+  });
+  const running = timers(deps).map((timer) => startTimer(timer, deps.log));
+  return {
+    async close() {
+      await Promise.all(running.map((timer) => timer.stop()));
+      await runner.stop();
+    },
+  };
+}
+
+/** The queue logs every job it runs; only what is wrong belongs in our log. */
+function queueLogger(log: PaymentsLog | undefined): Logger {
+  return new Logger((scope) => (level, message) => {
+    const fields = { task: scope.taskIdentifier, job: scope.jobId };
+    if (level === 'error') log?.error(fields, message);
+    else if (level === 'warning') log?.warn(fields, message);
+  });
+}

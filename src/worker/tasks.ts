@@ -1,0 +1,20 @@
+import type { TaskList } from 'graphile-worker';
+import type { PaymentsDeps } from '#payments/deps';
+import { WEBHOOK_TASK, workEvent } from '#payments/inbox';
+
+/** Every job there is, and the command it becomes. */
+export function tasks(payments: PaymentsDeps): TaskList {
+  return {
+    [WEBHOOK_TASK]: async (payload) => {
+      await workEvent(payments, field(payload, 'endpoint'), field(payload, 'event_id'));
+    },
+  };
+}
+
+function field(payload: unknown, name: string): string {
+  if (typeof payload === 'object' && payload !== null) {
+    const value: unknown = Reflect.get(payload, name);
+    if (typeof value === 'string') return value;
+  }
+  throw new Error(`job payload has no ${name}`);
+}

@@ -1,0 +1,57 @@
+import { expireLapsedHolds } from '#ledger/holds';
+import type { PaymentsDeps, PaymentsLog } from '#payments/deps';
+import { pollDuePurchases, sweepEvents } from '#payments/sweep';
+
+export interface Timer {
+  readonly name: string;
+  readonly everyMs: number;
+  run(): Promise<unknown>;
+}
+
+const HOLDS_PER_SWEEP = 1_000;
+
+/** Everything that happens by the clock. Real time: what they look at follows real time too. */
+export function timers(payments: PaymentsDeps): readonly Timer[] {
+  return [
+    { name: 'sweep payment events', everyMs: 1_000, run: () => sweepEvents(payments) },
+    // On its own, so that one purchase that cannot be read does not delay the others' credit.
+    { name: 'poll purchases', everyMs: 1_000, run: () => pollDuePurchases(payments) },
+    {
+      name: 'expire lapsed holds',
+      everyMs: 10_000,
+      run: () => expireLapsedHolds(payments.pool, HOLDS_PER_SWEEP),
+    },
+  ];
+}
+
+export interface RunningTimer {
+  /** Resolves when the run under way, if any, has ended. */
+  stop(): Promise<void>;
+}
+
+/** Runs at once, then every `everyMs` after the start of the last run, never twice at a time. */
+export function startTimer(timer: Timer, log: PaymentsLog | undefined): RunningTimer {
+  let stopped = false;
+  let running: Promise<void> | undefined;
+  const turn = async (): Promise<void> => {
+    try {
+      await timer.run();
+    } catch (error) {
+      log?.error({ timer: timer.name, err: error }, 'a timer failed and is tried again');
+    } finally {
+      running = undefined;
+    }
+  };
+  const tick = (): void => {
+    if (!stopped && running === undefined) running = turn();
+  };
+  const handle = setInterval(tick, timer.everyMs);
+  tick();
+  return {
+    async stop() {
+      stopped = true;
+      clearInterval(handle);
+      await running;
+    },
+  };
+}

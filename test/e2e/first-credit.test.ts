@@ -1,0 +1,309 @@
+import Anthropic, { APIError } from '@anthropic-ai/sdk';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { openPool } from '#db/pool';
+import { addMember, findOrCreateUser } from '#orgs/members';
+import { systemEntropy } from '#src/system';
+import { type Product, startProduct } from '#test/product';
+import { openBrowser } from './browser.ts';
+import {
+  balance,
+  link,
+  MODEL,
+  OUT_OF_CREDIT,
+  organization,
+  priceOf,
+  refusal,
+  tooLow,
+  usd,
+} from './shapes.ts';
+import { until } from './until.ts';
+import { signIn, type Visitor } from './visitor.ts';
+
+const OWNER = 'ada@example.com';
+const GOOD_CARD = '4242 4242 4242 4242';
+const POOR_CARD = '4000 0000 0000 9995';
+const CREDITED_MS = 2_000;
+const RESUMED_MS = 1_000;
+
+const payments = z.object({ data: z.array(z.object({ status: z.string(), amount: z.int() })) });
+const openPurchase = z.object({
+  open_purchase: z.object({ id: z.string(), state: z.string() }).nullable(),
+});
+
+let product: Product;
+let browser: Browser;
+let page: Page;
+let org: string;
+let apiKey: string;
+let ada: Visitor;
+
+beforeAll(async () => {
+  [product, browser] = await Promise.all([startProduct(), openBrowser()]);
+  const created = await product.cli(organization, 'org', 'create', 'Acme', '--owner-email', OWNER);
+  org = created.id;
+  page = await (await browser.newContext({ locale: 'en-US' })).newPage();
+  page.setDefaultTimeout(10_000);
+  ada = await signIn(product, OWNER);
+}, 90_000);
+
+afterAll(async () => {
+  await browser?.close();
+  await product?.stop();
+});
+
+const available = async (): Promise<bigint> =>
+  usd((await product.cli(balance, 'balance', '--org', org)).available_usd);
+
+const onConsole = (path: string): string => `${product.run.console}${path}`;
+
+/** From the Billing page to the payment page, for this many whole dollars. */
+async function goToPayment(dollars: string): Promise<void> {
+  await page.goto(onConsole('/settings/billing'));
+  await page.getByRole('button', { name: 'Buy credits' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Amount in US dollars').fill(dollars);
+  expect(await dialog.innerText()).toContain(`$${dollars}.00`);
+  await dialog.getByRole('button', { name: 'Continue to payment' }).click();
+  await page.waitForURL(`${product.run.stripe_sim}/c/pay/**`);
+}
+
+async function payWith(card: string): Promise<void> {
+  await page.getByLabel('Card number').fill(card);
+  await page.getByLabel('Expiry').fill('12 / 34');
+  await page.getByLabel('CVC').fill('123');
+  await page.getByLabel('Name on card').fill('Ada Example');
+  await page.getByLabel('Postal code').fill('10001');
+  const email = page.getByLabel('Email');
+  if ((await email.count()) > 0) await email.fill(OWNER);
+  await page.getByRole('button', { name: /^Pay \$/ }).click();
+}
+
+async function buy(dollars: string): Promise<void> {
+  await goToPayment(dollars);
+  await payWith(GOOD_CARD);
+  await page.waitForURL(`${product.run.console}/settings/billing/return**`);
+  await page.getByText(`$${dollars}.00 of credits added`).waitFor();
+}
+
+/** Every attempt the SDK makes is counted, retries too. */
+function countingClient(): { client: Anthropic; attempts(): number } {
+  let count = 0;
+  const client = new Anthropic({
+    apiKey,
+    baseURL: product.run.gateway,
+    fetch: (...call: Parameters<typeof fetch>) => {
+      count += 1;
+      return fetch(...call);
+    },
+  });
+  return { client, attempts: () => count };
+}
+
+const question = (maxTokens: number) => ({
+  model: MODEL,
+  max_tokens: maxTokens,
+  messages: [{ role: 'user' as const, content: 'How does a meter earn trust?' }],
+});
+
+const scenario = (text: string) => ({ headers: { 'x-sim-scenario': text } });
+
+describe('the first credit', () => {
+  test('a sign-in link opens the Console for the person it was made for', async () => {
+    const { url } = await product.cli(link, 'sign-in-link', '--email', OWNER);
+    await page.goto(url);
+    await page.getByRole('button', { name: 'Sign in as this person' }).click();
+    await page.getByRole('button', { name: 'Sign out' }).waitFor();
+    expect(await page.locator('body').innerText()).toContain(OWNER);
+  });
+
+  test('$5 bought with a good card is credited when the buyer comes back', async () => {
+    await buy('5');
+    await page.getByRole('link', { name: 'Back to billing' }).click();
+    await expect
+      .poll(() => page.getByLabel('Available', { exact: true }).innerText())
+      .toBe('$5.00');
+    expect(await available()).toBe(usd('5'));
+  });
+
+  test('a new API key is shown once and never again', async () => {
+    await page.goto(onConsole('/settings/keys'));
+    await page.getByRole('button', { name: 'Create key' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Name').fill('first key');
+    await dialog.getByRole('button', { name: 'Create key' }).click();
+    apiKey = (await dialog.getByLabel('API key').innerText()).trim();
+    expect(apiKey).toMatch(/^sk-bursar-api01-/);
+    await dialog.getByRole('button', { name: 'I have saved the key' }).click();
+    await page
+      .getByRole('cell', { name: 'first key' })
+      .or(page.getByText('first key'))
+      .first()
+      .waitFor();
+    expect(await page.content()).not.toContain(apiKey);
+    await page.reload();
+    await page.getByText('first key').first().waitFor();
+    expect(await page.content()).not.toContain(apiKey);
+  });
+});
+
+describe('paid calls through the official SDK', () => {
+  test('a JSON call costs exactly the price of the usage it reports', async () => {
+    const before = await available();
+    const { client } = countingClient();
+    const { data, response } = await client.messages.create(question(100)).withResponse();
+    const price = priceOf(data.usage);
+    expect(price).toBeGreaterThan(0n);
+    expect(usd(response.headers.get('bursar-cost-usd') ?? '')).toBe(price);
+    expect(usd(response.headers.get('bursar-available-usd') ?? '')).toBe(before - price);
+    expect(await available()).toBe(before - price);
+  });
+
+  test('a streamed call costs exactly the price of the usage it reports', async () => {
+    const before = await available();
+    const { client } = countingClient();
+    const message = await client.messages.stream(question(100)).finalMessage();
+    expect(message.stop_reason).toBe('end_turn');
+    expect(await available()).toBe(before - priceOf(message.usage));
+  });
+
+  test('the Billing page shows the balance to the last digit', async () => {
+    const { available_usd } = await product.cli(balance, 'balance', '--org', org);
+    await page.goto(onConsole('/settings/billing'));
+    await page.getByText('Exact amounts').click();
+    await page.getByText(`$${available_usd}`, { exact: true }).first().waitFor();
+  });
+
+  test('at zero the SDK gets the literal refusal after exactly one attempt', async () => {
+    const { client, attempts } = countingClient();
+    let made = 0;
+    let refused: unknown;
+    // Ever smaller calls, each repeated until it is refused: what is left buys not even the last.
+    for (const tokens of [100_000, 10_000, 1_000, 100, 1]) {
+      for (refused = undefined; refused === undefined; made += 1) {
+        refused = await client.messages
+          .create(question(tokens), scenario(`ok;output_tokens=${tokens};input_tokens=5`))
+          .then(
+            () => undefined,
+            (error: unknown) => error,
+          );
+      }
+    }
+    expect(refused).toBeInstanceOf(APIError);
+    const status = refused instanceof APIError ? refused.status : undefined;
+    const body = refusal.parse(refused instanceof APIError ? refused.error : undefined);
+    expect(status).toBe(400);
+    expect(body.error.type).toBe('invalid_request_error');
+    expect(body.error.message).toBe(OUT_OF_CREDIT);
+    const details = tooLow.parse(body.error.details);
+    expect(usd(details.available_usd)).toBe(await available());
+    expect(usd(details.available_usd)).toBeLessThan(usd(details.required_usd));
+    expect(usd(details.available_usd)).toBeGreaterThanOrEqual(0n);
+    expect(details.billing_url).toBe(onConsole('/settings/billing'));
+    expect(attempts()).toBe(made);
+  });
+
+  test(`calls work again within ${RESUMED_MS} ms of the next purchase`, async () => {
+    await buy('10');
+    const credited = performance.now();
+    await countingClient().client.messages.create(question(100));
+    expect(performance.now() - credited).toBeLessThan(RESUMED_MS);
+  });
+});
+
+describe('purchases that go another way', () => {
+  test('a card without money is told what it must cover, and nothing is charged', async () => {
+    const before = await available();
+    await goToPayment('7');
+    await payWith(POOR_CARD);
+    await page.getByRole('alert').waitFor();
+    const { open_purchase } = await ada.get(openPurchase, '/api/billing');
+    await page.goto(onConsole(`/settings/billing/return?purchase=${open_purchase?.id}`));
+    await page.getByText('Not enough money on the card').waitFor();
+    const said = await page.getByRole('alert').innerText();
+    expect(said).toContain('The card must cover $7.00 in all');
+    expect(said).toContain('You were not charged.');
+    expect(await available()).toBe(before);
+    const answer = await fetch(`${product.run.stripe_sim}/_sim/payments`);
+    const { data } = payments.parse(await answer.json());
+    expect(data.filter(({ amount }) => amount === 700).map(({ status }) => status)).toEqual([
+      'requires_payment_method',
+    ]);
+  });
+
+  test(`without webhooks and browser, credits are there within ${CREDITED_MS} ms`, async () => {
+    const faults = `${product.run.stripe_sim}/_sim/faults`;
+    await putJson(faults, { webhooks: 'drop' });
+    const before = await ada.available();
+    await goToPayment('6');
+    const session = /cs_\w+/.exec(page.url())?.[0];
+    await page.close();
+    const paid = await fetch(`${product.run.stripe_sim}/_sim/pay/${session}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ number: '4242424242424242' }),
+    });
+    const succeeded = performance.now();
+    expect(await paid.json()).toMatchObject({ status: 'complete' });
+    await until('the credits', 20_000, async () =>
+      (await ada.available()) === before + usd('6') ? true : undefined,
+    );
+    const waited = performance.now() - succeeded;
+    await putJson(faults, { webhooks: 'normal' });
+    expect(waited).toBeLessThan(CREDITED_MS);
+  });
+});
+
+describe('only Admin and Billing can buy', () => {
+  const DEVELOPER = 'dev@example.com';
+
+  test('a developer sees the balance, and why and by whom credits are bought', async () => {
+    await addDeveloper(DEVELOPER);
+    const { url } = await product.cli(link, 'sign-in-link', '--email', DEVELOPER);
+    const context = await browser.newContext({ locale: 'en-US' });
+    const theirs = await context.newPage();
+    theirs.setDefaultTimeout(10_000);
+    await theirs.goto(url);
+    await theirs.getByRole('button', { name: 'Sign in as this person' }).click();
+    await theirs.getByRole('link', { name: 'Billing' }).first().click();
+    await theirs.getByText('cannot buy credits').waitFor();
+    expect(await theirs.locator('main').innerText()).toContain(
+      'An admin or a billing member of Acme can.',
+    );
+    expect(await theirs.getByRole('button', { name: 'Buy credits' }).count()).toBe(0);
+    await context.close();
+  });
+
+  test('the server refuses a developer who asks without the page', async () => {
+    const developer = await signIn(product, DEVELOPER);
+    const answer = await developer.tryPost('/api/purchases', {
+      amount_usd: '5',
+      nonce: 'developer-nonce',
+    });
+    expect(answer.status).toBe(403);
+    expect(JSON.stringify(answer.body)).toMatch(/Admin or Billing/);
+  });
+});
+
+/** Members are invited in a later page; until then the row is made as that page will make it. */
+async function addDeveloper(email: string): Promise<void> {
+  const pool = openPool({ url: product.run.database_url, name: 'e2e', max: 1 });
+  try {
+    await pool.transaction(async (tx) => {
+      const user = await findOrCreateUser(tx, systemEntropy, email);
+      await addMember(tx, { organizationId: org, userId: user.id, role: 'developer' });
+    });
+  } finally {
+    await pool.close();
+  }
+}
+
+async function putJson(url: string, body: unknown): Promise<void> {
+  const answer = await fetch(url, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  expect(answer.status).toBe(200);
+}

@@ -1,0 +1,135 @@
+import { type Charging, openCharging } from '#charging/charging';
+import { openPool, type Pool } from '#db/pool';
+import {
+  type ApiKeyId,
+  newId,
+  type OrganizationId,
+  type RequestId,
+  type WorkspaceId,
+} from '#kernel/ids';
+import { type NanoUsd, nanos, parseUsd, ZERO } from '#kernel/money';
+import { issueGrant } from '#ledger/grants';
+import type { RequestRecord } from '#metering/record';
+import { systemEntropy } from '#src/system';
+
+/** One organization with a key, as the money path sees it. */
+export interface Payer {
+  readonly organizationId: OrganizationId;
+  readonly workspaceId: WorkspaceId;
+  readonly apiKeyId: ApiKeyId;
+}
+
+export function usd(text: string): NanoUsd {
+  const amount = parseUsd(text);
+  if (amount === undefined) throw new Error(`not an amount: ${text}`);
+  return amount;
+}
+
+export async function makePayer(pool: Pool): Promise<Payer> {
+  const organizationId = newId('organization', systemEntropy);
+  const workspaceId = newId('workspace', systemEntropy);
+  const apiKeyId = newId('apiKey', systemEntropy);
+  await pool.transaction(async (tx) => {
+    await tx.query({
+      text: `INSERT INTO orgs.organizations (id, name) VALUES ($1, 'Test')`,
+      values: [organizationId],
+    });
+    await tx.query({
+      text: `INSERT INTO orgs.workspaces (organization_id, id, name, is_default)
+             VALUES ($1, $2, 'Default', true)`,
+      values: [organizationId, workspaceId],
+    });
+    await tx.query({
+      text: `INSERT INTO orgs.api_keys (organization_id, id, workspace_id, kind, name, hint)
+             VALUES ($1, $2, $3, 'workspace', 'test', 'test')`,
+      values: [organizationId, apiKeyId, workspaceId],
+    });
+    await tx.query({
+      text: 'INSERT INTO ledger.books (organization_id) VALUES ($1)',
+      values: [organizationId],
+    });
+  });
+  return { organizationId, workspaceId, apiKeyId };
+}
+
+export interface GrantTerms {
+  readonly kind?: 'purchase' | 'promotional' | 'adjustment';
+  readonly source?: string;
+  readonly tax?: NanoUsd;
+  readonly happenedAt?: Date;
+  readonly expiresAt?: Date;
+}
+
+export const give = (pool: Pool, payer: Payer, amount: NanoUsd, terms: GrantTerms = {}) => {
+  const grantId = newId('grant', systemEntropy);
+  return pool.transaction((tx) =>
+    issueGrant(tx, {
+      organizationId: payer.organizationId,
+      grantId,
+      amount,
+      ...terms,
+      kind: terms.kind ?? 'purchase',
+      source: terms.source ?? `pi_${grantId}`,
+    }),
+  );
+};
+
+export const newRequest = (): RequestId => newId('request', systemEntropy);
+
+export const recordOf = (payer: Payer, changes: Partial<RequestRecord> = {}): RequestRecord => ({
+  apiKeyId: payer.apiKeyId,
+  workspaceId: payer.workspaceId,
+  model: 'claude-opus-5-5',
+  rule: 'S1',
+  usage: null,
+  priceVersion: 'test',
+  startedAt: new Date('2026-11-21T00:00:00Z'),
+  clientDisconnected: false,
+  estimated: false,
+  quarantined: false,
+  upstreamStatus: 200,
+  lossUsage: ZERO,
+  ...changes,
+});
+
+/** Charging with lanes of its own on a database, as a process has it. */
+export function chargingOn(url: string, options: { leaseMs?: number; batchMax?: number } = {}) {
+  const holdLane = openPool({ url, name: 'holds', max: 1 });
+  const settleLane = openPool({ url, name: 'settlements', max: 1 });
+  const failures: unknown[] = [];
+  const charging = openCharging({
+    holdLane,
+    settleLane,
+    ...options,
+    onFailure: (error) => failures.push(error),
+  });
+  return {
+    charging,
+    failures,
+    async close() {
+      await charging.close();
+      await Promise.all([holdLane.close(), settleLane.close()]);
+    },
+  };
+}
+
+export const hold = (charging: Charging, payer: Payer, amount: NanoUsd, id = newRequest()) =>
+  charging.hold({ ...payer, requestId: id, amount }).then((outcome) => ({ id, ...outcome }));
+
+export const settle = (charging: Charging, payer: Payer, id: RequestId, cost: NanoUsd) =>
+  charging.settle({
+    organizationId: payer.organizationId,
+    requestId: id,
+    resolution: 'settle',
+    cost,
+    record: recordOf(payer),
+  });
+
+export const voidHold = (charging: Charging, payer: Payer, id: RequestId, loss = nanos(0n)) =>
+  charging.settle({
+    organizationId: payer.organizationId,
+    requestId: id,
+    resolution: 'void',
+    cost: ZERO,
+    record: recordOf(payer, { rule: loss > 0n ? 'S7' : 'S6', lossUsage: loss }),
+  });

@@ -1,0 +1,224 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+
+/** What the run file of a whole system says. */
+const wholeShape = z.object({
+  pid: z.int(),
+  role: z.literal('all'),
+  console: z.url(),
+  gateway: z.url(),
+  stripe_sim: z.url(),
+  model_sim: z.url(),
+  ops: z.url(),
+  database_url: z.string(),
+});
+const gatewayShape = z.object({ pid: z.int(), role: z.literal('gateway'), gateway: z.url() });
+
+export type RunFile = z.infer<typeof wholeShape>;
+export type GatewayRunFile = z.infer<typeof gatewayShape>;
+
+export interface CliAnswer {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** One running process of the product. */
+export interface Running<R> {
+  readonly run: R;
+  readonly dataDir: string;
+  readonly runFile: string;
+  /** What it printed so far. */
+  output(): string;
+  /** As SIGTERM does: answers its exit code once it is gone. The data directory stays. */
+  halt(): Promise<number>;
+  /** Halts it and removes its data directory. May be called twice. */
+  stop(): Promise<void>;
+}
+
+export interface Product extends Running<RunFile> {
+  /** The answer of `bursar ARGS --json`; rejects when it did not exit with 0. */
+  cli<T>(shape: z.ZodType<T>, ...args: readonly string[]): Promise<T>;
+  /** The same without a judgement: for refusals. */
+  tryCli(...args: readonly string[]): Promise<CliAnswer>;
+}
+
+export interface StartOptions {
+  /** An existing directory to start on; kept by `stop` for its owner to remove. */
+  readonly dataDir?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export const root = fileURLToPath(new URL('../..', import.meta.url));
+
+const ENTRY = join(root, 'bin', 'bursar.mjs');
+const KEEPER = join(root, 'test', 'support', 'keeper.mjs');
+const START_MS = 60_000;
+const HALT_MS = 40_000;
+const CLI_MS = 30_000;
+const OUTPUT_KEPT = 20_000;
+const OURS = /^(BURSAR_|STRIPE_|DATABASE_|PUBLIC_|SMTP_|MAIL_|NODE_ENV|LOG_LEVEL|OTEL_|VITEST)/;
+
+const ANY_PORTS = {
+  BURSAR_CONSOLE_PORT: '0',
+  BURSAR_GATEWAY_PORT: '0',
+  BURSAR_STRIPE_SIM_PORT: '0',
+  BURSAR_MODEL_SIM_PORT: '0',
+  BURSAR_OPS_PORT: '0',
+};
+
+/** The environment of whoever runs the tests, without anything that would configure the product. */
+export function cleanEnvironment(
+  more: Readonly<Record<string, string>>,
+): Record<string, string | undefined> {
+  const kept = Object.entries(process.env).filter(([name]) => !OURS.test(name));
+  return { ...Object.fromEntries(kept), ...more };
+}
+
+export function newDataDir(): string {
+  const dataDir = mkdtempSync(join(tmpdir(), 'bursar-e2e-'));
+  // As root, PostgreSQL runs as another account, which has to pass through.
+  if (process.getuid?.() === 0) chmodSync(dataDir, 0o711);
+  return dataDir;
+}
+
+/** Starts `bursar start` with everything in it, on free ports and a data directory of its own. */
+export async function startProduct(options: StartOptions = {}): Promise<Product> {
+  const process = await startProcess(wholeShape, options);
+  const tryCli = (...args: readonly string[]) => runCli(process.dataDir, args);
+  return {
+    ...process,
+    tryCli,
+    async cli(shape, ...args) {
+      const answer = await tryCli(...args);
+      if (answer.exitCode !== 0) {
+        throw new Error(`bursar ${args.join(' ')}: exit ${answer.exitCode}: ${answer.stderr}`);
+      }
+      return shape.parse(JSON.parse(answer.stdout));
+    },
+  };
+}
+
+/** A second process of the same system that only serves API traffic. */
+export function joinGateway(product: Product): Promise<Running<GatewayRunFile>> {
+  return startProcess(gatewayShape, {
+    environment: {
+      BURSAR_ROLE: 'gateway',
+      DATABASE_URL: product.run.database_url,
+      BURSAR_KEY_PEPPER_FILE: join(product.dataDir, 'key-pepper'),
+      BURSAR_UPSTREAM_URL: product.run.model_sim,
+      BURSAR_UPSTREAM_KEY: 'a-made-up-upstream-key',
+      PUBLIC_CONSOLE_URL: product.run.console,
+    },
+  });
+}
+
+/** Runs `bursar start` where it is expected to refuse; answers what it said. */
+export function startRefused(dataDir: string): Promise<CliAnswer> {
+  return runCli(dataDir, ['start'], ANY_PORTS);
+}
+
+function runCli(
+  dataDir: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<CliAnswer> {
+  const env = cleanEnvironment({ BURSAR_DATA_DIR: dataDir, ...environment });
+  return new Promise((resolve) => {
+    const command = [ENTRY, ...args, '--json'];
+    const options = { cwd: root, env, timeout: CLI_MS, maxBuffer: 16 * 1024 * 1024 };
+    const child = execFile(process.execPath, command, options, (_error, stdout, stderr) => {
+      resolve({ exitCode: child.exitCode ?? -1, stdout, stderr });
+    });
+  });
+}
+
+async function startProcess<R>(shape: z.ZodType<R>, options: StartOptions): Promise<Running<R>> {
+  const dataDir = options.dataDir ?? newDataDir();
+  const runFile = join(dataDir, 'run.json');
+  const child = spawn(process.execPath, [KEEPER, process.execPath, ENTRY, 'start'], {
+    cwd: root,
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: cleanEnvironment({
+      ...ANY_PORTS,
+      BURSAR_DATA_DIR: dataDir,
+      BURSAR_DRAIN_SECONDS: '5',
+      ...options.environment,
+    }),
+  });
+  child.stdin.on('error', () => {});
+  const output = outputOf(child);
+  const ended = exitOf(child);
+  const halt = () => haltKept(child, ended, output);
+  const forget = () => {
+    if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true });
+  };
+  try {
+    const run = shape.parse(await readyRun(runFile, child, output));
+    const stop = () => halt().then(forget);
+    return { run, dataDir, runFile, output, halt, stop };
+  } catch (error) {
+    await halt().catch(() => {});
+    forget();
+    throw error;
+  }
+}
+
+async function readyRun(runFile: string, child: ChildProcess, output: () => string) {
+  const deadline = performance.now() + START_MS;
+  while (performance.now() < deadline) {
+    if (child.exitCode !== null) {
+      throw new Error(`the product ended with ${child.exitCode} at its start:\n${output()}`);
+    }
+    if (existsSync(runFile)) {
+      try {
+        const content: unknown = JSON.parse(readFileSync(runFile, 'utf8'));
+        return content;
+      } catch {
+        // Half written: the next look finds the rest.
+      }
+    }
+    await pause(50);
+  }
+  throw new Error(`the product was not ready after ${START_MS} ms:\n${output()}`);
+}
+
+/** Closing its stdin makes the keeper stop the product. */
+async function haltKept(
+  child: ChildProcess,
+  ended: Promise<number>,
+  output: () => string,
+): Promise<number> {
+  child.stdin?.end();
+  const late = new AbortController();
+  const code = await Promise.race([
+    ended,
+    pause(HALT_MS, undefined, { signal: late.signal }).catch(() => undefined),
+  ]);
+  late.abort();
+  if (code !== undefined) return code;
+  child.kill('SIGKILL');
+  throw new Error(`the product did not stop within ${HALT_MS} ms:\n${output()}`);
+}
+
+function exitOf(child: ChildProcess): Promise<number> {
+  return new Promise((resolve) => {
+    child.once('error', () => resolve(-1));
+    child.once('exit', (code) => resolve(code ?? -1));
+  });
+}
+
+function outputOf(child: ChildProcess): () => string {
+  let text = '';
+  const keep = (part: Buffer) => {
+    text = (text + part.toString('utf8')).slice(-OUTPUT_KEPT);
+  };
+  child.stdout?.on('data', keep);
+  child.stderr?.on('data', keep);
+  return () => text;
+}

@@ -1,0 +1,130 @@
+import type { QueryClient } from '@tanstack/react-query';
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  parseSearchWith,
+  redirect,
+  stringifySearchWith,
+} from '@tanstack/react-router';
+import { billingQuery, historyQuery } from '../api/billing.ts';
+import { Refusal } from '../api/client.ts';
+import { keysQuery } from '../api/keys.ts';
+import { meQuery, siteQuery } from '../api/session.ts';
+import { BillingPage } from '../features/billing/billing-page.tsx';
+import { ReturnPage } from '../features/billing/return-page.tsx';
+import { HomePage } from '../features/home/home-page.tsx';
+import { KeysPage } from '../features/keys/keys-page.tsx';
+import { SignInPage } from '../features/sign-in/sign-in-page.tsx';
+import { Failed, NotFound, Root, Waiting } from './frame.tsx';
+import { NewOrganizationPage } from './new-organization.tsx';
+import { Shell } from './shell.tsx';
+
+const text = (search: Record<string, unknown>, name: string) => {
+  const value = search[name];
+  return typeof value === 'string' && value !== '' ? value : undefined;
+};
+
+const root = createRootRouteWithContext<{ queries: QueryClient }>()({
+  component: Root,
+  notFoundComponent: NotFound,
+  errorComponent: Failed,
+  beforeLoad: ({ context }) => void context.queries.prefetchQuery(siteQuery),
+});
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: '/sign-in',
+  validateSearch: (search: Record<string, unknown>): { token?: string } => {
+    const token = text(search, 'token');
+    return token === undefined ? {} : { token };
+  },
+  component: function SignInRoute() {
+    return <SignInPage token={signIn.useSearch().token} />;
+  },
+});
+
+const inside = createRoute({
+  getParentRoute: () => root,
+  id: 'inside',
+  beforeLoad: async ({ context }) => {
+    try {
+      return { me: await context.queries.ensureQueryData(meQuery) };
+    } catch (error) {
+      if (error instanceof Refusal && error.status === 401) throw redirect({ to: '/sign-in' });
+      throw error;
+    }
+  },
+  component: Shell,
+});
+
+const home = createRoute({ getParentRoute: () => inside, path: '/', component: HomePage });
+
+// Asked for while the page is being built: the answer often arrives before the first paint.
+const billing = createRoute({
+  getParentRoute: () => inside,
+  path: '/settings/billing',
+  loader: ({ context: { queries, me } }) => {
+    if (me.organization === null || !me.abilities.includes('billing.view')) return;
+    void queries.prefetchQuery(billingQuery(me.organization.id));
+    void queries.prefetchInfiniteQuery(historyQuery(me.organization.id));
+  },
+  component: BillingPage,
+});
+
+const billingReturn = createRoute({
+  getParentRoute: () => inside,
+  path: '/settings/billing/return',
+  validateSearch: (search: Record<string, unknown>): { purchase?: string; canceled?: string } => {
+    const purchase = text(search, 'purchase');
+    const canceled = text(search, 'canceled');
+    return {
+      ...(purchase === undefined ? {} : { purchase }),
+      ...(canceled === undefined ? {} : { canceled }),
+    };
+  },
+  component: function ReturnRoute() {
+    const { purchase, canceled } = billingReturn.useSearch();
+    return <ReturnPage purchaseId={purchase} canceled={canceled !== undefined} />;
+  },
+});
+
+const keys = createRoute({
+  getParentRoute: () => inside,
+  path: '/settings/keys',
+  loader: ({ context: { queries, me } }) => {
+    if (me.organization === null) return;
+    void queries.prefetchQuery(keysQuery(me.organization.id));
+  },
+  component: KeysPage,
+});
+
+const settings = createRoute({
+  getParentRoute: () => inside,
+  path: '/settings',
+  beforeLoad: () => {
+    throw redirect({ to: '/settings/billing' });
+  },
+});
+
+const newOrganization = createRoute({
+  getParentRoute: () => inside,
+  path: '/organizations/new',
+  component: NewOrganizationPage,
+});
+
+export const createConsoleRouter = (queries: QueryClient) =>
+  createRouter({
+    routeTree: root.addChildren([
+      signIn,
+      inside.addChildren([home, settings, billing, billingReturn, keys, newOrganization]),
+    ]),
+    context: { queries },
+    // Search values are plain text here: an id that looks like a number stays what it is.
+    parseSearch: parseSearchWith((value) => value),
+    stringifySearch: stringifySearchWith(String),
+    defaultPreload: 'intent',
+    defaultPendingComponent: Waiting,
+    defaultErrorComponent: Failed,
+    scrollRestoration: true,
+  });

@@ -1,0 +1,85 @@
+import { useMutation, useSuspenseQuery } from '@tanstack/react-query';
+import { Link, Outlet } from '@tanstack/react-router';
+import { meQuery, signOut } from '../api/session.ts';
+import { NewOrganizationPage } from './new-organization.tsx';
+import { OrganizationMenu } from './organization-menu.tsx';
+
+/** What surrounds every page of a signed-in person: brand, organization, navigation, sign-out. */
+export function Shell() {
+  const { data: me } = useSuspenseQuery(meQuery);
+  return (
+    <div className="shell">
+      <a className="skip" href="#main">
+        Skip to the content
+      </a>
+      <header className="side">
+        <Link to="/" className="brand">
+          <img src="/mark.svg" alt="" width="26" height="26" />
+          <span>{me.brand}</span>
+        </Link>
+        {me.organization !== null && (
+          <OrganizationMenu
+            current={me.organization}
+            all={me.organizations}
+            email={me.user.email}
+          />
+        )}
+        {me.organization !== null && <Navigation />}
+        <div className="side-foot">
+          {me.simulated && <p className="simulated">Simulation: no real money moves.</p>}
+          <Account email={me.user.email} />
+        </div>
+      </header>
+      <main id="main" tabIndex={-1}>
+        {me.organization === null ? <NewOrganizationPage /> : <Outlet />}
+      </main>
+    </div>
+  );
+}
+
+function Navigation() {
+  return (
+    <nav aria-label="Main">
+      <ul>
+        <li>
+          <Link to="/" activeOptions={{ exact: true }}>
+            Home
+          </Link>
+        </li>
+        <li>
+          <Link to="/settings/billing">Billing</Link>
+        </li>
+        <li>
+          <Link to="/settings/keys">API keys</Link>
+        </li>
+      </ul>
+    </nav>
+  );
+}
+
+function Account({ email }: { email: string }) {
+  const leave = useMutation({
+    mutationFn: signOut,
+    onSuccess: () => window.location.replace('/sign-in'),
+  });
+  return (
+    <div className="account">
+      <span className="account-email" title={email}>
+        {email}
+      </span>
+      <button
+        type="button"
+        className="button button-plain"
+        disabled={leave.isPending}
+        onClick={() => leave.mutate()}
+      >
+        Sign out
+      </button>
+      {leave.isError && (
+        <p role="alert" className="field-problem">
+          You are still signed in: the Console did not answer.
+        </p>
+      )}
+    </div>
+  );
+}

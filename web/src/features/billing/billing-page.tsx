@@ -1,0 +1,94 @@
+import { useQuery } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
+import { billingQuery } from '../../api/billing.ts';
+import { useSession } from '../../api/use-session.ts';
+import { Notice } from '../../ui/notice.tsx';
+import { Page, Section } from '../../ui/page.tsx';
+import { Problem } from '../../ui/problem.tsx';
+import { roleName } from '../../ui/roles.ts';
+import { Skeleton } from '../../ui/skeleton.tsx';
+import { Balance, BalanceSkeleton } from './balance.tsx';
+import { BuyDialog } from './buy-dialog.tsx';
+import { GrantTable } from './grant-table.tsx';
+import { History } from './history.tsx';
+import { PurchaseCard } from './purchase-card.tsx';
+
+export function BillingPage() {
+  const { may } = useSession();
+  return may('billing.view') ? <Billing /> : <BillingHidden />;
+}
+
+function BillingHidden() {
+  const { me, organization } = useSession();
+  return (
+    <Page title="Billing">
+      <Notice tone="quiet" title={`Your role, ${roleName(me.role)}, does not include billing`}>
+        <p>
+          An admin or a billing member of {organization.name} can see the balance and buy credits.
+        </p>
+      </Notice>
+    </Page>
+  );
+}
+
+function Billing() {
+  const { me, organization, may } = useSession();
+  const billing = useQuery(billingQuery(organization.id));
+  const [buying, setBuying] = useState(false);
+  const mayBuy = may('billing.buy');
+
+  // Coming back from the payment page with the browser's button restores this page as it was
+  // left, dialog and all.
+  useEffect(() => {
+    const restored = (event: PageTransitionEvent) => {
+      if (!event.persisted) return;
+      setBuying(false);
+      void billing.refetch();
+    };
+    window.addEventListener('pageshow', restored);
+    return () => window.removeEventListener('pageshow', restored);
+  }, [billing.refetch]);
+
+  return (
+    <Page
+      title="Billing"
+      lead={`Prepaid credits of ${organization.name}. One dollar buys one dollar of credits.`}
+      actions={
+        mayBuy && (
+          <button
+            type="button"
+            className="button button-primary"
+            disabled={billing.data === undefined}
+            onClick={() => setBuying(true)}
+          >
+            Buy credits
+          </button>
+        )
+      }
+    >
+      {billing.isError && billing.data === undefined && (
+        <Problem error={billing.error} retry={() => void billing.refetch()} />
+      )}
+      {billing.isPending && <BalanceSkeleton />}
+      {billing.data !== undefined && <Balance billing={billing.data} />}
+      {!mayBuy && (
+        <Notice tone="quiet" title={`Your role, ${roleName(me.role)}, cannot buy credits`}>
+          <p>An admin or a billing member of {organization.name} can.</p>
+        </Notice>
+      )}
+      {billing.data?.open_purchase != null && (
+        <PurchaseCard purchase={billing.data.open_purchase} mayBuy={mayBuy} />
+      )}
+      <Section title="Credit grants">
+        {billing.isPending && <Skeleton rows={3} label="Loading credit grants" />}
+        {billing.data !== undefined && <GrantTable grants={billing.data.grants} />}
+      </Section>
+      <Section title="Statement">
+        <History organizationId={organization.id} version={billing.data?.available_usd} />
+      </Section>
+      {buying && billing.data !== undefined && (
+        <BuyDialog limits={billing.data.limits} onClose={() => setBuying(false)} />
+      )}
+    </Page>
+  );
+}

@@ -1,0 +1,17 @@
+import { expect, it } from 'vitest';
+import { drawNonce, nonceBook } from './nonce.ts';
+
+it('pressing twice for the same amount is one purchase, another amount is another', () => {
+  let drawn = 0;
+  const nonceFor = nonceBook(() => `nonce-${drawn++}`);
+  expect([nonceFor('25'), nonceFor('25'), nonceFor('100'), nonceFor('25')]).toEqual([
+    'nonce-0',
+    'nonce-0',
+    'nonce-1',
+    'nonce-0',
+  ]);
+});
+
+it('a nonce has the form the server accepts', () => {
+  expect(drawNonce()).toMatch(/^[A-Za-z0-9_-]{32}$/);
+});

@@ -1,0 +1,109 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import type { Purchase, PurchaseFailure } from '#console-api/contract';
+import { billingQuery, cancelPurchase } from '../../api/billing.ts';
+import { useSession } from '../../api/use-session.ts';
+import { Badge, Notice } from '../../ui/notice.tsx';
+import { Problem } from '../../ui/problem.tsx';
+import { openPaymentPage } from './payment-page.ts';
+import { canBeCanceled, canBePaid, PURCHASE_WORDS } from './purchase-words.ts';
+import { Timeline } from './timeline.tsx';
+import { TotalOf } from './total.tsx';
+
+/** One purchase as it stands: state, what it means for your money, what you can do, how it went. */
+export function PurchaseCard(props: {
+  purchase: Purchase;
+  mayBuy: boolean;
+  onChange?: (purchase: Purchase) => void;
+}) {
+  const { purchase } = props;
+  const words = PURCHASE_WORDS[purchase.state];
+  return (
+    <section className="purchase" aria-label="Purchase">
+      <header className="purchase-head">
+        <h2>Purchase</h2>
+        <span role="status">
+          <Badge tone={words.tone}>{words.label}</Badge>
+        </span>
+      </header>
+      {purchase.failure === null ? <p>{words.sentence}</p> : <Failure failure={purchase.failure} />}
+      <div className="purchase-parts">
+        <div>
+          <h3>Amounts</h3>
+          <TotalOf purchase={purchase} />
+          {props.mayBuy && <Actions purchase={purchase} onChange={props.onChange} />}
+          {purchase.receipt_url !== null && (
+            <p>
+              <a href={purchase.receipt_url} rel="noreferrer">
+                Receipt
+              </a>
+            </p>
+          )}
+        </div>
+        <div>
+          <h3>What happened</h3>
+          <Timeline steps={purchase.timeline} />
+        </div>
+      </div>
+      <p className="hint">
+        Reference <code>{purchase.id}</code>
+      </p>
+    </section>
+  );
+}
+
+function Failure({ failure }: { failure: PurchaseFailure }) {
+  return (
+    <Notice tone="bad" title={failure.title}>
+      <p>{failure.message}</p>
+      <p>
+        <strong>You were not charged.</strong> {failure.next_step}
+      </p>
+      <p className="hint">
+        If you ask for help, give this reference: <code>{failure.reference}</code>
+      </p>
+    </Notice>
+  );
+}
+
+function Actions(props: {
+  purchase: Purchase;
+  onChange: ((purchase: Purchase) => void) | undefined;
+}) {
+  const { purchase, onChange } = props;
+  const { organization } = useSession();
+  const queries = useQueryClient();
+  const cancel = useMutation({
+    mutationFn: () => cancelPurchase(purchase.id),
+    onSuccess: async (canceled) => {
+      onChange?.(canceled);
+      await queries.invalidateQueries(billingQuery(organization.id));
+    },
+  });
+  const url = canBePaid(purchase) ? purchase.redirect_url : null;
+  return (
+    <>
+      {cancel.isError && <Problem error={cancel.error} />}
+      <div className="purchase-actions">
+        {url !== null && (
+          <button
+            type="button"
+            className="button button-primary"
+            onClick={() => openPaymentPage(url)}
+          >
+            {purchase.state === 'declined' ? 'Try again on the payment page' : 'Go on to payment'}
+          </button>
+        )}
+        {canBeCanceled(purchase) && (
+          <button
+            type="button"
+            className="button"
+            disabled={cancel.isPending}
+            onClick={() => cancel.mutate()}
+          >
+            {cancel.isPending ? 'Canceling…' : 'Cancel this purchase'}
+          </button>
+        )}
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,75 @@
+import type { Purchase } from '#console-api/contract';
+import type { Tone } from '../../ui/notice.tsx';
+
+type State = Purchase['state'];
+
+interface Words {
+  readonly label: string;
+  readonly tone: Tone;
+  /** What this state means for the buyer's money, now. */
+  readonly sentence: string;
+}
+
+const NOT_CHARGED = 'You were not charged.';
+
+/** Every state in a buyer's words. "Failed" is said only where a refusal is certain. */
+export const PURCHASE_WORDS: Readonly<Record<State, Words>> = {
+  draft: {
+    label: 'Preparing',
+    tone: 'quiet',
+    sentence: `The payment page has not been opened yet. ${NOT_CHARGED}`,
+  },
+  opening: {
+    label: 'Opening the payment page',
+    tone: 'quiet',
+    sentence: 'The payment processor has not answered yet. Nothing is charged at this step.',
+  },
+  awaiting_customer: {
+    label: 'Waiting for payment',
+    tone: 'quiet',
+    sentence: 'The payment page is open. Nothing is charged until you pay there.',
+  },
+  processing: {
+    label: 'Confirming with the bank',
+    tone: 'quiet',
+    sentence: 'The bank has not answered finally. You will not be charged twice.',
+  },
+  declined: { label: 'Declined', tone: 'bad', sentence: NOT_CHARGED },
+  credited: { label: 'Credited', tone: 'good', sentence: 'The credits can be used now.' },
+  failed: { label: 'Failed', tone: 'bad', sentence: NOT_CHARGED },
+  canceled: { label: 'Canceled', tone: 'quiet', sentence: NOT_CHARGED },
+  expired: {
+    label: 'Expired',
+    tone: 'quiet',
+    sentence: `The payment page was open too long. ${NOT_CHARGED}`,
+  },
+  abandoned: {
+    label: 'Not started',
+    tone: 'quiet',
+    sentence: `The payment page never opened. ${NOT_CHARGED}`,
+  },
+  quarantined: {
+    label: 'Under review',
+    tone: 'warning',
+    sentence: 'The payment arrived but does not match this purchase. A person is looking at it.',
+  },
+};
+
+const SETTLED: ReadonlySet<State> = new Set([
+  'credited',
+  'failed',
+  'canceled',
+  'expired',
+  'abandoned',
+  'quarantined',
+]);
+
+/** Whether asking again soon can change the answer. A declined page may still be paid on. */
+export const isSettled = (state: State) => SETTLED.has(state);
+
+export const canBePaid = (purchase: Purchase) =>
+  purchase.redirect_url !== null &&
+  (purchase.state === 'awaiting_customer' || purchase.state === 'declined');
+
+export const canBeCanceled = (purchase: Purchase) =>
+  purchase.state === 'awaiting_customer' || purchase.state === 'declined';

@@ -1,0 +1,89 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { type FormEvent, useState } from 'react';
+import type { CreateKeyResponse } from '#console-api/contract';
+import { createKey, keysQuery } from '../../api/keys.ts';
+import { Copyable } from '../../ui/copy.tsx';
+import { Dialog } from '../../ui/dialog.tsx';
+import { Field } from '../../ui/field.tsx';
+import { Notice } from '../../ui/notice.tsx';
+import { explain } from '../../ui/problem.tsx';
+
+/** Asks for a name, then shows the key: the only time it exists outside its owner's hands. */
+export function CreateKeyDialog(props: { organizationId: string; onClose: () => void }) {
+  const queries = useQueryClient();
+  const create = useMutation({
+    mutationFn: createKey,
+    // Nothing keeps the answer once the dialog is gone.
+    gcTime: 0,
+    onSettled: () => queries.invalidateQueries(keysQuery(props.organizationId)),
+  });
+
+  if (create.isSuccess) return <KeyOnce created={create.data} onClose={props.onClose} />;
+  return (
+    <NameForm
+      busy={create.isPending}
+      refusal={create.isError ? explain(create.error).message : undefined}
+      onName={(name) => create.mutate(name)}
+      onClose={props.onClose}
+    />
+  );
+}
+
+function NameForm(props: {
+  busy: boolean;
+  refusal: string | undefined;
+  onName: (name: string) => void;
+  onClose: () => void;
+}) {
+  const [name, setName] = useState('');
+  const [problem, setProblem] = useState<string>();
+
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    const chosen = name.trim();
+    if (chosen === '') return setProblem('Name: enter a name for this key.');
+    setProblem(undefined);
+    if (!props.busy) props.onName(chosen);
+  };
+
+  return (
+    <Dialog title="Create an API key" onClose={props.onClose}>
+      <form className="form" onSubmit={submit} noValidate>
+        <Field
+          label="Name"
+          hint="Where will it be used? For example “staging server”."
+          name="name"
+          autoComplete="off"
+          maxLength={100}
+          value={name}
+          problem={problem ?? props.refusal}
+          onChange={(event) => setName(event.target.value)}
+        />
+        <div className="dialog-foot">
+          <button type="button" className="button" onClick={props.onClose}>
+            Cancel
+          </button>
+          <button type="submit" className="button button-primary" disabled={props.busy}>
+            {props.busy ? 'Creating…' : 'Create key'}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+function KeyOnce({ created, onClose }: { created: CreateKeyResponse; onClose: () => void }) {
+  return (
+    <Dialog key="once" title="Your new key" onClose={onClose} locked>
+      <Notice tone="warning" title="This key is shown only now">
+        <p>Copy it to a safe place. We do not store it; if it is lost, create another.</p>
+      </Notice>
+      <Copyable label="API key" text={created.key} />
+      <div className="dialog-foot">
+        <button type="button" className="button button-primary" onClick={onClose}>
+          I have saved the key
+        </button>
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,23 @@
+import { Refusal } from '../api/client.ts';
+import { Notice } from './notice.tsx';
+
+/** Refusals carry their own words; anything else is a fault whose text means nothing to a reader. */
+export function explain(error: unknown): { message: string; nextStep: string | undefined } {
+  if (error instanceof Refusal) return { message: error.message, nextStep: error.nextStep };
+  return { message: 'Something went wrong on this page.', nextStep: 'Reload it and try again.' };
+}
+
+/** Shown in place of what could not be loaded or done. */
+export function Problem({ error, retry }: { error: unknown; retry?: () => void }) {
+  const { message, nextStep } = explain(error);
+  return (
+    <Notice tone="bad" title={message}>
+      {nextStep !== undefined && <p>{nextStep}</p>}
+      {retry !== undefined && (
+        <button type="button" className="button" onClick={retry}>
+          Try again
+        </button>
+      )}
+    </Notice>
+  );
+}
