@@ -59,7 +59,8 @@ async function measure(targets: readonly Target[], quick: boolean): Promise<void
   const [runs, ms] = quick ? [1, 2_000] : [3, 6_000];
   for (const shape of SHAPES) {
     const rows: Row[][] = targets.map(() => []);
-    for (const target of targets) await load('warm-up', CONNECTIONS, 500, () => call(target, shape));
+    for (const target of targets)
+      await load('warm-up', CONNECTIONS, 500, () => call(target, shape));
     for (let run = 0; run < runs; run++) {
       for (const [index, target] of targets.entries()) {
         const row = await load(target.name, CONNECTIONS, ms, () => call(target, shape));

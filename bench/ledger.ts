@@ -1,29 +1,17 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { placeBatch, settleBatch } from '#charging/sql';
 import { startEmbedded } from '#db/embedded/supervisor';
 import { migrate } from '#db/migrate';
-import { openPool, type Pool } from '#db/pool';
-import { nanos, ZERO } from '#kernel/money';
-import { recordRow } from '#metering/record';
+import { openPool } from '#db/pool';
+import { nanos } from '#kernel/money';
 import { systemEntropy } from '#src/system';
-import {
-  chargingOn,
-  give,
-  hold,
-  makePayer,
-  newRequest,
-  type Payer,
-  recordOf,
-  settle,
-  usd,
-} from '#test/ledger-world';
+import { chargingOn, give, hold, makePayer, type Payer, settle, usd } from '#test/ledger-world';
 import { keep, load, middle, printTable, type Row } from './report.ts';
 
 const HOLD = nanos(1_000_000n);
 const COST = nanos(600_000n);
-/** What a transaction per request gets: more connections than this were slower on two cores. */
+/** What a transaction per request gets, both lanes: more were slower on two cores. */
 const CONNECTIONS = 16;
 
 interface Mode {
@@ -31,41 +19,31 @@ interface Mode {
   pair(payer: Payer): Promise<number>;
 }
 
-/** The way without batching: each step a statement, a commit and a wait of its own. */
-function oneByOne(pool: Pool): Mode {
+type Node = ReturnType<typeof chargingOn>;
+
+async function pairThrough({ charging }: Node, payer: Payer): Promise<number> {
+  const began = performance.now();
+  const held = await hold(charging, payer, HOLD);
+  if (held.outcome !== 'held') throw new Error(`hold: ${held.outcome}`);
+  const waited = performance.now() - began;
+  const settled = await settle(charging, payer, held.id, COST);
+  if (settled.outcome !== 'settled') throw new Error(`settle: ${settled.outcome}`);
+  return waited;
+}
+
+/** The way without batching: each step a statement and a commit of its own, on many connections. */
+function oneByOne(nodes: readonly Node[]): Mode {
+  let turn = 0;
   return {
     name: 'one transaction per request',
-    async pair(payer) {
-      const id = newRequest();
-      const { organizationId, apiKeyId } = payer;
-      const began = performance.now();
-      const [held] = await pool.query<{ outcome: string }>(
-        placeBatch([organizationId], [1], [id], [apiKeyId], [HOLD], 45_000),
-      );
-      if (held?.outcome !== 'held') throw new Error(`hold: ${held?.outcome}`);
-      const waited = performance.now() - began;
-      const record = recordRow(recordOf(payer));
-      await pool.query(
-        settleBatch([organizationId], [1], [id], ['settle'], [COST], [ZERO], [record]),
-      );
-      return waited;
-    },
+    pair: (payer) => pairThrough(nodes[turn++ % nodes.length] ?? raise('no node'), payer),
   };
 }
 
-function groupCommit(charging: ReturnType<typeof chargingOn>['charging']): Mode {
-  return {
-    name: 'group commit',
-    async pair(payer) {
-      const began = performance.now();
-      const held = await hold(charging, payer, HOLD);
-      if (held.outcome !== 'held') throw new Error(`hold: ${held.outcome}`);
-      const waited = performance.now() - began;
-      await settle(charging, payer, held.id, COST);
-      return waited;
-    },
-  };
-}
+const groupCommit = (node: Node): Mode => ({
+  name: 'group commit',
+  pair: (payer) => pairThrough(node, payer),
+});
 
 /** hold + settle pairs per second, fsync on, on one PostgreSQL of its own. */
 export async function benchLedger(quick: boolean): Promise<void> {
@@ -83,9 +61,10 @@ export async function benchLedger(quick: boolean): Promise<void> {
 }
 
 async function measure(url: string, quick: boolean): Promise<void> {
-  const pool = openPool({ url, name: 'bench', max: CONNECTIONS });
+  const pool = openPool({ url, name: 'bench', max: 4 });
   const node = chargingOn(url);
-  const modes = [oneByOne(pool), groupCommit(node.charging)];
+  const singles = Array.from({ length: CONNECTIONS / 2 }, () => chargingOn(url, { batchMax: 1 }));
+  const modes = [oneByOne(singles), groupCommit(node)];
   const payers: Payer[] = [];
   for (let made = 0; made < 1_000; made += 100) {
     const some = await Promise.all(Array.from({ length: 100 }, () => makePayer(pool)));
@@ -118,7 +97,7 @@ async function measure(url: string, quick: boolean): Promise<void> {
     }
   }
   keep('ledger', metrics);
-  await node.close();
+  await Promise.all([node, ...singles].map((n) => n.close()));
   await pool.close();
 }
 

@@ -18,7 +18,12 @@ export function chartOfAccounts(): string {
     const rows = Array.from({ length: height }, (_, i) =>
       `  ${(inward[i] ?? '').padEnd(20)} | ${outward[i] ?? ''}`.trimEnd(),
     );
-    return [name.toUpperCase(), `  ${'in'.padEnd(20)} | out`, `  ${'-'.repeat(20)}-+-${'-'.repeat(20)}`, ...rows].join('\n');
+    return [
+      name.toUpperCase(),
+      `  ${'in'.padEnd(20)} | out`,
+      `  ${'-'.repeat(20)}-+-${'-'.repeat(20)}`,
+      ...rows,
+    ].join('\n');
   });
   return `# Chart of accounts
 

@@ -91,7 +91,11 @@ const payForOneCall = async (run) => {
     signal: AbortSignal.timeout(30_000),
   });
   const cost = response.headers.get('bursar-cost-usd') ?? '0';
-  check('a call is answered', response.status === 200, `${response.status} ${await response.text()}`);
+  check(
+    'a call is answered',
+    response.status === 200,
+    `${response.status} ${await response.text()}`,
+  );
   const after = bursar('balance', '--org', organization.id);
   const fell = nanos(before.available_usd) - nanos(after.available_usd);
   check('the balance fell by its cost', fell > 0n && fell === nanos(cost), `${fell} and ${cost}`);

@@ -32,8 +32,10 @@ async function start(): Promise<number> {
   }
   // The servers are loaded only here: other verbs answer sooner without them.
   const { startBursar } = await import('#src/start/start');
-  const host = { clock: systemClock, entropy: systemEntropy, version, stdout, stderr };
-  return await startBursar(configuration.config, host);
+  return await startBursar(configuration.config, {
+    ...{ clock: systemClock, entropy: systemEntropy, version, stdout, stderr },
+    orphanStops: process.env.npm_lifecycle_event === 'start',
+  });
 }
 
 async function migrateVerb(): Promise<Answer> {

@@ -25,6 +25,7 @@ const payBody = z.strictObject({
 const settingsBody = z.strictObject({
   tax_rate_percent: z.string().regex(PERCENT).optional(),
   webhook_retry_ms: z.int().min(1).max(3_600_000).optional(),
+  clock_offset_ms: z.int().min(0).max(3_200_000_000_000).optional(),
 });
 
 const disputeBody = z.strictObject({
@@ -60,14 +61,12 @@ export function control(
       return sim.settings();
     case 'PUT settings': {
       const given = read(settingsBody, body);
+      const before = sim.settings();
       return sim.store.settings.put({
-        ...sim.settings(),
-        ...(given.tax_rate_percent === undefined
-          ? {}
-          : { tax_rate_percent: given.tax_rate_percent }),
-        ...(given.webhook_retry_ms === undefined
-          ? {}
-          : { webhook_retry_ms: given.webhook_retry_ms }),
+        id: 'settings',
+        tax_rate_percent: given.tax_rate_percent ?? before.tax_rate_percent,
+        webhook_retry_ms: given.webhook_retry_ms ?? before.webhook_retry_ms,
+        clock_offset_ms: given.clock_offset_ms ?? before.clock_offset_ms,
       });
     }
     case 'GET payments':

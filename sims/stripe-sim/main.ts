@@ -1,12 +1,16 @@
 import { startStripeSim } from './server.ts';
 
-const dataDir = process.env.STRIPE_SIM_DATA_DIR;
+const { env } = process;
+const url = env.STRIPE_SIM_WEBHOOK_URL;
+const secret = env.STRIPE_SIM_WEBHOOK_SECRET;
 const sim = await startStripeSim({
-  host: '127.0.0.1',
-  port: Number(process.env.STRIPE_SIM_PORT ?? 4002),
-  ...(dataDir === undefined ? {} : { dataDir }),
+  host: env.BURSAR_HOST ?? '127.0.0.1',
+  port: Number.parseInt(env.STRIPE_SIM_PORT ?? '4002', 10),
+  ...(env.STRIPE_SIM_DATA_DIR === undefined ? {} : { dataDir: env.STRIPE_SIM_DATA_DIR }),
+  ...(env.BURSAR_BRAND === undefined ? {} : { merchantName: env.BURSAR_BRAND }),
+  ...(url && secret ? { webhook: { url, secret } } : {}),
 });
-console.log(`stripe-sim on ${sim.url}`);
+process.stdout.write(`${JSON.stringify({ stripe_sim: sim.url })}\n`);
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void sim.close().then(() => process.exit(0)));

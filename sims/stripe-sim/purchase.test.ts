@@ -123,6 +123,12 @@ it('a session ends by itself when its time is over', async () => {
   await timed.sim.close();
 });
 
+it('moving the business clock ends sessions that are due', async () => {
+  const session = await on.stripe.checkout.sessions.create(purchase(customer.id));
+  await on.control('PUT', 'settings', { clock_offset_ms: 25 * 3600 * 1000 });
+  expect((await on.stripe.checkout.sessions.retrieve(session.id)).status).toBe('expired');
+});
+
 it('a saved card is charged without its owner, or declined as 402 with the intent', async () => {
   const request = {
     amount: 1000,

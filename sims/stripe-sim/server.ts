@@ -44,7 +44,7 @@ export async function startStripeSim(options: StripeSimOptions): Promise<StripeS
     store,
     faults: NO_FAULTS,
     merchantName: options.merchantName ?? 'Test Merchant',
-    now: () => Math.floor(nowMs() / 1000),
+    now: () => Math.floor((nowMs() + sim.settings().clock_offset_ms) / 1000),
     baseUrl: () => base,
     settings: () => settingsOf(store, options.taxRatePercent),
     outbox: [],

@@ -6,6 +6,8 @@ export interface Settings {
   tax_rate_percent: string;
   /** First pause before a failed delivery is repeated; each following pause is twice as long. */
   webhook_retry_ms: number;
+  /** How far the business clock is ahead of the one given at start. */
+  clock_offset_ms: number;
 }
 
 export const PERCENT = /^\d{1,2}(\.\d{1,4})?$/;
@@ -16,6 +18,7 @@ export function settingsOf(store: Store, taxRatePercent = '0'): Settings {
       id: 'settings',
       tax_rate_percent: taxRatePercent,
       webhook_retry_ms: 1000,
+      clock_offset_ms: 0,
     }
   );
 }

@@ -190,8 +190,9 @@ describe('nobody spends what they do not have', () => {
         (p) => p !== undefined,
       );
     const run = async (n: typeof node, seed: number) => {
-      const held = await Promise.all(shuffled(seed).map((p) => hold(n.charging, p, usd('0.01'))
-        .then((h) => ({ p, h }))));
+      const held = await Promise.all(
+        shuffled(seed).map((p) => hold(n.charging, p, usd('0.01')).then((h) => ({ p, h }))),
+      );
       return Promise.all(held.map(({ p, h }) => settle(n.charging, p, h.id, usd('0.005'))));
     };
     const results = (await Promise.all([run(node, 5), run(other, 7)])).flat();

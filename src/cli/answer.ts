@@ -1,6 +1,7 @@
 import type { Pool } from '#db/pool';
 import type { Identity } from '#identity/port';
 import type { Entropy } from '#kernel/ids';
+import type { PriceBook } from '#pricing/book';
 
 /** What a verb found out. `exitCode` other than 0 for an answer that is bad news. */
 export type Answer =
@@ -19,6 +20,7 @@ export interface System {
   readonly entropy: Entropy;
   readonly pepper: Buffer;
   readonly identity: Identity;
+  readonly book: PriceBook;
   close(): Promise<void>;
 }
 

@@ -44,9 +44,9 @@ export async function runCli(argv: readonly string[], host: CliHost): Promise<nu
         async (...args) => {
           const opened = await host.openSystem();
           if (opened.outcome === 'failed') {
-        fail(opened.code, opened.message);
-        return;
-      }
+            fail(opened.code, opened.message);
+            return;
+          }
           try {
             print(await verb(opened.system, ...args));
           } finally {
@@ -97,10 +97,12 @@ function addVerbs(verbs: Verbs, host: CliHost): void {
 function misuse(error: CommanderError, json: boolean, host: CliHost): number {
   if (error.exitCode === 0) return 0;
   const message =
-    error.code === 'commander.help' ? 'Name a verb; --help lists them.' : error.message;
+    error.code === 'commander.help'
+      ? 'Name a verb; --help lists them.'
+      : error.message.replace(/^error: /, '');
   const shown = json
     ? JSON.stringify({ error: { code: 'usage', message } })
-    : `${message.replace(/^error: /, '')}\nbursar --help lists every verb and option.`;
+    : `${message}\nbursar --help lists every verb and option.`;
   host.stderr(`${shown}\n`);
   return MISUSED;
 }

@@ -1,15 +1,17 @@
+import { readReceipt } from '#charging/receipt';
 import { type Answer, done, failed, type System, table } from '#cli/answer';
 import type { Verbs } from '#cli/verbs';
-import { readReceipt } from '#charging/receipt';
 import { parseId } from '#kernel/ids';
-import { bundledBook } from '#pricing/bundled-book';
 
 async function show(system: System, text: string): Promise<Answer> {
   const id = parseId('request', text);
   if (id === undefined) return failed('bad_request_id', `${text} is not a request id (req_…).`);
-  const read = await readReceipt(system.pool, bundledBook(), id);
+  const read = await readReceipt(system.pool, system.book, id);
   if (read.outcome === 'not_found') {
-    return failed('request_not_found', `No request ${id} has been settled. It may still be running.`);
+    return failed(
+      'request_not_found',
+      `No request ${id} has been settled. It may still be running.`,
+    );
   }
   const { receipt } = read;
   const head = `${id}  ${receipt.model}  ${receipt.outcome}  charged $${receipt.charged_usd}`;

@@ -29,7 +29,7 @@ async function build(): Promise<void> {
   await writeFile(join(webDirectory, 'assets', 'main-3f2a.js'), 'export {};');
 }
 
-test('addresses only the browser knows are answered with the page, never kept by a cache', async () => {
+test('an address only the browser knows is answered with the page, asked for anew', async () => {
   await build();
   for (const url of ['/', '/settings/billing', '/settings/billing/return?purchase=pur_1', '/a.b']) {
     const answer = await app.inject(url);
@@ -73,7 +73,7 @@ test('pages that are not built yet are asked for in words', async () => {
   expect((await app.inject('/settings/billing')).statusCode).toBe(200);
 });
 
-test('a page loads nothing from elsewhere, is framed by nobody, and forms go to two places', async () => {
+test('a page loads nothing from elsewhere, is framed by nobody, and sends forms home', async () => {
   await build();
   const { headers } = await app.inject('/');
   expect(headers['content-security-policy']).toBe(

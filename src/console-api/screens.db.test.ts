@@ -116,7 +116,7 @@ describe('buying credits', () => {
     expect(listed.data.map((one) => one.id)).toEqual([bought.id]);
   });
 
-  test('an amount outside the limits is refused by its field, in words, before any call', async () => {
+  test('an amount outside the limits is refused by its field, in words', async () => {
     const person = await admin('limits');
     const cases = [
       ['4.99', 'amount_too_small', 'The smallest purchase is $5.'],

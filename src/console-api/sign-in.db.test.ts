@@ -117,7 +117,7 @@ describe('requests from elsewhere (T17)', () => {
     expect((await browser.get('/api/me')).status).toBe(200);
   });
 
-  test('a form’s content types are not spoken, and a method in a header is not obeyed', async () => {
+  test('a form’s content types are not spoken, a method in a header is not obeyed', async () => {
     const browser = await world.person('forms@example.com');
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data']) {
       const answer = await browser.post(

@@ -32,21 +32,24 @@ export function runExchange(desk: Desk, exchange: Exchange, forward: UpstreamCal
   }
 
   function start(status: number, headers: IncomingHttpHeaders, reading: Reading): AnswerInProgress {
-    if (status >= 300 && status < 400) return redirected(status, reading);
+    if (status !== 200 && status < 400) return unexpected(status, reading);
     if (status !== 200) return refusedAnswer(desk, exchange, status, headers, reading, done);
     const streamed = /^text\/event-stream\b/i.test(headers['content-type'] ?? '');
     const read = streamed ? streamAnswer : jsonAnswer;
     return read(desk, exchange, headers, reading, done);
   }
 
-  /** Following one would carry the operator's key to a place the operator did not name. */
-  function redirected(status: number, reading: Reading): AnswerInProgress {
+  /**
+   * A redirect, or a success that is none of the Messages API. To follow the one would carry the
+   * operator's key to a place the operator did not name; to relay the other would be unmetered.
+   */
+  function unexpected(status: number, reading: Reading): AnswerInProgress {
     const ignored = { data() {}, end() {}, failed() {}, abandon() {} };
     void desk.settlements
       .release(judge(desk, exchange, { how: 'refused' }, status))
       .then(() => refuse(desk, exchange, 'upstream_misconfigured'))
       .finally(done);
-    setImmediate(() => reading.abort('redirects are not followed'));
+    setImmediate(() => reading.abort('neither an answer nor an error'));
     return ignored;
   }
 

@@ -126,8 +126,9 @@ export async function assembleGateway(parts: GatewayParts): Promise<Gateway> {
       await running.idle(CLOSE_GRACE_MS);
       await booked.close(CLOSE_GRACE_MS);
       await upstream.close();
-      app.server.closeAllConnections();
-      await app.close();
+      // What is left are requests still being received; they could hold the server for minutes.
+      const sweep = setInterval(() => app.server.closeAllConnections(), 50);
+      await app.close().finally(() => clearInterval(sweep));
     },
   };
 }

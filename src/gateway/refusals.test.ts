@@ -7,7 +7,7 @@ import {
   scriptedUpstream,
   startGateway,
   type TestGateway,
-} from './gateway.fixture.ts';
+} from '#test/gateway-world';
 
 let upstream: ScriptedUpstream;
 let gateway: TestGateway;
@@ -256,7 +256,9 @@ describe('what the gateway tells about itself', () => {
   test('OpenAPI 3.1 and its reader are served without a key and without a network', async () => {
     gateway = await startGateway(upstream.url);
     const open = { headers: { 'x-api-key': undefined }, method: 'GET' };
-    const api = JSON.parse((await ask(gateway, { ...open, path: '/openapi.json' })).body.toString());
+    const api = JSON.parse(
+      (await ask(gateway, { ...open, path: '/openapi.json' })).body.toString(),
+    );
     expect(api.openapi).toMatch(/^3\.1/);
     expect(Object.keys(api.paths)).toEqual([
       '/v1/messages',

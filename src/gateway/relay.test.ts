@@ -7,7 +7,7 @@ import {
   scriptedUpstream,
   startGateway,
   streamEvents,
-} from './gateway.fixture.ts';
+} from '#test/gateway-world';
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -16,7 +16,10 @@ afterEach(async () => {
 
 async function world(upstream: { readonly url: string; close(): Promise<void> }) {
   const started = await startGateway(upstream.url);
-  closing.push(() => upstream.close(), () => started.gateway.close());
+  closing.push(
+    () => upstream.close(),
+    () => started.gateway.close(),
+  );
   return started;
 }
 

@@ -8,7 +8,7 @@ import {
   scriptedUpstream,
   startGateway,
   streamEvents,
-} from './gateway.fixture.ts';
+} from '#test/gateway-world';
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -20,7 +20,10 @@ async function world(
   options: Parameters<typeof startGateway>[1] = {},
 ) {
   const started = await startGateway(upstream.url, options);
-  closing.push(() => upstream.close(), () => started.gateway.close());
+  closing.push(
+    () => upstream.close(),
+    () => started.gateway.close(),
+  );
   return started;
 }
 
@@ -61,19 +64,22 @@ describe('what is charged for each way an answer can end', () => {
     ['no_usage', false, 200, 'S12', 0n],
     ['bad_usage', true, 200, 'S12', 0n],
     ['html;status=200', false, 502, 'S12', 0n],
-  ])('%s (stream: %s) is answered %i and booked as %s', async (name, stream, status, rule, cost) => {
-    const gateway = await simWorld();
-    const answer = await ask(gateway, { ...scenario(name), body: { ...question, stream } });
-    expect(answer.status).toBe(status);
-    const { resolution, cost: charged, record } = gateway.charging.only();
-    expect(record.rule).toBe(rule);
-    expect(charged).toBe(cost);
-    expect(resolution).toBe(cost === 0n ? 'void' : 'settle');
-    expect(record.quarantined).toBe(rule === 'S12');
-    expect(gateway.charging.balance).toBe(5_000_000_000n - cost);
-    expect(gateway.charging.holds.size).toBe(0);
-    if (rule === 'S7' || (rule === 'S8' && stream)) expect(record.lossUsage).toBeGreaterThan(0n);
-  });
+  ])(
+    '%s (stream: %s) is answered %i and booked as %s',
+    async (name, stream, status, rule, cost) => {
+      const gateway = await simWorld();
+      const answer = await ask(gateway, { ...scenario(name), body: { ...question, stream } });
+      expect(answer.status).toBe(status);
+      const { resolution, cost: charged, record } = gateway.charging.only();
+      expect(record.rule).toBe(rule);
+      expect(charged).toBe(cost);
+      expect(resolution).toBe(cost === 0n ? 'void' : 'settle');
+      expect(record.quarantined).toBe(rule === 'S12');
+      expect(gateway.charging.balance).toBe(5_000_000_000n - cost);
+      expect(gateway.charging.holds.size).toBe(0);
+      if (rule === 'S7' || (rule === 'S8' && stream)) expect(record.lossUsage).toBeGreaterThan(0n);
+    },
+  );
 
   test('an error of the upstream is relayed as it is', async () => {
     const sim = await startModelSim({ host: '127.0.0.1', port: 0 });
@@ -140,27 +146,30 @@ describe('the last byte waits for the ledger', () => {
     expect((await answer).status).toBe(200);
   });
 
-  test.each([true, false])('without a ledger no answer is finished (stream: %s)', async (stream) => {
-    const gateway = await simWorld({ settlePatienceMs: 300 });
-    gateway.charging.reachable = false;
-    const answer = await ask(gateway, { body: { ...question, stream } });
-    const text = answer.body.toString();
-    expect(text).toContain('ledger_unavailable');
-    if (stream) {
-      expect(text).toContain('event: error\n');
-      expect(text).not.toContain('message_stop');
-    } else {
-      expect(answer.status).toBe(503);
-      expect(answer.headers['retry-after']).toBe('1');
-    }
-    // Once it is back, the hold is given back and the loss is noted; nothing was charged.
-    gateway.charging.reachable = true;
-    await eventually(() => gateway.charging.resolved.size === 1);
-    const { resolution, record } = gateway.charging.only();
-    expect(resolution).toBe('void');
-    expect(record.lossUsage).toBeGreaterThan(0n);
-    expect(gateway.charging.balance).toBe(5_000_000_000n);
-  });
+  test.each([true, false])(
+    'without a ledger no answer is finished (stream: %s)',
+    async (stream) => {
+      const gateway = await simWorld({ settlePatienceMs: 300 });
+      gateway.charging.reachable = false;
+      const answer = await ask(gateway, { body: { ...question, stream } });
+      const text = answer.body.toString();
+      expect(text).toContain('ledger_unavailable');
+      if (stream) {
+        expect(text).toContain('event: error\n');
+        expect(text).not.toContain('message_stop');
+      } else {
+        expect(answer.status).toBe(503);
+        expect(answer.headers['retry-after']).toBe('1');
+      }
+      // Once it is back, the hold is given back and the loss is noted; nothing was charged.
+      gateway.charging.reachable = true;
+      await eventually(() => gateway.charging.resolved.size === 1);
+      const { resolution, record } = gateway.charging.only();
+      expect(resolution).toBe('void');
+      expect(record.lossUsage).toBeGreaterThan(0n);
+      expect(gateway.charging.balance).toBe(5_000_000_000n);
+    },
+  );
 
   test('a ledger that is back in time books the answer as usual', async () => {
     const gateway = await simWorld();
@@ -198,7 +207,11 @@ describe('a client that leaves pays for what was produced, once', () => {
     await eventually(() => gateway.charging.resolved.size === 1);
     const settled = gateway.charging.only();
     expect(settled).toMatchObject({ resolution: 'settle', cost });
-    expect(settled.record).toMatchObject({ rule: 'S2', clientDisconnected: true, estimated: false });
+    expect(settled.record).toMatchObject({
+      rule: 'S2',
+      clientDisconnected: true,
+      estimated: false,
+    });
   });
 
   test('also of a JSON answer', async () => {
@@ -211,7 +224,10 @@ describe('a client that leaves pays for what was produced, once', () => {
 
   test('a client that stops reading does not keep the upstream from being read', async () => {
     const big = 'x'.repeat(20_000);
-    const events = streamEvents({ texts: Array.from({ length: 400 }, () => big), outputTokens: 90 });
+    const events = streamEvents({
+      texts: Array.from({ length: 400 }, () => big),
+      outputTokens: 90,
+    });
     const gateway = await world(
       await scriptedUpstream((response) => {
         response.writeHead(200, { 'content-type': 'text/event-stream' });

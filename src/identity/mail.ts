@@ -10,7 +10,7 @@ export interface MailMessage {
   readonly text: string;
 }
 
-/** Hands a message over. False if it could not be; why is the operator's business, not a caller's. */
+/** Hands a message over. False if it could not be; why is the operator's business alone. */
 export interface Mailer {
   send(message: MailMessage): Promise<boolean>;
 }

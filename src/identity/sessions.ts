@@ -3,6 +3,7 @@ import { type Identity, SESSION_DAYS, type Session } from '#identity/port';
 import { digestOf, newToken, tokenShapeOk } from '#identity/secrets';
 import type { Entropy } from '#kernel/ids';
 import { readUser } from '#orgs/members';
+import { recordAudit } from './audit.ts';
 import {
   deleteOldSessions,
   insertSession,
@@ -46,6 +47,15 @@ async function readSession(deps: SessionDeps, token: string): Promise<Session | 
   return { userId: user.id, email: user.email, organizationId: row.organization_id };
 }
 
+const noteEnd = (tx: Db, userId: string): Promise<void> =>
+  recordAudit(tx, {
+    organizationId: null,
+    actor: userId,
+    action: 'session.end',
+    subject: userId,
+    requestId: null,
+  });
+
 type SessionPart = Pick<
   Identity,
   'readSession' | 'selectOrganization' | 'signOut' | 'signOutEverywhere'
@@ -58,11 +68,15 @@ export function sessionStore(deps: SessionDeps): SessionPart {
     async selectOrganization(db, token, organizationId) {
       await db.query(updateSessionOrganization(digest(token), organizationId));
     },
-    async signOut(token) {
-      await deps.pool.query(revokeSession(digest(token)));
-    },
-    async signOutEverywhere(userId) {
-      await deps.pool.query(revokeSessionsOf(userId));
-    },
+    signOut: (token) =>
+      deps.pool.transaction(async (tx) => {
+        const [ended] = await tx.query<{ user_id: string }>(revokeSession(digest(token)));
+        if (ended !== undefined) await noteEnd(tx, ended.user_id);
+      }),
+    signOutEverywhere: (userId) =>
+      deps.pool.transaction(async (tx) => {
+        await tx.query(revokeSessionsOf(userId));
+        await noteEnd(tx, userId);
+      }),
   };
 }

@@ -113,7 +113,7 @@ export const updateSessionOrganization = (digest: Buffer, organizationId: string
 /** Ends one session. */
 export const revokeSession = (digest: Buffer): Statement => ({
   text: `UPDATE identity.sessions SET revoked_at = bursar.real_now()
-    WHERE digest = $1 AND revoked_at IS NULL`,
+    WHERE digest = $1 AND revoked_at IS NULL RETURNING user_id`,
   values: [digest],
 });
 

@@ -6,7 +6,15 @@ import { readBalance } from '#ledger/balance';
 import { verifyLedger } from '#ledger/reconcile';
 import { type TestDatabase, testDatabase } from '#test/database';
 import { LedgerModel } from '#test/ledger-model';
-import { chargingOn, give, hold, makePayer, newRequest, settle, voidHold } from '#test/ledger-world';
+import {
+  chargingOn,
+  give,
+  hold,
+  makePayer,
+  newRequest,
+  settle,
+  voidHold,
+} from '#test/ledger-world';
 
 let db: TestDatabase;
 let node: ReturnType<typeof chargingOn>;
@@ -37,15 +45,32 @@ const amount = fc.oneof(
   fc.bigInt({ min: 1n, max: 3_000_000_000n }),
 );
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 2, arbitrary: fc.record({ does: fc.constant('grant' as const), amount,
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      does: fc.constant('grant' as const),
+      amount,
       days: fc.integer({ min: 1, max: 6 }),
-      kind: fc.constantFrom('purchase' as const, 'promotional' as const) }) },
+      kind: fc.constantFrom('purchase' as const, 'promotional' as const),
+    }),
+  },
   { weight: 4, arbitrary: fc.record({ does: fc.constant('hold' as const), amount }) },
-  { weight: 4, arbitrary: fc.record({ does: fc.constant('settle' as const), which: fc.nat(20),
-      percent: fc.constantFrom(0n, 1n, 37n, 99n, 100n, 140n) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      does: fc.constant('settle' as const),
+      which: fc.nat(20),
+      percent: fc.constantFrom(0n, 1n, 37n, 99n, 100n, 140n),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ does: fc.constant('void' as const), which: fc.nat(20) }) },
-  { weight: 1, arbitrary: fc.record({ does: fc.constant('wait' as const),
-      days: fc.integer({ min: 1, max: 3 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      does: fc.constant('wait' as const),
+      days: fc.integer({ min: 1, max: 3 }),
+    }),
+  },
 );
 
 const DAY = 86_400_000;
@@ -101,9 +126,9 @@ async function replay(steps: readonly Step[]): Promise<void> {
 }
 
 test('any history of grants, holds, settlements and time agrees with the plain model', async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), replay),
-    { numRuns: 60, endOnFailure: false },
-  );
+  await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), replay), {
+    numRuns: 60,
+    endOnFailure: false,
+  });
   expect(await verifyLedger(db.pool)).toMatchObject({ ok: true });
 });

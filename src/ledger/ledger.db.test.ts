@@ -72,7 +72,7 @@ describe('grants', () => {
 
   test('F93: a grant beyond the ledger is refused whole', async () => {
     const payer = await makePayer(db.pool);
-    expect(await refusal(give(db.pool, payer, usd('999999999') ))).toBe('accepted');
+    expect(await refusal(give(db.pool, payer, usd('999999999')))).toBe('accepted');
     const tooLarge = db.pool.query({
       text: `INSERT INTO ledger.grants (organization_id, id, kind, amount_nanos, source, granted_at,
                expires_at) VALUES ($1, 'g', 'purchase', $2, 's', bursar.now(), bursar.now())`,

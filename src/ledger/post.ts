@@ -14,5 +14,7 @@ export async function post(
   lines: readonly Line[],
   happenedAt: Date,
 ): Promise<bigint> {
-  return sql.only(await tx.query<{ post: bigint }>(sql.postLines(organizationId, reference, lines, happenedAt))).post;
+  return sql.only(
+    await tx.query<{ post: bigint }>(sql.postLines(organizationId, reference, lines, happenedAt)),
+  ).post;
 }

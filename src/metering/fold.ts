@@ -9,7 +9,9 @@ import {
 
 export type { Expectation } from './usage-wire.ts';
 
-/** What an upstream answer means for the bill: the rule that applies and the usage it is rated by. */
+/**
+ * What an upstream answer means for the bill: the rule that applies and the usage it is rated by.
+ */
 export type Folded =
   | {
       readonly chargeable: true;

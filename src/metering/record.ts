@@ -35,7 +35,7 @@ export interface RequestRecord {
   readonly lossUsage: NanoUsd;
 }
 
-/** The row as `metering.record` in migration 0004 reads it. */
+/** The row as `metering.record` in migration 0006 reads it. */
 export const recordRow = (record: RequestRecord): string =>
   JSON.stringify({
     key: record.apiKeyId,

@@ -5,12 +5,13 @@ export interface SseScanner {
   /**
    * Reads one chunk as it came from the upstream; never changes or copies it for the caller.
    *
-   * `holdFrom` says which bytes must wait for the ledger: null means none. Otherwise it is the index
-   * in this chunk of the first byte of the `message_stop` block that was not passed on yet; in all
-   * later chunks it is negative, minus the number of bytes already held back, so that
-   * `held.length + holdFrom` is always the number of bytes that may leave (see `splitAtFinalEvent`).
-   * An event only counts for a client at its closing blank line, and the block is recognised at the
-   * latest at the line before it, so no client can act on a final event that was not held.
+   * `holdFrom` says which bytes must wait for the ledger: null means none. Otherwise it is the
+   * index in this chunk of the first byte of the `message_stop` block that was not passed on yet;
+   * in all later chunks it is negative, minus the number of bytes already held back, so that
+   * `held.length + holdFrom` is always the number of bytes that may leave (see
+   * `splitAtFinalEvent`). An event only counts for a client at its closing blank line, and the
+   * block is recognised at the latest at the line before it, so no client can act on a final event
+   * that was not held.
    */
   push(chunk: Buffer): { holdFrom: number | null };
 }
@@ -55,7 +56,8 @@ export function sseScanner(onEvent: EventListener): SseScanner {
   const unread = (): boolean => name !== '' && !METERED.has(name);
 
   function hold(): void {
-    // What left with earlier chunks cannot be called back; the block is incomplete without the rest.
+    // What left with earlier chunks cannot be called back; the block is incomplete without the
+    // rest.
     heldFrom ??= Math.max(blockStart, chunkStart);
   }
 

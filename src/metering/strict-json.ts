@@ -47,7 +47,9 @@ export function parseStrict(bytes: Buffer): StrictJson {
 
 const invalid = (message: string): StrictJson => ({ outcome: 'invalid', message });
 
-/** Colons outside strings; undefined when brackets nest too deep. Meaningful for valid JSON only. */
+/**
+ * Colons outside strings; undefined when brackets nest too deep. Meaningful for valid JSON only.
+ */
 function countMembers(bytes: Buffer): number | undefined {
   let members = 0;
   let depth = 0;

@@ -4,9 +4,14 @@ import type { ModelUsage, Usage } from '#kernel/usage';
 export interface Expectation {
   /** The model asked for: an iteration before a fallback may leave its own model out. */
   readonly model: string;
-  /** Largest output of one sampling turn: the largest `max_tokens` of the asked and fallback models. */
+  /**
+   * Largest output of one sampling turn: the largest `max_tokens` of the asked and fallback
+   * models.
+   */
   readonly outputTokensMax: number;
-  /** Undefined for a model that has no price: its answer cannot be charged, nor be free in silence. */
+  /**
+   * Undefined for a model that has no price: its answer cannot be charged, nor be free in silence.
+   */
   contextWindowOf(model: string): number | undefined;
 }
 
@@ -51,9 +56,11 @@ export const isObject = (value: unknown): value is WireObject =>
 const implausible = (reason: string): WireUsage => ({ outcome: 'implausible', reason });
 
 const isCount = (value: unknown): value is number =>
-  Number.isSafeInteger(value) && Number(value) >= 0;
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 
-/** Null and absence mean "none" where the wire format says so; undefined is returned for nonsense. */
+/**
+ * Null and absence mean "none" where the wire format says so; undefined is returned for nonsense.
+ */
 function countOrNone(value: unknown): number | undefined {
   if (value === null || value === undefined) return 0;
   return isCount(value) ? value : undefined;
@@ -158,7 +165,9 @@ function readTurn(
   return { model, inputTokens: input, outputTokens: output, cacheReadTokens: read, ...written };
 }
 
-/** S16: the split by lifetime is charged; what the total has beyond it counts as 5-minute writes. */
+/**
+ * S16: the split by lifetime is charged; what the total has beyond it counts as 5-minute writes.
+ */
 function readCacheWrites(
   wire: WireObject,
 ): Pick<ModelUsage, 'cacheWrite5mTokens' | 'cacheWrite1hTokens'> | string {

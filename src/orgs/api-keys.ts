@@ -112,7 +112,7 @@ export async function mayAddKey(db: Db, organizationId: string): Promise<boolean
 }
 
 /**
- * Revokes for good. Undefined if the organization (when given) has no such key of the kind (when given);
+ * Revokes for good. Undefined if the organization has no such key, of the kind if one is given;
  * without an organization, which is the operator's way, the key is found by its id alone.
  */
 export async function revokeApiKey(

@@ -1,4 +1,5 @@
-import { explainDecline } from '#payments/declines';
+import { nanos } from '#kernel/money';
+import { type Decline, explainDecline } from '#payments/declines';
 import type { PaymentsDeps } from '#payments/deps';
 import type { Checkout } from '#payments/processor';
 import type { PurchaseEvent } from '#payments/purchase';
@@ -27,23 +28,29 @@ export function newsOf(purchase: Purchase, checkout: Checkout): News | undefined
   if (payment.status === 'canceled') {
     return { event: 'payment_canceled', changes: { redirectUrl: null } };
   }
-  if (payment.decline !== null) return declined(purchase, payment.decline);
+  if (payment.decline !== null) return declined(purchase, checkout, payment.decline);
   return { event: 'customer_acting', changes: { failure: null } };
 }
 
-function declined(purchase: Purchase, decline: NonNullable<Purchase['lastDecline']>) {
+function declined(purchase: Purchase, checkout: Checkout, decline: Decline): News | undefined {
   // Reading the same refusal again is not news.
   const seen = purchase.state === 'declined' && sameDecline(purchase.lastDecline, decline);
   if (seen) return undefined;
-  const failure = explainDecline(decline, purchase.total, purchase.id);
+  // Tax is known only once the customer has given an address, which is after the page was opened.
+  const total = checkout.total ?? purchase.total;
+  const failure = explainDecline(decline, total, purchase.id);
   return {
-    event: 'payment_declined' as const,
-    changes: { failure, lastDecline: decline },
+    event: 'payment_declined',
+    changes: {
+      failure,
+      lastDecline: decline,
+      ...(total > purchase.credit ? { tax: nanos(total - purchase.credit) } : {}),
+    },
     detail: `${failure.title}. You were not charged.`,
   };
 }
 
-const sameDecline = (a: Purchase['lastDecline'], b: NonNullable<Purchase['lastDecline']>) =>
+const sameDecline = (a: Decline | null, b: Decline) =>
   a !== null && a.chargeId === b.chargeId && a.code === b.code && a.declineCode === b.declineCode;
 
 /** Writes what `newsOf` found. Two observers at once: the table refuses the second one's step. */

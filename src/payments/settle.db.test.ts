@@ -285,6 +285,19 @@ describe('a declined payment', () => {
     expect(await world.available(org)).toBe(usd('25'));
   });
 
+  it('for want of funds names the tax in the total as well', async () => {
+    await world.settings({ tax_rate_percent: '8' });
+    const taxed = { ...world.deps, automaticTax: true };
+    const purchase = await world.begin(await world.organization(), '25', taxed);
+    await world.pay(purchase, NO_FUNDS);
+    await refreshPurchase(taxed, purchase.id);
+    await world.settings({ tax_rate_percent: '0' });
+    const { failure, total } = await reread(purchase);
+    expect(total).toBe(usd('27'));
+    expect(failure?.message).toContain('$27.00');
+    expect(failure?.next_step).toContain('$27.00');
+  });
+
   it('by our own checks is not blamed on the bank', async () => {
     const org = await world.organization();
     const purchase = await world.begin(org, '5');
@@ -343,6 +356,18 @@ describe('the sweep', () => {
     await sweepEvents(world.deps);
     expect(await world.available(org)).toBe(ZERO);
     await world.faults({ api: 'normal' });
+    await sweepEvents(world.deps);
+    expect(await world.available(org)).toBe(usd('5'));
+  });
+
+  it('does not pass over an event whose payment could not be read', async () => {
+    const { org } = await paid();
+    const halfBlind = {
+      ...world.deps.processor,
+      retrievePayment: async () => ({ outcome: 'unavailable' as const, detail: 'timed out' }),
+    };
+    await sweepEvents({ ...world.deps, processor: halfBlind });
+    expect(await world.available(org)).toBe(ZERO);
     await sweepEvents(world.deps);
     expect(await world.available(org)).toBe(usd('5'));
   });

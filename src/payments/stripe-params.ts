@@ -64,5 +64,5 @@ function wholeCents(request: CheckoutRequest): number {
   if (cents === undefined || cents <= 0n || cents > 99_999_999n) {
     throw new Fault(`purchase ${request.purchaseId} is not a chargeable number of cents`);
   }
-  return Number(cents);
+  return Number(cents); // tidy: count, of cents, bounded just above
 }

@@ -19,7 +19,9 @@ type JsonObject = Readonly<Record<string, unknown>>;
 
 /** The largest documented image is 4,784 tokens (any larger one is scaled down); twice that. */
 const IMAGE_TOKENS_MAX = 10_000;
-/** Prompts the API adds: the largest documented for tools is 804 tokens, 700 for a built-in tool. */
+/**
+ * Prompts the API adds: the largest documented for tools is 804 tokens, 700 for a built-in tool.
+ */
 const ADDED_TOKENS = 1_000;
 const BUILT_IN_TOOL_TOKENS = 2_000;
 /** One entry of these stands for dozens of built-in tools. */
@@ -69,7 +71,9 @@ class Scan {
     this.tokens = tokens;
   }
 
-  /** Reads everything, wherever it stands: a field found where none belongs only raises the bound. */
+  /**
+   * Reads everything, wherever it stands: a field found where none belongs only raises the bound.
+   */
   read(value: unknown, key: string): void {
     if (Array.isArray(value)) {
       for (const item of value) this.read(item, key);
@@ -90,7 +94,8 @@ class Scan {
     }
     if (value.type === 'tool_definition') this.tools.push(value.definition);
     for (const name in value) {
-      // The sender's own data: the API gives its fields no meaning, the model reads it as JSON text.
+      // The sender's own data: the API gives its fields no meaning, the model reads it as JSON
+      // text.
       if (!DATA_KEYS.has(name)) this.read(value[name], name);
       else if (name !== 'input_schema') this.tokens += rewriteGrowth(value[name]);
     }
@@ -102,7 +107,9 @@ class Scan {
     else if (this.caching === 'none') this.caching = '5m';
   }
 
-  /** Pixels are not text: an image counts by its maximum, so its base64 need not count by length. */
+  /**
+   * Pixels are not text: an image counts by its maximum, so its base64 need not count by length.
+   */
   deductImages(content: unknown): void {
     if (!Array.isArray(content)) return;
     for (const block of content) {
@@ -145,8 +152,8 @@ function rewriteGrowth(value: unknown): number {
 }
 
 /**
- * Written as careful JSON, a character outside ASCII becomes six bytes for each of its UTF-16 units,
- * and so do the three characters that some encoders keep out of HTML.
+ * Written as careful JSON, a character outside ASCII becomes six bytes for each of its UTF-16
+ * units, and so do the three characters that some encoders keep out of HTML.
  */
 function escapeGrowth(text: string): number {
   let growth = 0;

@@ -30,8 +30,8 @@ const HOLD_NANOS_MAX = 1_000_000n * NANOS_PER_USD;
 const PER_MILLION = 1_000_000n;
 
 /**
- * The most a Messages request can cost (H1–H3): what is held before it is sent. `body` is the parsed
- * request, `bodyBytes` its length as received, `at` the time of admission.
+ * The most a Messages request can cost (H1–H3): what is held before it is sent. `body` is the
+ * parsed request, `bodyBytes` its length as received, `at` the time of admission.
  */
 export function boundHold(book: PriceBook, body: unknown, bodyBytes: number, at: Date): Bound {
   if (!isObject(body)) return invalid('The request body must be a JSON object.');
@@ -177,7 +177,9 @@ function dearestTurn(
   return dearest;
 }
 
-/** A book keeps reads below input and input below writes, so the class is decided by what is asked. */
+/**
+ * A book keeps reads below input and input below writes, so the class is decided by what is asked.
+ */
 function dearestInput(rates: Rates, caching: BodyScan['caching']): bigint {
   if (caching === '1h') return rates.cacheWrite1h;
   return caching === '5m' ? rates.cacheWrite5m : rates.input;

@@ -34,8 +34,8 @@ export type Rated =
 const PER_MILLION = 1_000_000n;
 
 /**
- * What a request costs: the exact sum over its components, rounded once, half-even. Lines sum to the
- * amount exactly; where rounding moved it, a line says by how much.
+ * What a request costs: the exact sum over its components, rounded once, half-even. Lines sum to
+ * the amount exactly; where rounding moved it, a line says by how much.
  *
  * `at` is the time of admission: a price that changes mid-request does not reach it (fault F88).
  */

@@ -20,9 +20,9 @@ const CAPPED_TOOLS = /^web_(search|fetch)_\d{8}$/;
 const USES_MAX = 1_000;
 
 /**
- * Server tools loop without the client and re-read the context each time; `max_tokens` does not bound
- * that. `tools` are all tools offered, wherever they were defined. A tool without a cap, or one this list does not know, is refused, because an unknown loop has
- * no upper bound.
+ * Server tools loop without the client and re-read the context each time; `max_tokens` does not
+ * bound that. `tools` are all tools offered, wherever they were defined. A tool without a cap, or
+ * one this list does not know, is refused, because an unknown loop has no upper bound.
  */
 export function readServerLoop(
   body: Readonly<Record<string, unknown>>,

@@ -1,23 +1,19 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { openCharging } from '#charging/charging';
 import { createConsole } from '#console-api/server';
 import { openPool, type Pool } from '#db/pool';
 import { createGateway, type Gateway } from '#gateway/gateway';
-import { developmentMailbox, type Mailer, smtpMailer } from '#identity/mail';
 import type { Identity } from '#identity/port';
 import { createIdentity } from '#identity/sign-in';
 import type { Clock } from '#kernel/clock';
 import type { Entropy } from '#kernel/ids';
 import type { PaymentsDeps } from '#payments/deps';
 import { stripeProcessor } from '#payments/stripe';
-import { loadPriceBook, type PriceBook } from '#pricing/book';
-import { bundledBook } from '#pricing/bundled-book';
 import type { Config } from '#src/config';
 import type { Closers } from '#src/start/closers';
 import type { Log } from '#src/start/log';
-import { EXIT_CONFIG, StartRefused } from '#src/start/refusal';
+import { mailerOf } from '#src/start/mailer';
+import { priceBook } from '#src/start/price-book';
 import { registerStripeWebhook } from '#webhooks/stripe';
 import { type RunningWorker, startWorker } from '#worker/run';
 
@@ -49,19 +45,6 @@ export interface StripeAccess {
 const POOL_SIZE = 10;
 
 export const openMainPool = (url: string): Pool => openPool({ url, name: 'main', max: POOL_SIZE });
-
-export function mailerOf(
-  config: Config,
-  entropy: Entropy,
-  onFailure: (error: Error) => void,
-): Mailer {
-  const from = config.mailFrom;
-  if (config.smtpUrl !== undefined) {
-    return smtpMailer({ url: config.smtpUrl.reveal(), from }, onFailure);
-  }
-  const directory = join(config.dataDir, 'mailbox');
-  return developmentMailbox({ directory, from, entropy }, onFailure);
-}
 
 export function identityOf(parts: Parts): Identity {
   const { config, pool, entropy, pepper, consoleUrl, log } = parts;
@@ -143,23 +126,4 @@ export async function runWorker(parts: Parts, payments: PaymentsDeps): Promise<R
   const worker = await startWorker({ ...payments, databaseUrl: parts.databaseUrl });
   parts.closers.add('worker', worker.close);
   return worker;
-}
-
-function priceBook(config: Config): PriceBook {
-  if (config.priceBook === undefined) return bundledBook();
-  const loaded = loadPriceBook(readBookFile(config.priceBook));
-  if (loaded.outcome === 'loaded') return loaded.book;
-  throw new StartRefused(
-    `The price book ${config.priceBook} is refused:\n  ${loaded.problems.join('\n  ')}`,
-    EXIT_CONFIG,
-  );
-}
-
-function readBookFile(path: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new StartRefused(`BURSAR_PRICE_BOOK: ${path} cannot be read: ${reason}`, EXIT_CONFIG);
-  }
 }

@@ -37,10 +37,14 @@ export function runFilePath(config: Config): string {
 }
 
 /** Written aside and renamed: whoever waits for it never reads half of it. */
-export function writeRunFile(path: string, content: RunFile): { remove(): void } {
+export function writeRunFile(path: string, content: RunFile): void {
   mkdirSync(dirname(path), { recursive: true });
   const draft = `${path}.${process.pid}`;
   writeFileSync(draft, `${JSON.stringify(content)}\n`, { mode: 0o600 });
   renameSync(draft, path);
-  return { remove: () => rmSync(path, { force: true }) };
+}
+
+/** Removes this process's own; the file of another that started meanwhile stays. */
+export function removeRunFile(path: string): void {
+  if (readRunFile(path)?.pid === process.pid) rmSync(path, { force: true });
 }

@@ -20,7 +20,7 @@ import { type Log, openLog } from '#src/start/log';
 import { startOps } from '#src/start/ops';
 import { choosePorts, urlOf } from '#src/start/ports';
 import { StartRefused } from '#src/start/refusal';
-import { type RunFile, runFilePath, writeRunFile } from '#src/start/run-file';
+import { type RunFile, removeRunFile, runFilePath, writeRunFile } from '#src/start/run-file';
 import { listenForStop, type StopSignal } from '#src/start/stop-signal';
 import { openSupplies, type Supplies, usesStripeSim } from '#src/start/supplies';
 import { buildPages, pagesAreStale } from '#src/start/web-build';
@@ -29,6 +29,8 @@ export interface Host {
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly version: string;
+  /** True if the end of the parent process means the end of this one. */
+  readonly orphanStops: boolean;
   stdout(text: string): void;
   stderr(text: string): void;
 }
@@ -46,14 +48,16 @@ interface Progress {
 
 /** Runs the configured role until it is stopped; answers the exit code. Nothing is left running. */
 export async function startBursar(config: Config, host: Host): Promise<number> {
-  const stop = listenForStop(host.clock);
+  const stop = listenForStop(host.clock, host.orphanStops);
   const log = openLog(config);
   const closers = new Closers((name, error) => log.error({ err: error, name }, 'did not close'));
   const progress: Progress = { phase: 'starting' };
+  const path = runFilePath(config);
+  // First in, last out: whoever waits for it to go finds nothing running any more.
+  closers.add('run file', async () => removeRunFile(path));
   try {
     const running = await startAll(config, host, log, closers, stop, progress);
-    const runFile = writeRunFile(runFilePath(config), running.run);
-    closers.add('run file', async () => runFile.remove());
+    writeRunFile(path, running.run);
     progress.phase = 'ready';
     host.stdout(running.banner);
     const exitCode = await stop.requested;

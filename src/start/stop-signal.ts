@@ -14,7 +14,13 @@ export interface StopSignal {
  */
 const SAME_SIGNAL_MS = 1_000;
 
-export function listenForStop(clock: Clock): StopSignal {
+const PARENT_CHECK_MS = 250;
+
+/**
+ * `orphanStops`: npm runs a script through a shell that dies of a signal without passing it on.
+ * Then the only sign of the signal is that the parent is gone.
+ */
+export function listenForStop(clock: Clock, orphanStops: boolean): StopSignal {
   const requested = Promise.withResolvers<number>();
   const forced = Promise.withResolvers<void>();
   let first: number | undefined;
@@ -32,6 +38,15 @@ export function listenForStop(clock: Clock): StopSignal {
     // The launcher on an older Node was killed: nobody else would ever stop this process.
     process.on('disconnect', signal);
     process.channel?.unref();
+  }
+  if (orphanStops) {
+    const parent = process.ppid;
+    const watch = setInterval(() => {
+      if (process.ppid === parent) return;
+      clearInterval(watch);
+      signal();
+    }, PARENT_CHECK_MS);
+    watch.unref();
   }
   return {
     requested: requested.promise,

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Entropy } from '#kernel/ids';
 import { type Config, type Ports, runFileOf } from '#src/config';
 import type { Closers } from '#src/start/closers';
@@ -69,10 +70,9 @@ async function stripeSim(options: SupplyOptions, webhookSecret: string): Promise
     onLost: options.onLost,
     environment: {
       BURSAR_HOST: config.host,
-      BURSAR_DATA_DIR: config.dataDir,
-      BURSAR_STRIPE_SIM_PORT: port,
+      ...(config.brand === undefined ? {} : { BURSAR_BRAND: config.brand }),
       STRIPE_SIM_PORT: port,
-      STRIPE_SIM_DATA_DIR: config.dataDir,
+      STRIPE_SIM_DATA_DIR: join(config.dataDir, 'stripe-sim'),
       STRIPE_SIM_WEBHOOK_URL: options.webhookUrl,
       STRIPE_SIM_WEBHOOK_SECRET: webhookSecret,
     },
@@ -88,7 +88,7 @@ async function modelSim(options: SupplyOptions): Promise<string> {
   const simulator = await startSimulator({
     name: 'model-sim',
     onLost: options.onLost,
-    environment: { BURSAR_HOST: config.host, BURSAR_MODEL_SIM_PORT: port, MODEL_SIM_PORT: port },
+    environment: { BURSAR_HOST: config.host, BURSAR_MODEL_SIM_PORT: port },
   });
   options.closers.add('model-sim', simulator.stop);
   return simulator.url;

@@ -1,13 +1,14 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SystemOutcome } from '#cli/answer';
+import { readTextFields } from '#db/embedded/json-file';
 import { openPool } from '#db/pool';
 import { createIdentity } from '#identity/sign-in';
 import type { Entropy } from '#kernel/ids';
 import { type Config, runFileOf } from '#src/config';
 import { ensureDataDir, keyPepper } from '#src/start/data-dir';
-import { mailerOf } from '#src/start/edges';
+import { mailerOf } from '#src/start/mailer';
 import { urlOf } from '#src/start/ports';
+import { priceBook } from '#src/start/price-book';
 import { readRunFile } from '#src/start/run-file';
 
 /** Where a command line finds the database: told, or from the system that runs here. */
@@ -20,11 +21,11 @@ export function ownerUrlOf(config: Config): string | undefined {
   if (config.database !== undefined) return config.database.ownerUrl.reveal();
   const url = readRunFile(runFileOf(config))?.database_url;
   const passwords = join(config.dataDir, 'postgres-passwords.json');
-  if (url === undefined || !existsSync(passwords)) return undefined;
-  const { owner } = JSON.parse(readFileSync(passwords, 'utf8'));
+  const owner = readTextFields(passwords, ['owner'])?.owner;
+  if (url === undefined || owner === undefined) return undefined;
   const changed = new URL(url);
   changed.username = 'bursar_owner';
-  changed.password = String(owner);
+  changed.password = owner;
   return changed.href;
 }
 
@@ -47,6 +48,7 @@ export async function openSystem(config: Config, entropy: Entropy): Promise<Syst
   const mailer = mailerOf(config, entropy, () => {});
   const brand = config.brand ?? 'Bursar';
   const identity = createIdentity({ pool, entropy, pepper, mailer, consoleUrl, brand });
-  const system = { pool, databaseUrl, entropy, pepper, identity, close: pool.close };
+  const book = priceBook(config);
+  const system = { pool, book, databaseUrl, entropy, pepper, identity, close: pool.close };
   return { outcome: 'found', system };
 }

@@ -1,8 +1,12 @@
+import { createServer } from 'node:net';
+import Fastify from 'fastify';
+import Stripe from 'stripe';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseUsd } from '#kernel/money';
 import { receiveEvent } from '#payments/inbox';
 import type { ProcessorEvent } from '#payments/processor';
 import { type PaymentsWorld, paymentsWorld } from '#test/payments';
+import { registerStripeWebhook } from '#webhooks/stripe';
 import { startWorker } from '#worker/run';
 import { startTimer } from '#worker/timers';
 
@@ -26,6 +30,22 @@ const outcomes = async (): Promise<(string | null)[]> => {
   });
   return rows.map((row) => row.outcome);
 };
+
+const deliveries = async (purchaseId: string): Promise<bigint> => {
+  const [row] = await world.db.ownerPool.query<{ n: bigint | null }>({
+    text: 'SELECT sum(deliveries)::bigint AS n FROM payments.webhook_inbox WHERE purchase_id = $1',
+    values: [purchaseId],
+  });
+  return row?.n ?? 0n;
+};
+
+const freePort = () =>
+  new Promise<number>((resolve) => {
+    const probe = createServer().listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      probe.close(() => resolve(typeof address === 'object' ? (address?.port ?? 0) : 0));
+    });
+  });
 
 const hint = (id: string, part: Partial<ProcessorEvent>): ProcessorEvent => ({
   id,
@@ -79,6 +99,44 @@ describe('the worker', () => {
       expect(performance.now() - before).toBeLessThan(2_000);
     } finally {
       await worker.close();
+    }
+  });
+
+  it('credits once what the processor itself tells a hundred times (F51)', async () => {
+    const url = new URL(world.simUrl);
+    const stripe = new Stripe(world.secretKey, {
+      host: url.hostname,
+      port: url.port,
+      protocol: 'http',
+      telemetry: false,
+    });
+    // The secret is made by the processor when the address is told, so the address comes first.
+    const port = await freePort();
+    const endpoint = await stripe.webhookEndpoints.create({
+      url: `http://127.0.0.1:${port}/webhooks/stripe`,
+      enabled_events: ['payment_intent.succeeded', 'checkout.session.completed'],
+    });
+    const app = Fastify();
+    registerStripeWebhook(app, {
+      pool: world.deps.pool,
+      secrets: [endpoint.secret ?? ''],
+      livemode: false,
+    });
+    await app.listen({ host: '127.0.0.1', port });
+    await world.faults({ webhooks: 'duplicate', webhook_copies: 100 });
+    const worker = await startWorker({ ...world.deps, databaseUrl: world.db.url });
+    try {
+      const org = await world.organization();
+      const purchase = await world.begin(org, '5');
+      await world.pay(purchase);
+      await until(async () => (await deliveries(purchase.id)) === 200n, '200 deliveries');
+      await until(async () => (await outcomes()).every((o) => o !== null), 'all events worked');
+      expect(await world.grants(org)).toBe(1);
+      expect(await world.available(org)).toBe(parseUsd('5'));
+    } finally {
+      await worker.close();
+      await app.close();
+      await world.faults({});
     }
   });
 

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -37,7 +37,7 @@ export interface Running<R> {
   output(): string;
   /** As SIGTERM does: answers its exit code once it is gone. The data directory stays. */
   halt(): Promise<number>;
-  /** Halts it and removes its data directory. May be called twice. */
+  /** Halts it, which must end well, and removes its data directory. May be called twice. */
   stop(): Promise<void>;
 }
 
@@ -51,6 +51,8 @@ export interface Product extends Running<RunFile> {
 export interface StartOptions {
   /** An existing directory to start on; kept by `stop` for its owner to remove. */
   readonly dataDir?: string;
+  /** Its run file in the data directory, where another process already has `run.json`. */
+  readonly runFileName?: RegExp;
   readonly environment?: Readonly<Record<string, string>>;
 }
 
@@ -104,17 +106,12 @@ export async function startProduct(options: StartOptions = {}): Promise<Product>
   };
 }
 
-/** A second process of the same system that only serves API traffic. */
+/** A second process of the same system, on the same machine, that only serves API traffic. */
 export function joinGateway(product: Product): Promise<Running<GatewayRunFile>> {
   return startProcess(gatewayShape, {
-    environment: {
-      BURSAR_ROLE: 'gateway',
-      DATABASE_URL: product.run.database_url,
-      BURSAR_KEY_PEPPER_FILE: join(product.dataDir, 'key-pepper'),
-      BURSAR_UPSTREAM_URL: product.run.model_sim,
-      BURSAR_UPSTREAM_KEY: 'a-made-up-upstream-key',
-      PUBLIC_CONSOLE_URL: product.run.console,
-    },
+    dataDir: product.dataDir,
+    runFileName: /^run-gateway-\d+\.json$/,
+    environment: { BURSAR_ROLE: 'gateway', DATABASE_URL: product.run.database_url },
   });
 }
 
@@ -140,7 +137,6 @@ function runCli(
 
 async function startProcess<R>(shape: z.ZodType<R>, options: StartOptions): Promise<Running<R>> {
   const dataDir = options.dataDir ?? newDataDir();
-  const runFile = join(dataDir, 'run.json');
   const child = spawn(process.execPath, [KEEPER, process.execPath, ENTRY, 'start'], {
     cwd: root,
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -159,8 +155,18 @@ async function startProcess<R>(shape: z.ZodType<R>, options: StartOptions): Prom
     if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true });
   };
   try {
-    const run = shape.parse(await readyRun(runFile, child, output));
-    const stop = () => halt().then(forget);
+    const runFile = await readyRunFile(
+      dataDir,
+      options.runFileName ?? /^run\.json$/,
+      child,
+      output,
+    );
+    const run = shape.parse(JSON.parse(readFileSync(runFile, 'utf8')));
+    const stop = async () => {
+      const exitCode = await halt();
+      forget();
+      if (exitCode !== 0) throw new Error(`the product ended with ${exitCode}:\n${output()}`);
+    };
     return { run, dataDir, runFile, output, halt, stop };
   } catch (error) {
     await halt().catch(() => {});
@@ -169,20 +175,20 @@ async function startProcess<R>(shape: z.ZodType<R>, options: StartOptions): Prom
   }
 }
 
-async function readyRun(runFile: string, child: ChildProcess, output: () => string) {
+/** It is written aside and renamed, so once it is there it is whole. */
+async function readyRunFile(
+  dataDir: string,
+  name: RegExp,
+  child: ChildProcess,
+  output: () => string,
+): Promise<string> {
   const deadline = performance.now() + START_MS;
   while (performance.now() < deadline) {
     if (child.exitCode !== null) {
       throw new Error(`the product ended with ${child.exitCode} at its start:\n${output()}`);
     }
-    if (existsSync(runFile)) {
-      try {
-        const content: unknown = JSON.parse(readFileSync(runFile, 'utf8'));
-        return content;
-      } catch {
-        // Half written: the next look finds the rest.
-      }
-    }
+    const found = readdirSync(dataDir).find((entry) => name.test(entry));
+    if (found !== undefined) return join(dataDir, found);
     await pause(50);
   }
   throw new Error(`the product was not ready after ${START_MS} ms:\n${output()}`);

@@ -130,11 +130,12 @@ export const kernelAlone: Rule = (files) =>
         : [at(file, imported, 'the kernel imports nothing; take the value as an argument')],
   );
 
-/** Prices are arithmetic: no package, no I/O, no clock. */
+/** Prices are arithmetic on data: no I/O, no clock, and no package but the schema that reads them. */
 export const pricingPure: Rule = (files) =>
   importsOf(files, (file) => file.path.startsWith('src/pricing/') && !isTest(file.path)).flatMap(
     ([file, imported]) =>
-      imported.target === null || imported.target === 'src/kernel/clock.ts'
+      (imported.target === null && imported.specifier !== 'zod') ||
+      imported.target === 'src/kernel/clock.ts'
         ? [at(file, imported, 'pricing is pure; take the instant or the text as an argument')]
         : [],
   );

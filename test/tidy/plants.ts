@@ -86,9 +86,12 @@ export const plants = {
     bad: [
       { 'src/pricing/a.ts': "import { readFileSync } from 'node:fs';" },
       { 'src/pricing/a.ts': "import type { Clock } from '#kernel/clock';" },
-      { 'src/pricing/a.ts': "import { z } from 'zod';" },
+      { 'src/pricing/a.ts': "import { request } from 'undici';" },
     ],
-    good: [{ 'src/pricing/a.ts': "import { usd } from '#kernel/money';" }],
+    // A schema is as pure as the values it reads: the price book arrives as data.
+    good: [
+      { 'src/pricing/a.ts': "import { usd } from '#kernel/money';\nimport { z } from 'zod';" },
+    ],
   },
   packages: {
     bad: [

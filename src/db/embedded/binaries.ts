@@ -13,6 +13,7 @@ import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { type Account, reachable } from '#db/embedded/account';
+import { readTextFields, textFields } from '#db/embedded/json-file';
 
 export type Binaries =
   | { readonly outcome: 'found'; readonly native: string }
@@ -42,7 +43,7 @@ export function findBinaries(account: Account | undefined): Binaries {
   if (reachable(join(native, 'bin', 'postgres'), account) && linksComplete(native)) {
     return { outcome: 'found', native };
   }
-  const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string };
+  const version = readTextFields(manifest, ['version'])?.version ?? 'unknown';
   return { outcome: 'found', native: copied(native, `postgres-${version}`, account) };
 }
 
@@ -67,10 +68,13 @@ const links = (native: string): Link[] => {
   const list = join(native, 'pg-symlinks.json');
   if (!existsSync(list)) return [];
   const root = dirname(native);
-  return (JSON.parse(readFileSync(list, 'utf8')) as Link[]).map(({ source, target }) => ({
-    source: resolve(root, source),
-    target: resolve(root, target),
-  }));
+  const entries: unknown = JSON.parse(readFileSync(list, 'utf8'));
+  if (!Array.isArray(entries)) return [];
+  return entries.flatMap((entry: unknown) => {
+    const link = textFields(entry, ['source', 'target']);
+    if (link === undefined) return [];
+    return [{ source: resolve(root, link.source), target: resolve(root, link.target) }];
+  });
 };
 
 const linksComplete = (native: string): boolean =>

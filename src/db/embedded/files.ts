@@ -4,7 +4,6 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -13,6 +12,8 @@ import {
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Account, reachable } from '#db/embedded/account';
+import { readTextFields } from '#db/embedded/json-file';
+import { Fault } from '#kernel/assert';
 import type { Entropy } from '#kernel/ids';
 
 /** What the roles of the embedded server sign in with; kept in the data directory, mode 0600. */
@@ -27,7 +28,11 @@ const SECRET_BYTES = 24;
 /** The passwords of this data directory, made on its first use. */
 export function readPasswords(dataDir: string, entropy: Entropy): Passwords {
   const path = join(dataDir, 'postgres-passwords.json');
-  if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')) as Passwords;
+  if (existsSync(path)) {
+    const kept = readTextFields(path, ['superuser', 'owner', 'app']);
+    if (kept === undefined) throw new Fault(`${path} is damaged; restore it from a backup`);
+    return kept;
+  }
   const secret = () => Buffer.from(entropy.bytes(SECRET_BYTES)).toString('base64url');
   const passwords = { superuser: secret(), owner: secret(), app: secret() };
   // Renamed into place: a crash halfway must not leave a server nobody can sign in to.

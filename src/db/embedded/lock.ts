@@ -1,6 +1,7 @@
-import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startOf } from '#db/embedded/alive';
+import { readTextFields } from '#db/embedded/json-file';
 
 export type Lock =
   | { readonly outcome: 'taken'; release(): void }
@@ -20,7 +21,7 @@ export function lockDirectory(dataDir: string): Lock {
   const path = join(dataDir, 'bursar.lock');
   const draft = `${path}.${process.pid}`;
   const mine: Holder = { pid: process.pid, started: startOf(process.pid) ?? '' };
-  writeFileSync(draft, JSON.stringify(mine), { mode: 0o600 });
+  writeFileSync(draft, JSON.stringify({ ...mine, pid: String(mine.pid) }), { mode: 0o600 });
   try {
     for (let attempt = 0; attempt < 5; attempt++) {
       if (linked(draft, path)) {
@@ -50,9 +51,7 @@ function linked(draft: string, path: string): boolean {
 }
 
 function readHolder(path: string): Holder | undefined {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Holder;
-  } catch {
-    return undefined;
-  }
+  const fields = readTextFields(path, ['pid', 'started']);
+  if (fields === undefined) return undefined;
+  return { pid: Number.parseInt(fields.pid, 10), started: fields.started };
 }

@@ -3,7 +3,10 @@ import { Notice } from './notice.tsx';
 
 /** Refusals carry their own words; anything else is a fault whose text means nothing to a reader. */
 export function explain(error: unknown): { message: string; nextStep: string | undefined } {
-  if (error instanceof Refusal) return { message: error.message, nextStep: error.nextStep };
+  if (error instanceof Refusal) {
+    const later = error.status >= 500 ? 'Try again in a moment.' : undefined;
+    return { message: error.message, nextStep: error.nextStep ?? later };
+  }
   return { message: 'Something went wrong on this page.', nextStep: 'Reload it and try again.' };
 }
 

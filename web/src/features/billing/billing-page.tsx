@@ -79,10 +79,15 @@ function Billing() {
       {billing.data?.open_purchase != null && (
         <PurchaseCard purchase={billing.data.open_purchase} mayBuy={mayBuy} />
       )}
-      <Section title="Credit grants">
-        {billing.isPending && <Skeleton rows={3} label="Loading credit grants" />}
-        {billing.data !== undefined && <GrantTable grants={billing.data.grants} />}
-      </Section>
+      {(billing.isPending || billing.data !== undefined) && (
+        <Section title="Credit grants">
+          {billing.data === undefined ? (
+            <Skeleton rows={3} label="Loading credit grants" />
+          ) : (
+            <GrantTable grants={billing.data.grants} />
+          )}
+        </Section>
+      )}
       <Section title="Statement">
         <History organizationId={organization.id} version={billing.data?.available_usd} />
       </Section>

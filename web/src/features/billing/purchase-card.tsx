@@ -5,7 +5,7 @@ import { useSession } from '../../api/use-session.ts';
 import { Badge, Notice } from '../../ui/notice.tsx';
 import { Problem } from '../../ui/problem.tsx';
 import { openPaymentPage } from './payment-page.ts';
-import { canBeCanceled, canBePaid, PURCHASE_WORDS } from './purchase-words.ts';
+import { canBeCanceled, canBePaid, NOT_CHARGED, PURCHASE_WORDS } from './purchase-words.ts';
 import { Timeline } from './timeline.tsx';
 import { TotalOf } from './total.tsx';
 
@@ -55,9 +55,12 @@ function Failure({ failure }: { failure: PurchaseFailure }) {
   return (
     <Notice tone="bad" title={failure.title}>
       <p>{failure.message}</p>
-      <p>
-        <strong>You were not charged.</strong> {failure.next_step}
-      </p>
+      {!failure.message.includes(NOT_CHARGED) && (
+        <p>
+          <strong>{NOT_CHARGED}</strong>
+        </p>
+      )}
+      <p>{failure.next_step}</p>
       <p className="hint">
         If you ask for help, give this reference: <code>{failure.reference}</code>
       </p>

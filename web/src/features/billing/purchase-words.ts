@@ -10,7 +10,8 @@ interface Words {
   readonly sentence: string;
 }
 
-const NOT_CHARGED = 'You were not charged.';
+/** Said once wherever money could be feared lost; the server's own sentence may already say it. */
+export const NOT_CHARGED = 'You were not charged.';
 
 /** Every state in a buyer's words. "Failed" is said only where a refusal is certain. */
 export const PURCHASE_WORDS: Readonly<Record<State, Words>> = {

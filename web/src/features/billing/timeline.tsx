@@ -4,14 +4,16 @@ import { PURCHASE_WORDS } from './purchase-words.ts';
 
 /** The states a purchase went through, in words, oldest first, with the time of each. */
 export function Timeline({ steps }: { steps: Purchase['timeline'] }) {
+  // Two steps may share state and time, so the place in the list is what tells them apart.
+  const placed = steps.map((step, place) => ({ ...step, place }));
   return (
     <ol className="timeline">
-      {steps.map((step, index) => {
+      {placed.map((step) => {
         const words = PURCHASE_WORDS[step.state];
-        const current = index === steps.length - 1;
+        const current = step.place === steps.length - 1;
         return (
           <li
-            key={`${step.at} ${step.state}`}
+            key={step.place}
             className={`timeline-${words.tone}`}
             aria-current={current ? 'step' : undefined}
           >

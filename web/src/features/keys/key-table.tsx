@@ -54,13 +54,15 @@ function KeyRow(props: { apiKey: ApiKey; onRevoke: ((key: ApiKey) => void) | und
         <Moment at={apiKey.created_at} />
       </td>
       <td data-label="Status">
-        <Badge tone={status.tone}>{status.word}</Badge>
-        {apiKey.status === 'active' && apiKey.expires_at !== null && (
-          <span className="hint">
-            {' '}
-            until <Moment at={apiKey.expires_at} />
-          </span>
-        )}
+        <span>
+          <Badge tone={status.tone}>{status.word}</Badge>
+          {apiKey.status === 'active' && apiKey.expires_at !== null && (
+            <span className="hint">
+              {' '}
+              until <Moment at={apiKey.expires_at} />
+            </span>
+          )}
+        </span>
       </td>
       {onRevoke !== undefined && (
         <td className="cell-action">

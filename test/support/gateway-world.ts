@@ -1,4 +1,4 @@
-import { createServer, type IncomingHttpHeaders, type ServerResponse, request } from 'node:http';
+import { createServer, type IncomingHttpHeaders, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Charging, HoldOutcome, SettleCommand, SettleOutcome } from '#charging/charging';
 import { assembleGateway, type Gateway, type GatewayParts } from '#gateway/gateway';
@@ -169,7 +169,8 @@ export function ask(to: { readonly url: string; readonly key: string }, asking: 
     'content-type': 'application/json',
     ...asking.headers,
   };
-  for (const [name, value] of Object.entries(wanted)) if (value !== undefined) headers[name] = value;
+  for (const [name, value] of Object.entries(wanted))
+    if (value !== undefined) headers[name] = value;
   return new Promise<Answer>((resolve, reject) => {
     const call = request(`${to.url}${path}`, { method, headers, agent: false });
     call.on('error', reject);
@@ -249,7 +250,11 @@ export async function eventually(what: () => boolean, ms = 5_000): Promise<void>
 }
 
 export const streamEvents = (
-  options: { readonly inputTokens?: number; readonly outputTokens?: number; readonly texts?: string[] } = {},
+  options: {
+    readonly inputTokens?: number;
+    readonly outputTokens?: number;
+    readonly texts?: string[];
+  } = {},
 ): string[] => {
   const { inputTokens = 25, outputTokens = 15, texts = ['Hello', ' – wörld 🌍'] } = options;
   const event = (type: string, fields: object) =>

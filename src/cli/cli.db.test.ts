@@ -1,0 +1,173 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type CliHost, done } from '#cli/answer';
+import { runCli } from '#cli/program';
+import { createIdentity } from '#identity/sign-in';
+import { bundledBook } from '#pricing/bundled-book';
+import { systemEntropy } from '#src/system';
+import { type TestDatabase, testDatabase } from '#test/database';
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await testDatabase();
+});
+afterAll(() => database.drop());
+
+interface Told {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function hostOn(told: { stdout: string; stderr: string }): CliHost {
+  const { pool, url } = database;
+  const pepper = Buffer.alloc(32, 7);
+  const entropy = systemEntropy;
+  const mailer = { send: async () => true };
+  const consoleUrl = 'http://127.0.0.1:4000';
+  const identity = createIdentity({ pool, entropy, pepper, mailer, consoleUrl, brand: 'Bursar' });
+  const book = bundledBook();
+  const close = async () => {};
+  const system = { pool, databaseUrl: url, entropy, pepper, identity, book, close };
+  return {
+    version: '0.0.0',
+    openSystem: async () => ({ outcome: 'found', system }),
+    start: async () => 0,
+    migrate: async () => done({ applied: [] }, ''),
+    doctor: async () => done({ ok: true, checks: [] }, ''),
+    stdout: (text) => {
+      told.stdout += text;
+    },
+    stderr: (text) => {
+      told.stderr += text;
+    },
+  };
+}
+
+async function bursar(...words: string[]): Promise<Told> {
+  const told = { stdout: '', stderr: '' };
+  const exitCode = await runCli(words, hostOn(told));
+  return { exitCode, ...told };
+}
+
+/** What a verb answered as JSON; fails the test if it did not do the thing. */
+async function answer(...words: string[]) {
+  const { exitCode, stdout, stderr } = await bursar(...words, '--json');
+  expect([exitCode, stderr]).toEqual([0, '']);
+  return JSON.parse(stdout);
+}
+
+const organization = async (): Promise<string> => (await answer('org', 'create', 'Acme')).id;
+
+test('a new organization is answered with its id, name and workspace, and is listed', async () => {
+  const made = await answer('org', 'create', 'Acme', '--owner-email', 'Ada@Example.com');
+  expect(made).toEqual({
+    id: expect.stringMatching(/^org_/),
+    name: 'Acme',
+    workspace_id: expect.stringMatching(/^wrkspc_/),
+  });
+  const { data } = await answer('org', 'list');
+  expect(data).toContainEqual(expect.objectContaining({ id: made.id, status: 'active' }));
+});
+
+test('suspending and resuming answer the organization', async () => {
+  const id = await organization();
+  expect(await answer('org', 'suspend', id)).toMatchObject({ id, status: 'suspended' });
+  expect(await answer('org', 'resume', id)).toMatchObject({ id, status: 'active' });
+});
+
+test('credit that is granted is available to the nano-dollar', async () => {
+  const id = await organization();
+  const grant = await answer('grant', '--org', id, '--usd', '5.000000001', '--reason', 'hello');
+  expect(grant).toEqual({
+    id: expect.stringMatching(/^grant_/),
+    amount_usd: '5.000000001',
+    expires_at: expect.stringMatching(/^\d{4}-.*Z$/),
+  });
+  expect(await answer('balance', '--org', id)).toEqual({
+    available_usd: '5.000000001',
+    held_usd: '0',
+    frozen_usd: '0',
+    debt_usd: '0',
+    grants: [
+      expect.objectContaining({
+        id: grant.id,
+        kind: 'promotional',
+        amount_usd: '5.000000001',
+        remaining_usd: '5.000000001',
+        expires_at: grant.expires_at,
+      }),
+    ],
+  });
+});
+
+test.each([
+  [['--usd', '0'], 'invalid_amount'],
+  [['--usd', '-5'], 'invalid_amount'],
+  [['--usd', '1e3'], 'invalid_amount'],
+  [['--usd', '5', '--kind', 'purchase'], 'invalid_kind'],
+  [['--usd', '5', '--expires', 'tomorrow'], 'invalid_time'],
+  [['--usd', '5', '--expires', '2001-01-01'], 'already_expired'],
+])('a grant of %j is refused as %s', async (words, code) => {
+  const told = await bursar('grant', '--org', await organization(), ...words, '--json');
+  expect([told.exitCode, told.stdout]).toEqual([1, '']);
+  expect(JSON.parse(told.stderr)).toEqual({ error: { code, message: expect.any(String) } });
+});
+
+test('a key is shown once when made, and revoked for good', async () => {
+  const id = await organization();
+  const key = await answer('key', 'create', '--org', id, '--name', 'ci');
+  expect(key).toEqual({
+    id: expect.stringMatching(/^apikey_/),
+    key: expect.stringMatching(/^sk-bursar-api01-/),
+  });
+  const admin = await answer('key', 'create', '--org', id, '--admin');
+  expect(admin.key).toMatch(/^sk-bursar-admin01-/);
+  const revoked = await answer('key', 'revoke', key.id);
+  expect(revoked).toMatchObject({ id: key.id, name: 'ci', status: 'revoked' });
+  expect(JSON.stringify(revoked)).not.toContain(key.key);
+});
+
+test('the ledger of a fresh system is in order', async () => {
+  const { ok, entries, checks } = await answer('ledger', 'verify');
+  expect([ok, typeof entries]).toEqual([true, 'number']);
+  expect(checks[0]).toEqual({ name: expect.any(String), ok: true, violations: [] });
+});
+
+test('the clock moves only where money is simulated', async () => {
+  const refused = await bursar('clock', 'advance', '1d', '--json');
+  expect(refused.exitCode).toBe(1);
+  expect(JSON.parse(refused.stderr).error.code).toBe('clock_not_simulated');
+  await database.ownerPool.query({ text: 'UPDATE bursar.deployment SET simulated = true' });
+  const before = Date.parse((await answer('clock', 'show')).now);
+  const after = Date.parse((await answer('clock', 'advance', '366d')).now);
+  expect(after - before).toBeGreaterThanOrEqual(366 * 86_400_000);
+});
+
+test('a sign-in link is for the Console', async () => {
+  const { url } = await answer('sign-in-link', '--email', 'ada@example.com');
+  expect(url).toMatch(/^http:\/\/127\.0\.0\.1:4000\/sign-in\?token=/);
+});
+
+test.each([
+  [['balance', '--org', 'org_nobody'], 1, 'organization_not_found'],
+  [['key', 'revoke', 'apikey_nobody'], 1, 'key_not_found'],
+  [['purchase', 'show', 'pur_nobody'], 1, 'purchase_not_found'],
+  [['request', 'show', 'req_nobody'], 1, 'request_not_found'],
+  [['balance'], 2, 'usage'],
+  [['nonsense'], 2, 'usage'],
+  [[], 2, 'usage'],
+])('%j exits with %i and the error %s on standard error', async (words, exitCode, code) => {
+  const told = await bursar(...words, '--json');
+  expect([told.exitCode, told.stdout]).toEqual([exitCode, '']);
+  expect(JSON.parse(told.stderr)).toEqual({ error: { code, message: expect.any(String) } });
+});
+
+test('without --json people get sentences', async () => {
+  const told = await bursar('balance', '--org', 'org_nobody');
+  expect(told).toEqual({
+    exitCode: 1,
+    stdout: '',
+    stderr: 'There is no organization org_nobody.\n',
+  });
+  expect((await bursar('--help')).stdout).toContain('sign-in-link');
+});
