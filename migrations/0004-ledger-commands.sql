@@ -78,8 +78,18 @@ DECLARE
   swept boolean := false;
   known jsonb;
 BEGIN
-  SELECT * INTO STRICT book FROM ledger.books WHERE organization_id = p_org FOR UPDATE;
   outcomes := array_fill(NULL::text, ARRAY[cardinality(p_ids)]);
+  SELECT * INTO book FROM ledger.books WHERE organization_id = p_org FOR UPDATE;
+  IF NOT FOUND THEN
+    -- Books begin with the first grant: who never had one has nothing to spend.
+    available_nanos := 0;
+    FOR i IN 1 .. cardinality(p_ids) LOOP
+      IF p_admitted[i] THEN
+        outcomes[i] := 'insufficient_credit';
+      END IF;
+    END LOOP;
+    RETURN;
+  END IF;
   SELECT jsonb_object_agg(id, state) INTO known FROM ledger.holds
    WHERE organization_id = p_org AND id = ANY (p_ids);
   available_nanos := ledger.available(p_org, book.held_nanos, p_now);

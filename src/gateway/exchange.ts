@@ -16,11 +16,13 @@ export function runExchange(desk: Desk, exchange: Exchange, forward: UpstreamCal
   const { client } = exchange;
   let answer: AnswerInProgress | undefined;
   let pump: { leave(): void } | undefined;
+  let over = false;
   let resolveFinished = (): void => {};
   const finished = new Promise<void>((resolve) => {
     resolveFinished = resolve;
   });
   function done(): void {
+    over = true;
     pump?.leave();
     resolveFinished();
   }
@@ -69,6 +71,8 @@ export function runExchange(desk: Desk, exchange: Exchange, forward: UpstreamCal
     else answer.abandon();
   }
   client.onGone(() => {
+    // Breaking off an answer closes its client too: nothing is left to read, so no place is taken.
+    if (over) return;
     pump = desk.pumps.enter(abandon);
     if (pump === undefined) abandon();
   });

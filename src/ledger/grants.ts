@@ -16,6 +16,8 @@ export interface GrantRequest {
   readonly tax?: NanoUsd;
   /** What caused it, unique per organization: a payment makes one grant however often it is told. */
   readonly source: string;
+  /** What a statement shows as the reference of the entry; the source if absent. */
+  readonly reference?: string;
   /** When the money arrived; now if absent. Expiry counts from here. */
   readonly happenedAt?: Date;
   /** One year after `happenedAt` if absent (money rule 3). */
@@ -43,7 +45,8 @@ export async function issueGrant(tx: Db, request: GrantRequest): Promise<GrantIs
     request.kind === 'purchase'
       ? purchaseGranted(request.grantId, request.amount, request.tax ?? ZERO)
       : operatorGranted(request.kind, request.grantId, request.amount);
-  await post(tx, request.organizationId, request.source, lines, opened.granted_at);
+  const reference = request.reference ?? request.source;
+  await post(tx, request.organizationId, reference, lines, opened.granted_at);
   return { outcome: 'issued', grantId: opened.id, expiresAt: opened.expires_at };
 }
 

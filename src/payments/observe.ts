@@ -4,6 +4,7 @@ import type { PaymentsDeps } from '#payments/deps';
 import type { Checkout } from '#payments/processor';
 import type { PurchaseEvent } from '#payments/purchase';
 import type { Changes, Purchase } from '#payments/sql';
+import * as sql from '#payments/sql';
 import { advance } from '#payments/transition';
 
 interface News {
@@ -53,13 +54,21 @@ function declined(purchase: Purchase, checkout: Checkout, decline: Decline): New
 const sameDecline = (a: Decline | null, b: Decline) =>
   a !== null && a.chargeId === b.chargeId && a.code === b.code && a.declineCode === b.declineCode;
 
-/** Writes what `newsOf` found. Two observers at once: the table refuses the second one's step. */
+/**
+ * Writes what `newsOf` finds, judged against the locked row: return page, poller and webhook see the
+ * same refusal at the same moment, and it is news once.
+ */
 export async function observe(
   deps: PaymentsDeps,
   purchase: Purchase,
   checkout: Checkout,
 ): Promise<void> {
-  const news = newsOf(purchase, checkout);
-  if (news === undefined) return;
-  await deps.pool.transaction((tx) => advance(tx, purchase, news.event, news.changes, news.detail));
+  if (newsOf(purchase, checkout) === undefined) return;
+  await deps.pool.transaction(async (tx) => {
+    const [current] = await tx.query<Purchase>(
+      sql.lockPurchase(purchase.organizationId, purchase.id),
+    );
+    const news = current === undefined ? undefined : newsOf(current, checkout);
+    if (news !== undefined) await advance(tx, purchase, news.event, news.changes, news.detail);
+  });
 }

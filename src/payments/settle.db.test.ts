@@ -285,6 +285,14 @@ describe('a declined payment', () => {
     expect(await world.available(org)).toBe(usd('25'));
   });
 
+  it('is told once, however many see it at the same moment', async () => {
+    const purchase = await world.begin(await world.organization(), '5');
+    await world.pay(purchase, NO_FUNDS);
+    await Promise.all(Array.from({ length: 8 }, () => refreshPurchase(world.deps, purchase.id)));
+    const { timeline } = await viewPurchase(world.deps.pool, await reread(purchase));
+    expect(timeline.filter((row) => row.state === 'declined')).toHaveLength(1);
+  });
+
   it('for want of funds names the tax in the total as well', async () => {
     await world.settings({ tax_rate_percent: '8' });
     const taxed = { ...world.deps, automaticTax: true };

@@ -108,6 +108,7 @@ async function grantOnce(
       amount: purchase.credit,
       tax,
       source: payment.id,
+      reference: purchase.id,
     });
     await advance(tx, purchase, 'payment_succeeded', {
       paymentIntentId: payment.id,

@@ -48,3 +48,8 @@ export function writeRunFile(path: string, content: RunFile): void {
 export function removeRunFile(path: string): void {
   if (readRunFile(path)?.pid === process.pid) rmSync(path, { force: true });
 }
+
+/** What a killed process left: whoever waits for a new one must not take it for that. */
+export function removeStaleRunFile(path: string): void {
+  if (readRunFile(path) === undefined) rmSync(path, { force: true });
+}

@@ -20,7 +20,13 @@ import { type Log, openLog } from '#src/start/log';
 import { startOps } from '#src/start/ops';
 import { choosePorts, urlOf } from '#src/start/ports';
 import { StartRefused } from '#src/start/refusal';
-import { type RunFile, removeRunFile, runFilePath, writeRunFile } from '#src/start/run-file';
+import {
+  type RunFile,
+  removeRunFile,
+  removeStaleRunFile,
+  runFilePath,
+  writeRunFile,
+} from '#src/start/run-file';
 import { listenForStop, type StopSignal } from '#src/start/stop-signal';
 import { openSupplies, type Supplies, usesStripeSim } from '#src/start/supplies';
 import { buildPages, pagesAreStale } from '#src/start/web-build';
@@ -99,6 +105,7 @@ async function startAll(
   // The lock comes with the database, so before anything a second Bursar would disturb.
   const database = await openDatabase(config, entropy);
   closers.add('database', database.stop);
+  removeStaleRunFile(runFilePath(config));
   if (database.adopted) host.stderr('Adopted the database server of an earlier Bursar.\n');
   const ports = await choosePorts(config, neededPorts(config));
   const consoleUrl = config.publicConsoleUrl ?? urlOf(config.host, ports.console);

@@ -70,10 +70,13 @@ describe('credit for exactly N requests, two gateways, 1,000 requests at once', 
   });
 
   test('exactly N are admitted, the others are refused for credit, and 0 is left', async () => {
-    // Usage that costs all that is held: no settlement gives back what would admit one more.
-    const rest = hold - BigInt(MAX_TOKENS) * OUTPUT_NANOS;
-    expect(rest % INPUT_NANOS).toBe(0n);
-    const usage = `input_tokens=${rest / INPUT_NANOS};output_tokens=${MAX_TOKENS}`;
+    // Usage that costs all that is held: no settlement gives back what would admit one more. The
+    // dearest answer there can be is one that was served in the US, at 1.1 times the price.
+    const us = { input: (INPUT_NANOS * 11n) / 10n, output: (OUTPUT_NANOS * 11n) / 10n };
+    const rest = hold - BigInt(MAX_TOKENS) * us.output;
+    expect(rest % us.input).toBe(0n);
+    const tokens = `input_tokens=${rest / us.input};output_tokens=${MAX_TOKENS}`;
+    const usage = `${tokens};inference_geo=us`;
     const granted = hold * PAID_FOR;
     await account.give(formatUsd(nanos(granted)));
 
