@@ -269,5 +269,6 @@ describe('what the gateway tells about itself', () => {
     const page = await ask(gateway, { ...open, path: '/docs/' });
     expect(page.status).toBe(200);
     expect(page.body.toString()).not.toMatch(/(src|href)="https?:/);
+    expect(page.headers['content-security-policy']).toContain("connect-src 'self'");
   });
 });

@@ -9,6 +9,11 @@ export interface Documentation {
   readonly description: string;
 }
 
+const DOCS_POLICY =
+  "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; " +
+  "style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; " +
+  "frame-ancestors 'none'";
+
 /**
  * `/openapi.json` is made from the schemas the routes validate with; `/docs` reads it. Both work
  * without a network: no fonts and no telemetry from elsewhere. Register before any route.
@@ -29,8 +34,18 @@ export async function serveOpenApi(app: FastifyInstance, about: Documentation): 
     transformObject: jsonSchemaTransformObject,
   });
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+  // Whatever the page would like to load from elsewhere, the browser must not.
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.url.startsWith('/docs')) reply.header('content-security-policy', DOCS_POLICY);
+  });
   await app.register(reference, {
     routePrefix: '/docs',
-    configuration: { url: '/openapi.json', withDefaultFonts: false, telemetry: false },
+    configuration: {
+      url: '/openapi.json',
+      withDefaultFonts: false,
+      telemetry: false,
+      agent: { disabled: true },
+      hideClientButton: true,
+    },
   });
 }

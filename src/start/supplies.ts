@@ -41,9 +41,12 @@ export async function openSupplies(options: SupplyOptions): Promise<Supplies> {
     (usesStripeSim(config)
       ? [`whsec_${keptSecret(config.dataDir, 'webhook-secret', entropy)}`]
       : []);
+  // A gateway never asks the processor; only a gateway calls a model.
+  const paid = config.role !== 'gateway' && usesStripeSim(config);
+  const served = ['all', 'gateway'].includes(config.role) && config.upstream === undefined;
   const [stripeSimUrl, modelSimUrl] = await Promise.all([
-    usesStripeSim(config) ? stripeSim(options, webhookSecrets[0] ?? '') : undefined,
-    config.upstream === undefined ? modelSim(options) : undefined,
+    paid ? stripeSim(options, webhookSecrets[0] ?? '') : undefined,
+    served ? modelSim(options) : undefined,
   ]);
   return {
     stripe: {

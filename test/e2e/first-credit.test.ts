@@ -213,6 +213,16 @@ describe('paid calls through the official SDK', () => {
 });
 
 describe('purchases that go another way', () => {
+  test('the button pressed twice is one purchase', async () => {
+    const asked = { amount_usd: '8', nonce: 'pressed-twice-by-ada' };
+    const purchase = z.object({ id: z.string() });
+    const [first, again] = await Promise.all([
+      ada.post(purchase, '/api/purchases', asked),
+      ada.post(purchase, '/api/purchases', asked),
+    ]);
+    expect(again.id).toBe(first.id);
+  });
+
   test('a card without money is told what it must cover, and nothing is charged', async () => {
     const before = await ada.available();
     await goToPayment('7');

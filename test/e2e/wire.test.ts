@@ -181,6 +181,19 @@ describe('what a call costs, by how it ended', () => {
     expect(await owner.available()).toBeLessThan(before - PRICE);
     await settledAt(before - PRICE);
   });
+
+  test('S10 a client that leaves before a JSON answer pays for what was produced', async () => {
+    const before = await owner.available();
+    const leave = new AbortController();
+    const headers = { 'x-sim-scenario': `ok;${USAGE};first_ms=700` };
+    const left = call({ headers, signal: leave.signal }).catch(() => 'left' as const);
+    await until('the hold', 5_000, async () =>
+      (await owner.available()) < before ? true : undefined,
+    );
+    leave.abort();
+    expect(await left).toBe('left');
+    await settledAt(before - PRICE);
+  });
 });
 
 /** The hold of a call is open until it is resolved, so the right balance may take a moment. */

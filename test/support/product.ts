@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -82,11 +82,23 @@ export function cleanEnvironment(
   return { ...Object.fromEntries(kept), ...more };
 }
 
+const PREFIX = 'bursar-e2e-';
+
 export function newDataDir(): string {
-  const dataDir = mkdtempSync(join(tmpdir(), 'bursar-e2e-'));
+  sweepAbandoned();
+  const dataDir = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`));
   // As root, PostgreSQL runs as another account, which has to pass through.
   if (process.getuid?.() === 0) chmodSync(dataDir, 0o711);
   return dataDir;
+}
+
+/** A run that was killed has stopped its products, but could not remove what they wrote. */
+function sweepAbandoned(): void {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = /^bursar-e2e-(\d+)-/.exec(name)?.[1];
+    if (pid === undefined || existsSync(join('/proc', pid))) continue;
+    rmSync(join(tmpdir(), name), { recursive: true, force: true });
+  }
 }
 
 /** Starts `bursar start` with everything in it, on free ports and a data directory of its own. */
