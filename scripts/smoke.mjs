@@ -1,6 +1,6 @@
 // Starts the system as a person would, pays for one call, and stops it. Every wait is bounded.
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,19 +15,6 @@ const CALL = {
   messages: [{ role: 'user', content: 'Hello' }],
 };
 
-const dataDir = mkdtempSync(join(tmpdir(), 'bursar-smoke-'));
-// PostgreSQL's own account must be able to pass through it when root runs this.
-chmodSync(dataDir, 0o711);
-const environment = {
-  ...process.env,
-  BURSAR_DATA_DIR: dataDir,
-  BURSAR_CONSOLE_PORT: '0',
-  BURSAR_GATEWAY_PORT: '0',
-  BURSAR_STRIPE_SIM_PORT: '0',
-  BURSAR_MODEL_SIM_PORT: '0',
-  BURSAR_OPS_PORT: '0',
-  BURSAR_DRAIN_SECONDS: '5',
-};
 let passed = 0;
 let failed = 0;
 
@@ -38,13 +25,26 @@ const check = (promise, ok, detail) => {
   if (!ok) throw new Error(promise);
 };
 
-const bursar = (...words) => {
-  const args = [join(root, 'bin', 'bursar.mjs'), ...words, '--json'];
-  const options = { cwd: root, env: environment, encoding: 'utf8', timeout: 30_000 };
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, options);
-  check(`bursar ${words.slice(0, 2).join(' ')}`, status === 0, stderr);
-  return JSON.parse(stdout);
-};
+const freshEnvironment = () => ({
+  ...process.env,
+  BURSAR_DATA_DIR: mkdtempSync(join(tmpdir(), 'bursar-smoke-')),
+  BURSAR_CONSOLE_PORT: '0',
+  BURSAR_GATEWAY_PORT: '0',
+  BURSAR_STRIPE_SIM_PORT: '0',
+  BURSAR_MODEL_SIM_PORT: '0',
+  BURSAR_OPS_PORT: '0',
+  BURSAR_DRAIN_SECONDS: '5',
+});
+
+const bursarIn =
+  (environment) =>
+  (...words) => {
+    const args = [join(root, 'bin', 'bursar.mjs'), ...words, '--json'];
+    const options = { cwd: root, env: environment, encoding: 'utf8', timeout: 30_000 };
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, options);
+    check(`bursar ${words.slice(0, 2).join(' ')}`, status === 0, stderr);
+    return JSON.parse(stdout);
+  };
 
 const within = async (ms, condition) => {
   for (let waited = 0; waited < ms; waited += 100) {
@@ -73,7 +73,7 @@ const nanos = (usd) => {
   return BigInt(whole) * 1_000_000_000n + BigInt(fraction.padEnd(9, '0'));
 };
 
-const payForOneCall = async (run) => {
+const payForOneCall = async (run, bursar) => {
   const ready = await fetch(`${run.ops}/readyz`, { signal: AbortSignal.timeout(10_000) });
   check('the system says it is ready', ready.status === 200, ready.status);
   const organization = bursar('org', 'create', 'Smoke');
@@ -103,6 +103,8 @@ const payForOneCall = async (run) => {
 };
 
 const main = async () => {
+  const environment = freshEnvironment();
+  const dataDir = environment.BURSAR_DATA_DIR;
   const npm = spawn('npm', ['start'], { cwd: root, env: environment, stdio: 'inherit' });
   let exit;
   npm.once('exit', (code, signal) => {
@@ -113,7 +115,7 @@ const main = async () => {
     const started = await within(START_MS, () => existsSync(runFile) || exit !== undefined);
     check('npm start runs it', started && exit === undefined, `exit ${exit}`);
     const run = JSON.parse(readFileSync(runFile, 'utf8'));
-    await payForOneCall(run);
+    await payForOneCall(run, bursarIn(environment));
     npm.kill('SIGTERM');
     const stopped = await within(STOP_MS, () => exit !== undefined && !existsSync(runFile));
     check('SIGTERM ends it', stopped, `exit ${exit}`);

@@ -11,6 +11,9 @@ import { systemClock, systemEntropy } from '#src/system';
 const configuration = parseConfig(process.env);
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 
+// A terminal or a pipe that went away must not end this process before it stopped what it started.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
 const stdout = (text: string): void => {
   process.stdout.write(text);
 };

@@ -71,7 +71,10 @@ test('a new organization is answered with its id, name and workspace, and is lis
 
 test('suspending and resuming answer the organization', async () => {
   const id = await organization();
-  expect(await answer('org', 'suspend', id)).toMatchObject({ id, status: 'suspended' });
+  expect(await answer('org', 'suspend', id, '--reason', 'late')).toMatchObject({
+    id,
+    status: 'suspended',
+  });
   expect(await answer('org', 'resume', id)).toMatchObject({ id, status: 'active' });
 });
 

@@ -53,12 +53,13 @@ async function list(system: System): Promise<Answer> {
 
 const setStatus =
   (status: 'active' | 'suspended') =>
-  async (system: System, id: string): Promise<Answer> => {
+  async (system: System, id: string, options: { reason?: string } = {}): Promise<Answer> => {
     const organization = await setOrganizationStatus(system.pool, id, status);
     if (organization === undefined) {
       return failed('organization_not_found', `There is no organization ${id}.`);
     }
-    return done(organizationJson(organization), `${organization.name} is ${status}.`);
+    const why = options.reason === undefined ? '' : ` (${options.reason})`;
+    return done(organizationJson(organization), `${organization.name} is ${status}${why}.`);
   };
 
 export function addOrganizationVerbs({ program, onSystem }: Verbs): void {
@@ -72,6 +73,7 @@ export function addOrganizationVerbs({ program, onSystem }: Verbs): void {
   org
     .command('suspend <id>')
     .description('refuse its requests from now on; its credit stays')
+    .option('--reason <text>', 'repeated in the answer, for whoever reads the terminal log')
     .action(onSystem(setStatus('suspended')));
   org
     .command('resume <id>')

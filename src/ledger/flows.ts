@@ -16,8 +16,8 @@ export type AccountKind =
   | 'upstream_unbilled';
 
 /**
- * Every permitted move of money: from, to, reason. PostgreSQL holds the same table as a constraint
- * (`ledger.flow_allowed`); `flows.db.test.ts` compares the two over all combinations.
+ * Every permitted move of money: from, to, reason. PostgreSQL enforces the same table
+ * (`ledger.flow_allowed`); `ledger.db.test.ts` compares the two over all combinations.
  */
 export const FLOWS = {
   'payment.received': { from: 'processor_balance', to: 'stripe_clearing' },

@@ -216,6 +216,23 @@ describe('the database refuses what the code would never do', () => {
     );
   });
 
+  test('a move of money that no flow permits is refused', async () => {
+    const payer = await makePayer(db.pool);
+    const { grantId } = await give(db.pool, payer, usd('1'));
+    const gift = db.pool.query({
+      text: `SELECT ledger.post($1, 'x', '{credit.adjustment}', '{revenue}',
+               ARRAY['grant:' || $2::text], '{1}', bursar.now(), bursar.now())`,
+      values: [payer.organizationId, grantId],
+    });
+    expect(await refusal(gift)).toMatch(/not permitted|grant_ceiling/);
+    const leak = db.pool.query({
+      text: `SELECT ledger.post($1, 'x', '{usage.settle}', ARRAY['grant:' || $2::text],
+               '{promo_expense}', '{1}', bursar.now(), bursar.now())`,
+      values: [payer.organizationId, grantId],
+    });
+    expect(await refusal(leak)).toMatch(/not permitted/);
+  });
+
   test('the clock moves only with the simulators, and only forward', async () => {
     expect(await refusal(db.pool.query({ text: `SELECT bursar.advance_clock('-1 s')` }))).toMatch(
       /only moves forward/,

@@ -1,7 +1,7 @@
 import { readDeployment } from '#db/deployment';
 import type { Clock } from '#kernel/clock';
 import type { Entropy } from '#kernel/ids';
-import type { Config, Ports } from '#src/config';
+import { type Config, type Ports, runFileOf } from '#src/config';
 import { banner } from '#src/start/banner';
 import { Closers } from '#src/start/closers';
 import { ensureDataDir, keyPepper } from '#src/start/data-dir';
@@ -22,6 +22,7 @@ import { choosePorts, urlOf } from '#src/start/ports';
 import { StartRefused } from '#src/start/refusal';
 import {
   type RunFile,
+  readRunFile,
   removeRunFile,
   removeStaleRunFile,
   runFilePath,
@@ -108,7 +109,7 @@ async function startAll(
   removeStaleRunFile(runFilePath(config));
   if (database.adopted) host.stderr('Adopted the database server of an earlier Bursar.\n');
   const ports = await choosePorts(config, neededPorts(config));
-  const consoleUrl = config.publicConsoleUrl ?? urlOf(config.host, ports.console);
+  const consoleUrl = consoleUrlOf(config, ports);
   const onLost = (name: string): void => {
     host.stderr(`The simulator ${name} ended by itself; stopping.\n`);
     stop.request(1);
@@ -130,6 +131,13 @@ async function startAll(
     pepper: keyPepper(config, entropy),
   };
   return await startEdges(parts, ports, supplies, progress);
+}
+
+/** Links lead to the Console of the system, which a process that joins may not serve itself. */
+function consoleUrlOf(config: Config, ports: Ports): string {
+  const serves = config.role === 'all' || config.role === 'console';
+  const joined = serves ? undefined : readRunFile(runFileOf(config))?.console;
+  return config.publicConsoleUrl ?? joined ?? urlOf(config.host, ports.console);
 }
 
 async function startEdges(

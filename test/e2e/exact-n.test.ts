@@ -35,12 +35,16 @@ let account: Account;
 
 beforeAll(async () => {
   product = await startProduct();
-  [second, account] = await Promise.all([joinGateway(product), openAccount(product, 'Swarm')]);
+  second = await joinGateway(product);
+  account = await openAccount(product, 'Swarm');
 }, 120_000);
 
 afterAll(async () => {
-  await second?.stop();
-  await product?.stop();
+  try {
+    await second?.stop();
+  } finally {
+    await product?.stop();
+  }
 });
 
 interface Counted {

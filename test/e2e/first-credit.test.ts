@@ -40,7 +40,8 @@ let apiKey: string;
 let ada: Visitor;
 
 beforeAll(async () => {
-  [product, browser] = await Promise.all([startProduct(), openBrowser()]);
+  browser = await openBrowser();
+  product = await startProduct();
   const created = await product.cli(organization, 'org', 'create', 'Acme', '--owner-email', OWNER);
   org = created.id;
   page = await (await browser.newContext({ locale: 'en-US' })).newPage();
@@ -49,8 +50,11 @@ beforeAll(async () => {
 }, 90_000);
 
 afterAll(async () => {
-  await browser?.close();
-  await product?.stop();
+  try {
+    await browser?.close();
+  } finally {
+    await product?.stop();
+  }
 });
 
 const available = async (): Promise<bigint> =>

@@ -126,4 +126,14 @@ describe('stop and start', () => {
     expect(answer.status).toBe(200);
     expect(await available()).toBe(usd('5') - spent);
   }, 60_000);
+
+  test('a terminal that was shut does not keep it from stopping everything', async () => {
+    const family = familyOf(product.run.pid);
+    product.deafen();
+    expect(await product.halt()).toBe(0);
+    expect(existsSync(product.runFile)).toBe(false);
+    await until('the end of every process it started', 3_000, () =>
+      family.some(runs) ? undefined : true,
+    );
+  }, 60_000);
 });

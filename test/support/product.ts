@@ -35,6 +35,8 @@ export interface Running<R> {
   readonly runFile: string;
   /** What it printed so far. */
   output(): string;
+  /** Closes what it prints to, as a terminal does that is shut. */
+  deafen(): void;
   /** As SIGTERM does: answers its exit code once it is gone. The data directory stays. */
   halt(): Promise<number>;
   /** Halts it, which must end well, and removes its data directory. May be called twice. */
@@ -179,7 +181,11 @@ async function startProcess<R>(shape: z.ZodType<R>, options: StartOptions): Prom
       forget();
       if (exitCode !== 0) throw new Error(`the product ended with ${exitCode}:\n${output()}`);
     };
-    return { run, dataDir, runFile, output, halt, stop };
+    const deafen = () => {
+      child.stdout.destroy();
+      child.stderr.destroy();
+    };
+    return { run, dataDir, runFile, output, deafen, halt, stop };
   } catch (error) {
     await halt().catch(() => {});
     forget();

@@ -1,15 +1,17 @@
 import { execFile } from 'node:child_process';
 import {
+  chmodSync,
   chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Account, reachable } from '#db/embedded/account';
 import { readTextFields } from '#db/embedded/json-file';
@@ -42,12 +44,17 @@ export function readPasswords(dataDir: string, entropy: Entropy): Passwords {
 }
 
 /**
- * The folder the server's account owns, inside the data directory. Where that account cannot
- * reach the data directory (root's home), the folder is made below /var/lib and linked to.
+ * The folder the server's account owns, inside the data directory, so that whoever copies that
+ * copies everything. Only where the way to it is closed to the account (root's home) is the
+ * folder made below /var/lib and linked to.
  */
 export function serverFolder(dataDir: string, account: Account | undefined): string {
   const folder = join(dataDir, 'postgres');
   if (existsSync(folder)) return folder;
+  if (!reachable(dataDir, account) && reachable(dirname(dataDir), account)) {
+    // Passing through, not looking: what lies here is readable by its owner only.
+    chmodSync(dataDir, statSync(dataDir).mode | 0o011);
+  }
   if (reachable(dataDir, account)) {
     mkdirSync(folder, { mode: 0o700 });
   } else {
