@@ -23,6 +23,8 @@ export class Batcher<Command, Outcome> {
   readonly #options: BatcherOptions<Command, Outcome>;
   #waiting: Waiting<Command, Outcome>[] = [];
   #running: Promise<void> | undefined;
+  #sent = 0;
+  #answered = 0;
 
   constructor(options: BatcherOptions<Command, Outcome>) {
     this.#options = options;
@@ -35,6 +37,11 @@ export class Batcher<Command, Outcome> {
     });
   }
 
+  /** Number of the batch that is under way; undefined if none is. */
+  get underWay(): number | undefined {
+    return this.#sent > this.#answered ? this.#sent : undefined;
+  }
+
   /** Resolves when everything submitted so far has its outcome. */
   async idle(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
@@ -45,7 +52,9 @@ export class Batcher<Command, Outcome> {
     await new Promise(setImmediate);
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, this.#options.batchMax);
+      this.#sent += 1;
       await this.#runTogether(batch);
+      this.#answered = this.#sent;
     }
     this.#running = undefined;
   }

@@ -255,6 +255,25 @@ describe('a hold of a dead process', () => {
   });
 });
 
+test('a store that keeps a batch of holds waiting counts as silent until it answers', async () => {
+  const payer = await makePayer(db.pool);
+  await give(db.pool, payer, usd('5'));
+  expect(node.charging.silent()).toBe(false);
+  let waiting: Promise<unknown> = Promise.resolve();
+  await db.pool.transaction(async (tx) => {
+    await tx.query({
+      text: 'SELECT FROM ledger.books WHERE organization_id = $1 FOR UPDATE',
+      values: [payer.organizationId],
+    });
+    waiting = hold(node.charging, payer, usd('1'));
+    await new Promise((resolve) => setTimeout(resolve, 1_300));
+    expect(node.charging.silent()).toBe(true);
+  });
+  expect(await waiting).toMatchObject({ outcome: 'held' });
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  expect(node.charging.silent()).toBe(false);
+});
+
 test('an unreachable store refuses within the second and never throws', async () => {
   const gone = chargingOn('postgres://nobody@127.0.0.1:1/none');
   const payer = { ...(await makePayer(db.pool)) };

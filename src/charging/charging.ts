@@ -13,6 +13,11 @@ export type { HoldCommand, HoldOutcome, SettleCommand, SettleOutcome } from '#ch
 export interface Charging {
   hold(command: HoldCommand): Promise<HoldOutcome>;
   settle(command: SettleCommand): Promise<SettleOutcome>;
+  /**
+   * Whether the store has left a batch of holds unanswered for most of a second. A command that
+   * merely waits its turn on a busy machine is not a sign of that.
+   */
+  silent(): boolean;
   /** Waits for what is under way, then stops renewing leases. Open holds lapse by themselves. */
   close(): Promise<void>;
 }
@@ -31,6 +36,12 @@ export interface ChargingOptions {
 /** Rule H4: a lease of 45 s, renewed every 15 s, survives two lost renewals. */
 const LEASE_MS = 45_000;
 const RENEW_EVERY_MS = 15_000;
+/**
+ * Silence is counted in turns of the event loop at least this far apart, so that a process too busy
+ * to read an answer does not take it for missing.
+ */
+const TICK_MS = 100;
+const SILENT_TICKS = 8;
 /** Beyond this a batch no longer gains throughput, and it holds its locks longer. */
 const BATCH_MAX = 256;
 /** Statements that failed for these reasons did nothing and may run again as they are. */
@@ -156,7 +167,16 @@ export function openCharging(options: ChargingOptions): Charging {
   const renewal = setInterval(() => void renew(), options.renewEveryMs ?? RENEW_EVERY_MS);
   renewal.unref();
 
+  let watched: number | undefined;
+  let ticks = 0;
+  const watch = setInterval(() => {
+    ticks = holds.underWay !== undefined && holds.underWay === watched ? ticks + 1 : 0;
+    watched = holds.underWay;
+  }, TICK_MS);
+  watch.unref();
+
   return {
+    silent: () => ticks >= SILENT_TICKS,
     async hold(command) {
       const outcome = await holds.submit(command);
       if (outcome.outcome === 'held') open.set(command.requestId, command);
@@ -170,6 +190,7 @@ export function openCharging(options: ChargingOptions): Charging {
     },
     async close() {
       clearInterval(renewal);
+      clearInterval(watch);
       await Promise.all([holds.idle(), settlements.idle()]);
     },
   };

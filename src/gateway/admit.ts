@@ -51,6 +51,9 @@ export interface Asked {
 const VERSIONS: ReadonlySet<string> = new Set(['2023-06-01', '2026-10-21']);
 // A store that cannot be reached has to be an answer within a second.
 const HOLD_MS = 900;
+// A busy store is waited for, ten seconds at most.
+const LOOK_AGAIN_MS = 50;
+const BUSY_LOOKS = 180;
 
 const refused = (code: RefusalCode, message?: string): Refused => ({
   outcome: 'refused',
@@ -123,14 +126,24 @@ function admission(deps: AdmissionDeps, call: AdmittedCall, held: HoldOutcome): 
   }
 }
 
-/** The hold, or `ledger_unavailable` after a second. A hold that comes later is given back. */
+/**
+ * The hold, or `ledger_unavailable` within a second of a store that is silent. On a machine that is
+ * merely busy it waits on. A hold that comes after its refusal is given back.
+ */
 function holdInTime(deps: AdmissionDeps, call: AdmittedCall): Promise<HoldOutcome> {
   return new Promise((resolve, reject) => {
     let late = false;
-    const timer = setTimeout(() => {
+    let patience = BUSY_LOOKS;
+    let timer = setTimeout(look, HOLD_MS);
+    function look(): void {
+      if (!deps.charging.silent() && patience > 0) {
+        patience -= 1;
+        timer = setTimeout(look, LOOK_AGAIN_MS);
+        return;
+      }
       late = true;
       resolve({ outcome: 'ledger_unavailable' });
-    }, HOLD_MS);
+    }
     const { caller, requestId, hold: amount } = call;
     const { organizationId, apiKeyId, workspaceId } = caller;
     deps.charging.hold({ organizationId, requestId, apiKeyId, workspaceId, amount }).then(

@@ -152,6 +152,20 @@ describe('credit', () => {
     });
   });
 
+  test('a store that is busy but not silent is waited for', async () => {
+    gateway = await startGateway(upstream.url);
+    const { charging } = gateway;
+    const hold = charging.hold.bind(charging);
+    charging.silent = () => false;
+    charging.hold = async (command) => {
+      await new Promise((resolve) => setTimeout(resolve, 1_200));
+      return hold(command);
+    };
+    // This upstream refuses everybody; what counts is that it was asked.
+    expect((await ask(gateway, {})).status).toBe(502);
+    expect(charging.only().resolution).toBe('void');
+  });
+
   test('a hold that comes after its refusal is given back', async () => {
     gateway = await startGateway(upstream.url);
     const { charging } = gateway;

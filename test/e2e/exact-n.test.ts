@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { formatUsd, nanos } from '#kernel/money';
 import {
@@ -23,6 +24,8 @@ import {
 const REQUESTS = 1_000;
 const PAID_FOR = 137n;
 const MAX_TOKENS = 50;
+const ATTEMPTS = 6;
+const OPEN_MS = 5_000;
 const body = JSON.stringify({
   model: MODEL,
   max_tokens: MAX_TOKENS,
@@ -53,12 +56,20 @@ interface Counted {
   readonly costUsd: string | null;
 }
 
+/** On a machine too busy to decide in time the answer is 503: asked again then, as clients do. */
 async function fire(gateway: string, scenario: string): Promise<Counted> {
   const headers = { 'x-sim-scenario': scenario };
-  const answer = await ask(gateway, { apiKey: account.apiKey, body, headers });
-  const text = await answer.text();
-  const message = answer.ok ? '' : refusal.parse(JSON.parse(text)).error.message;
-  return { status: answer.status, message, costUsd: answer.headers.get('bursar-cost-usd') };
+  for (let attempt = 1; ; attempt += 1) {
+    const answer = await ask(gateway, { apiKey: account.apiKey, body, headers });
+    const text = await answer.text();
+    if (answer.status === 503 && attempt < ATTEMPTS) {
+      expect(answer.headers.get('x-should-retry')).toBe('true');
+      await pause(Number(answer.headers.get('retry-after')) * 1_000);
+      continue;
+    }
+    const message = answer.ok ? '' : refusal.parse(JSON.parse(text)).error.message;
+    return { status: answer.status, message, costUsd: answer.headers.get('bursar-cost-usd') };
+  }
 }
 
 describe('credit for exactly N requests, two gateways, 1,000 requests at once', () => {
@@ -106,7 +117,7 @@ describe('credit for exactly N requests, two gateways, 1,000 requests at once', 
   test('while holds are open they count: nobody is admitted on money that is spoken for', async () => {
     const each = 20n;
     await account.give(formatUsd(nanos(hold * each)));
-    const cheap = 'ok;input_tokens=1;output_tokens=1;first_ms=4000';
+    const cheap = `ok;input_tokens=1;output_tokens=1;first_ms=${OPEN_MS}`;
     const started = performance.now();
     const answers = await Promise.all(
       Array.from({ length: 100 }, async (_, turn) => {
@@ -120,7 +131,7 @@ describe('credit for exactly N requests, two gateways, 1,000 requests at once', 
     const decided = Math.max(
       ...answers.filter(({ status }) => status !== 200).map(({ after }) => after),
     );
-    expect(decided).toBeLessThan(4_000);
+    expect(decided).toBeLessThan(OPEN_MS);
     expect(admitted).toHaveLength(Number(each));
     const charged = admitted.reduce((sum, { costUsd }) => sum + usd(costUsd ?? ''), 0n);
     expect(charged).toBe(each * (INPUT_NANOS + OUTPUT_NANOS));

@@ -175,7 +175,8 @@ describe('paid calls through the official SDK', () => {
   test('the Billing page shows the balance to the last digit', async () => {
     const { available_usd } = await product.cli(balance, 'balance', '--org', org);
     await page.goto(onConsole('/settings/billing'));
-    await page.getByText('Exact amounts').click();
+    // Not by its words alone: while the page loads, the same words hold its place.
+    await page.locator('summary', { hasText: 'Exact amounts' }).click();
     await page.getByText(`$${available_usd}`, { exact: true }).first().waitFor();
   });
 

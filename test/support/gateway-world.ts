@@ -62,6 +62,9 @@ export class MemoryCharging implements Charging {
     return { outcome, charged, available: this.available, flags: [] };
   }
 
+  /** Whoever does not answer here is away, not busy. */
+  silent = (): boolean => true;
+
   async close(): Promise<void> {}
 
   /** The one resolution there must be. */
