@@ -34,13 +34,15 @@ CREATE TABLE identity.sessions (
 CREATE INDEX sessions_by_user ON identity.sessions (user_id);
 CREATE INDEX sessions_by_expiry ON identity.sessions (expires_at);
 
--- Who did what. Append-only for the application; actor and subject are ids, never secrets.
+-- Who did what, and why if they said so. Append-only for the application; actor and subject are
+-- ids, never secrets.
 CREATE TABLE identity.audit_events (
   id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   organization_id text REFERENCES orgs.organizations (id),
   actor           text NOT NULL,
   action          text NOT NULL,
   subject         text NOT NULL,
+  reason          text,
   request_id      text,
   at              timestamptz NOT NULL DEFAULT bursar.now()
 );

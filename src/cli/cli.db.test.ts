@@ -69,13 +69,23 @@ test('a new organization is answered with its id, name and workspace, and is lis
   expect(data).toContainEqual(expect.objectContaining({ id: made.id, status: 'active' }));
 });
 
-test('suspending and resuming answer the organization', async () => {
+test('suspending and resuming answer the organization and leave who, what and why', async () => {
   const id = await organization();
   expect(await answer('org', 'suspend', id, '--reason', 'late')).toMatchObject({
     id,
     status: 'suspended',
   });
   expect(await answer('org', 'resume', id)).toMatchObject({ id, status: 'active' });
+  const trail = await database.pool.query({
+    text: `SELECT actor, action, reason FROM identity.audit_events
+            WHERE organization_id = $1 AND subject = $1 AND action <> 'organization.create'
+            ORDER BY id`,
+    values: [id],
+  });
+  expect(trail).toEqual([
+    { actor: 'operator', action: 'organization.suspend', reason: 'late' },
+    { actor: 'operator', action: 'organization.resume', reason: null },
+  ]);
 });
 
 test('credit that is granted is available to the nano-dollar', async () => {

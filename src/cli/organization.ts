@@ -1,5 +1,6 @@
 import { type Answer, done, failed, type System, table } from '#cli/answer';
 import type { Verbs } from '#cli/verbs';
+import { recordAudit } from '#identity/audit';
 import {
   createOrganization,
   listOrganizations,
@@ -54,11 +55,20 @@ async function list(system: System): Promise<Answer> {
 const setStatus =
   (status: 'active' | 'suspended') =>
   async (system: System, id: string, options: { reason?: string } = {}): Promise<Answer> => {
-    const organization = await setOrganizationStatus(system.pool, id, status);
+    const { reason } = options;
+    const organization = await system.pool.transaction(async (tx) => {
+      const changed = await setOrganizationStatus(tx, id, status);
+      if (changed === undefined) return undefined;
+      const action = status === 'suspended' ? 'organization.suspend' : 'organization.resume';
+      const why = reason === undefined ? {} : { reason };
+      const event = { organizationId: id, actor: 'operator', action, subject: id, ...why } as const;
+      await recordAudit(tx, { ...event, requestId: null });
+      return changed;
+    });
     if (organization === undefined) {
       return failed('organization_not_found', `There is no organization ${id}.`);
     }
-    const why = options.reason === undefined ? '' : ` (${options.reason})`;
+    const why = reason === undefined ? '' : ` (${reason})`;
     return done(organizationJson(organization), `${organization.name} is ${status}${why}.`);
   };
 
@@ -73,7 +83,7 @@ export function addOrganizationVerbs({ program, onSystem }: Verbs): void {
   org
     .command('suspend <id>')
     .description('refuse its requests from now on; its credit stays')
-    .option('--reason <text>', 'repeated in the answer, for whoever reads the terminal log')
+    .option('--reason <text>', 'kept in the audit trail')
     .action(onSystem(setStatus('suspended')));
   org
     .command('resume <id>')

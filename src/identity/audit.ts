@@ -6,6 +6,8 @@ export type AuditAction =
   | 'session.start'
   | 'session.end'
   | 'organization.create'
+  | 'organization.suspend'
+  | 'organization.resume'
   | 'api_key.create'
   | 'api_key.revoke'
   | 'purchase.begin'
@@ -22,6 +24,8 @@ export async function recordAudit(
     readonly actor: string;
     readonly action: AuditAction;
     readonly subject: string;
+    /** In the words of whoever did it. */
+    readonly reason?: string;
     readonly requestId: string | null;
   },
 ): Promise<void> {

@@ -138,9 +138,17 @@ export const insertAuditEvent = (event: {
   actor: string;
   action: string;
   subject: string;
+  reason?: string;
   requestId: string | null;
 }): Statement => ({
-  text: `INSERT INTO identity.audit_events (organization_id, actor, action, subject, request_id)
-    VALUES ($1, $2, $3, $4, $5)`,
-  values: [event.organizationId, event.actor, event.action, event.subject, event.requestId],
+  text: `INSERT INTO identity.audit_events (organization_id, actor, action, subject, reason, request_id)
+    VALUES ($1, $2, $3, $4, $5, $6)`,
+  values: [
+    event.organizationId,
+    event.actor,
+    event.action,
+    event.subject,
+    event.reason ?? null,
+    event.requestId,
+  ],
 });
