@@ -135,7 +135,12 @@ CREATE TRIGGER entries_are_append_only BEFORE UPDATE OR DELETE ON ledger.entries
 CREATE TRIGGER entries_are_never_truncated BEFORE TRUNCATE ON ledger.entries
   FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
-GRANT SELECT, INSERT, UPDATE ON ledger.books, ledger.grants, ledger.holds TO bursar_app;
+-- What a grant promised, and to whom, is written once; only what moves may be updated.
+GRANT SELECT, INSERT ON ledger.books, ledger.grants, ledger.holds TO bursar_app;
+GRANT UPDATE (held_nanos, dispute_frozen_nanos, customer_debt_nanos, receivable_nanos,
+  next_transaction) ON ledger.books TO bursar_app;
+GRANT UPDATE (remaining_nanos) ON ledger.grants TO bursar_app;
+GRANT UPDATE (state, charged_nanos, resolved_at, lease_expires_at) ON ledger.holds TO bursar_app;
 GRANT SELECT, INSERT ON ledger.entries TO bursar_app;
 
 -- Double entry as accountants read it: each entry as a credit and a debit of its two accounts.

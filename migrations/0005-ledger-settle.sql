@@ -114,7 +114,7 @@ BEGIN
     UPDATE ledger.holds h SET resolved_at = p_now, charged_nanos = charges[c.i],
       state = CASE WHEN outcomes[c.i] = 'settled'
                      THEN CASE WHEN late[c.i] THEN 'settled_late' ELSE 'settled' END
-                   WHEN late[c.i] THEN 'expired' ELSE 'voided' END
+                   ELSE 'voided' END
       FROM unnest(changed) AS c (i)
      WHERE h.organization_id = p_org AND h.id = p_ids[c.i];
     UPDATE ledger.books SET held_nanos = held_nanos - freed,

@@ -88,7 +88,7 @@ BEGIN
   FOR o IN SELECT DISTINCT x FROM unnest(p_orgs) AS x ORDER BY x LOOP
     UPDATE ledger.holds SET lease_expires_at =
         bursar.real_now() + make_interval(secs => p_lease_ms / 1000.0)
-     WHERE organization_id = o AND state = 'open'
+     WHERE organization_id = o AND state = 'open' AND lease_expires_at > bursar.real_now()
        AND id IN (SELECT i FROM unnest(p_orgs, p_ids) AS c (org, i) WHERE org = o);
     GET DIAGNOSTICS touched = ROW_COUNT;
     total := total + touched;

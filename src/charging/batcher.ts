@@ -9,8 +9,11 @@ export interface BatcherOptions<Command, Outcome> {
   readonly run: (commands: readonly Command[]) => Promise<Outcome[]>;
   /** What a command gets when even alone it could not be run. */
   readonly failed: (command: Command, error: unknown) => Outcome;
-  /** Whether an error can be one command's fault, so that the others deserve a second run. */
-  readonly blameOne: (error: unknown) => boolean;
+  /**
+   * Smaller batches that deserve a run of their own after this error, because only part of the
+   * commands can be at fault; undefined if the error is everybody's.
+   */
+  readonly split: (commands: readonly Command[], error: unknown) => Command[][] | undefined;
   /** Largest batch: bounds how long one statement holds its locks. */
   readonly batchMax: number;
 }
@@ -60,31 +63,46 @@ export class Batcher<Command, Outcome> {
   }
 
   async #runTogether(batch: readonly Waiting<Command, Outcome>[]): Promise<void> {
-    try {
-      const outcomes = await this.#options.run(batch.map(({ command }) => command));
-      for (const [index, waiting] of batch.entries()) {
-        const outcome = outcomes[index];
-        if (outcome === undefined) throw new Error(`batch of ${batch.length} lost an outcome`);
-        waiting.resolve(outcome);
-      }
-    } catch (error) {
-      // Commands are idempotent by id, so each may be tried again alone: one that the database
-      // cannot take must not fail its neighbours. An unreachable database fails all at once: trying
-      // each would make the last one wait for every time-out before it.
-      const alone = batch.length > 1 && this.#options.blameOne(error);
-      for (const { command, resolve } of batch) {
-        resolve(alone ? await this.#runAlone(command) : this.#options.failed(command, error));
-      }
+    const commands = batch.map(({ command }) => command);
+    const outcomes = await this.#outcomes(commands, this.#options.split);
+    for (const { command, resolve } of batch) {
+      resolve(outcomes.get(command) ?? this.#options.failed(command, new Error('lost outcome')));
     }
   }
 
-  async #runAlone(command: Command): Promise<Outcome> {
+  /**
+   * Commands are idempotent by id, so they may run again: one that the database cannot take must not
+   * fail its neighbours. An unreachable database fails all at once: trying each would make the last
+   * one wait for every time-out before it.
+   */
+  async #outcomes(
+    commands: readonly Command[],
+    split: BatcherOptions<Command, Outcome>['split'],
+  ): Promise<Map<Command, Outcome>> {
+    const { run, failed } = this.#options;
     try {
-      const [outcome] = await this.#options.run([command]);
-      if (outcome === undefined) throw new Error('batch of 1 lost its outcome');
-      return outcome;
+      const answers = await run(commands);
+      return new Map(zip(commands, answers));
     } catch (error) {
-      return this.#options.failed(command, error);
+      const parts = commands.length > 1 ? split(commands, error) : undefined;
+      if (parts === undefined || parts.length < 2) {
+        return new Map(commands.map((command) => [command, failed(command, error)]));
+      }
+      const found = new Map<Command, Outcome>();
+      for (const part of parts) {
+        const outcomes = await this.#outcomes(part, split);
+        for (const [command, outcome] of outcomes) found.set(command, outcome);
+      }
+      return found;
     }
   }
+}
+
+function zip<A, B>(left: readonly A[], right: readonly B[]): [A, B][] {
+  if (left.length !== right.length)
+    throw new Error(`${left.length} asked, ${right.length} answered`);
+  return left.flatMap((a, index): [A, B][] => {
+    const b = right[index];
+    return b === undefined ? [] : [[a, b]];
+  });
 }

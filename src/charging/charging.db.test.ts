@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { nanos } from '#kernel/money';
 import { readBalance } from '#ledger/balance';
+import { expireLapsedHolds } from '#ledger/holds';
 import { verifyLedger } from '#ledger/reconcile';
 import { type TestDatabase, testDatabase } from '#test/database';
 import {
@@ -9,6 +10,7 @@ import {
   hold,
   makePayer,
   newRequest,
+  recordOf,
   settle,
   usd,
   voidHold,
@@ -253,6 +255,90 @@ describe('a hold of a dead process', () => {
     });
     await clean();
   });
+
+  test('H4: a hold that lapsed and was voided is resolved for good', async () => {
+    const dying = chargingOn(db.url, { leaseMs: 20 });
+    const payer = await makePayer(db.pool);
+    await give(db.pool, payer, usd('1'));
+    const { id } = await hold(dying.charging, payer, usd('1'));
+    await dying.close();
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    await expireLapsedHolds(db.pool, 100);
+    expect(await voidHold(node.charging, payer, id)).toMatchObject({ outcome: 'voided' });
+    expect(await voidHold(node.charging, payer, id)).toMatchObject({ outcome: 'already_resolved' });
+    expect(await settle(node.charging, payer, id, usd('1'))).toMatchObject({
+      outcome: 'already_resolved',
+      charged: 0n,
+    });
+  });
+
+  test('H4: a lease that has passed is not renewed back to life', async () => {
+    const stalled = chargingOn(db.url, { leaseMs: 60, renewEveryMs: 100 });
+    const payer = await makePayer(db.pool);
+    await give(db.pool, payer, usd('1'));
+    await hold(stalled.charging, payer, usd('1'));
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    expect(await readBalance(db.pool, payer.organizationId)).toMatchObject({ held: 0n });
+    await stalled.close();
+  });
+
+  test('H4: a living process keeps its hold', async () => {
+    const living = chargingOn(db.url, { leaseMs: 400, renewEveryMs: 60 });
+    const payer = await makePayer(db.pool);
+    await give(db.pool, payer, usd('1'));
+    await hold(living.charging, payer, usd('1'));
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    expect(await readBalance(db.pool, payer.organizationId)).toMatchObject({ held: usd('1') });
+    await living.close();
+  });
+});
+
+test('F18: one locked book holds up its own organization, not the others', async () => {
+  const lanes = chargingOn(db.url, { lane: { lockTimeoutMs: 150 } });
+  const [locked, free] = [await makePayer(db.pool), await makePayer(db.pool)];
+  await give(db.pool, locked, usd('5'));
+  await give(db.pool, free, usd('5'));
+  await db.pool.transaction(async (tx) => {
+    await tx.query({
+      text: 'SELECT FROM ledger.books WHERE organization_id = $1 FOR UPDATE',
+      values: [locked.organizationId],
+    });
+    const outcomes = await Promise.all([
+      hold(lanes.charging, locked, usd('1')),
+      hold(lanes.charging, free, usd('1')),
+      hold(lanes.charging, locked, usd('1')),
+      hold(lanes.charging, free, usd('1')),
+    ]);
+    expect(outcomes.map((o) => o.outcome)).toEqual([
+      'ledger_unavailable',
+      'held',
+      'ledger_unavailable',
+      'held',
+    ]);
+  });
+  expect(await hold(lanes.charging, locked, usd('1'))).toMatchObject({ outcome: 'held' });
+  await lanes.close();
+});
+
+test('a settlement the database can never take is rejected and its hold left to lapse', async () => {
+  const lanes = chargingOn(db.url, { leaseMs: 300, renewEveryMs: 50 });
+  const payer = await makePayer(db.pool);
+  await give(db.pool, payer, usd('1'));
+  const { id } = await hold(lanes.charging, payer, usd('1'));
+  const impossible = {
+    organizationId: payer.organizationId,
+    requestId: id,
+    resolution: 'settle',
+    cost: usd('0.5'),
+    record: recordOf(payer, { model: 'a\u0000b' }),
+  } as const;
+  expect(await lanes.charging.settle(impossible)).toEqual({ outcome: 'rejected' });
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  expect(await readBalance(db.pool, payer.organizationId)).toMatchObject({
+    available: usd('1'),
+    held: 0n,
+  });
+  await lanes.close();
 });
 
 test('a store that keeps a batch of holds waiting counts as silent until it answers', async () => {

@@ -4,6 +4,7 @@ import { inOrganizationOrder } from '#charging/grouping';
 import * as sql from '#charging/sql';
 import type { Pool } from '#db/pool';
 import { Fault } from '#kernel/assert';
+import type { OrganizationId } from '#kernel/ids';
 import { nanos } from '#kernel/money';
 import { recordRow } from '#metering/record';
 
@@ -45,10 +46,12 @@ const SILENT_TICKS = 8;
 /** Beyond this a batch no longer gains throughput, and it holds its locks longer. */
 const BATCH_MAX = 256;
 /** Statements that failed for these reasons did nothing and may run again as they are. */
-const RETRYABLE = new Set(['40001', '40P01', '55P03']);
+const RETRYABLE = new Set(['40001', '40P01']);
 const RETRIES_MAX = 3;
 /** SQLSTATE classes of a value the database cannot take: the fault of one command, not of all. */
 const DATA_ERRORS = /^(22|23|BU|P0)/;
+/** Somebody holds an organization's book: the fault of that organization's commands, not of all. */
+const LOCKED = '55P03';
 
 const sqlState = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
@@ -61,6 +64,17 @@ async function withRetries<T>(run: () => Promise<T>): Promise<T> {
       if (attempt === RETRIES_MAX || !RETRYABLE.has(sqlState(error))) throw error;
     }
   }
+}
+
+/** One command each where a value is at fault, one organization each where a lock is. */
+function split<C extends { readonly organizationId: OrganizationId }>(
+  commands: readonly C[],
+  error: unknown,
+): C[][] | undefined {
+  const state = sqlState(error);
+  if (DATA_ERRORS.test(state)) return commands.map((command) => [command]);
+  if (state !== LOCKED) return undefined;
+  return [...Map.groupBy(commands, (command) => command.organizationId).values()];
 }
 
 function holdOutcome(command: HoldCommand, row: sql.PlacedRow): HoldOutcome {
@@ -146,13 +160,23 @@ export function openCharging(options: ChargingOptions): Charging {
     options.onFailure?.(error);
     return { outcome: 'ledger_unavailable' } as const;
   };
-  const shared = {
-    failed: unavailable,
-    batchMax,
-    blameOne: (error: unknown) => DATA_ERRORS.test(sqlState(error)),
+  const unsettled = (_: unknown, error: unknown) => {
+    options.onFailure?.(error);
+    const never = DATA_ERRORS.test(sqlState(error));
+    return { outcome: never ? 'rejected' : 'ledger_unavailable' } as const;
   };
-  const holds = new Batcher<HoldCommand, HoldOutcome>({ run: place, ...shared });
-  const settlements = new Batcher<SettleCommand, SettleOutcome>({ run: resolve, ...shared });
+  const holds = new Batcher<HoldCommand, HoldOutcome>({
+    run: place,
+    failed: unavailable,
+    split,
+    batchMax,
+  });
+  const settlements = new Batcher<SettleCommand, SettleOutcome>({
+    run: resolve,
+    failed: unsettled,
+    split,
+    batchMax,
+  });
 
   async function renew(): Promise<void> {
     const kept = [...open.values()];

@@ -46,4 +46,5 @@ export type SettleOutcome =
     }
   /** Resolved before, perhaps by this very command whose answer was lost: what it charged. */
   | { readonly outcome: 'already_resolved'; readonly charged: NanoUsd; readonly available: NanoUsd }
-  | { readonly outcome: 'unknown_hold' | 'ledger_unavailable' };
+  /** rejected: the database can never take this command. Its hold is left to lapse. */
+  | { readonly outcome: 'unknown_hold' | 'rejected' | 'ledger_unavailable' };

@@ -26,6 +26,8 @@ export interface PoolOptions {
   /** How long a caller waits for a connection before the database counts as unreachable. */
   readonly connectTimeoutMs?: number;
   readonly statementTimeoutMs?: number;
+  /** How long a statement waits for a row somebody else has locked; for ever if absent. */
+  readonly lockTimeoutMs?: number;
 }
 
 const INT8 = 20;
@@ -46,12 +48,17 @@ function run<Row>(
 }
 
 export function openPool(options: PoolOptions): Pool {
+  const statementTimeoutMs = options.statementTimeoutMs ?? 15_000;
   const pool = new pg.Pool({
     connectionString: options.url,
     max: options.max,
     application_name: `bursar ${options.name}`,
     connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
-    statement_timeout: options.statementTimeoutMs ?? 15_000,
+    statement_timeout: statementTimeoutMs,
+    // The server's time-out is of no use on a network that has gone silent.
+    query_timeout: statementTimeoutMs + 1_000,
+    keepAlive: true,
+    ...(options.lockTimeoutMs === undefined ? {} : { lock_timeout: options.lockTimeoutMs }),
     idle_in_transaction_session_timeout: 15_000,
     types: parsers,
   });

@@ -7,7 +7,7 @@ import type { NanoUsd } from '#kernel/money';
 export type Booking =
   | { readonly outcome: 'booked'; readonly charged: NanoUsd; readonly available: NanoUsd }
   /** Not in the ledger, so the answer must not be finished. */
-  | { readonly outcome: 'unbooked'; readonly why: 'ledger_unavailable' | 'unknown_hold' };
+  | { readonly outcome: 'unbooked'; readonly why: 'ledger_unavailable' | 'unknown_hold' | 'rejected' };
 
 export interface Settlements {
   /** Books one ending, trying again for a bounded time while the store does not answer. */
@@ -48,7 +48,8 @@ export function settlements(options: SettlementOptions): Settlements {
           // By an earlier attempt, whose answer was lost.
           return { outcome: 'booked', charged: outcome.charged, available: outcome.available };
         case 'unknown_hold':
-          return { outcome: 'unbooked', why: 'unknown_hold' };
+        case 'rejected':
+          return { outcome: 'unbooked', why: outcome.outcome };
         case 'ledger_unavailable':
           break;
       }
@@ -68,13 +69,14 @@ export function settlements(options: SettlementOptions): Settlements {
 
   /**
    * The hold of a request that is over would be kept alive by its owner for ever, so releasing it
-   * goes on until the store answers. Had the request been settled after all, this is a second
-   * resolution and changes nothing.
+   * goes on until the store answers. Had the request been settled after all, its answer lost on
+   * the way, the customer paid for what was withheld: that is for an operator to make good.
    */
   async function persist(command: SettleCommand): Promise<Booking> {
     try {
       const released = await attempt(command, Number.POSITIVE_INFINITY);
       if (released.outcome === 'unbooked') options.onTrouble(command, released.why);
+      else if (released.charged > 0n) options.onTrouble(command, 'charged but not delivered');
       return released;
     } catch (error) {
       options.onTrouble(command, `release failed: ${String(error)}`);
@@ -89,7 +91,9 @@ export function settlements(options: SettlementOptions): Settlements {
         options.onTrouble(command, `settlement failed: ${String(error)}`);
         return unavailable;
       });
-      const booking = await tracked(firstOf(trying, options.patienceMs, unavailable));
+      // Waited for and not raced: a statement that commits after its answer was given up would
+      // charge for an answer that was withheld. Each try is bounded by its lane's time-out.
+      const booking = await tracked(trying);
       if (booking.outcome === 'unbooked') {
         options.onTrouble(command, booking.why);
         if (booking.why === 'ledger_unavailable') void tracked(persist(writtenOff(command)));

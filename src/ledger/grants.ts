@@ -34,6 +34,7 @@ export interface GrantIssued {
 /** Opens a grant and books it. Call it in the transaction that records why. */
 export async function issueGrant(tx: Db, request: GrantRequest): Promise<GrantIssued> {
   await tx.query(sql.openBook(request.organizationId));
+  await tx.query(sql.lockBook(request.organizationId));
   const [opened] = await tx.query<sql.GrantTerms>(sql.openGrant(request));
   if (opened === undefined) {
     const earlier = sql.only(

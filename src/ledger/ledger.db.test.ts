@@ -181,6 +181,15 @@ describe('the database refuses what the code would never do', () => {
     }
   });
 
+  test('the application cannot rewrite what a grant promised', async () => {
+    const payer = await makePayer(db.pool);
+    await give(db.pool, payer, usd('5'));
+    for (const change of ['amount_nanos = 1', 'expires_at = bursar.now()', `source = 'x'`]) {
+      const attempt = db.pool.query({ text: `UPDATE ledger.grants SET ${change}` });
+      expect(await refusal(attempt)).toMatch(/permission denied/);
+    }
+  });
+
   test('a grant cannot fall below zero', async () => {
     const payer = await makePayer(db.pool);
     const { grantId } = await give(db.pool, payer, usd('1'));

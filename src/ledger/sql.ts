@@ -18,10 +18,16 @@ export interface GrantTerms {
   readonly expires_at: Date;
 }
 
-/** Makes the organization's book if it has none, and locks it. */
+/** Makes the organization's book if it has none. */
 export const openBook = (organizationId: OrganizationId): Statement => ({
   text: `INSERT INTO ledger.books (organization_id) VALUES ($1)
-         ON CONFLICT (organization_id) DO UPDATE SET organization_id = excluded.organization_id`,
+         ON CONFLICT (organization_id) DO NOTHING`,
+  values: [organizationId],
+});
+
+/** Takes the lock of the organization's money, before anything of it is read. */
+export const lockBook = (organizationId: OrganizationId): Statement => ({
+  text: 'SELECT FROM ledger.books WHERE organization_id = $1 FOR UPDATE',
   values: [organizationId],
 });
 

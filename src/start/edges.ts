@@ -94,13 +94,19 @@ export async function runConsole(
   return await server.listen(config.host, port);
 }
 
+/**
+ * A lane carries every organization's requests. A statement that takes seconds is a fault, and one
+ * locked book must not hold up the others for longer than a request may wait.
+ */
+const LANE = { max: 1, statementTimeoutMs: 3_000, lockTimeoutMs: 500 };
+
 export async function runGateway(
   parts: Parts,
   port: number,
 ): Promise<{ url: string; gateway: Gateway }> {
   const { config, databaseUrl, log, closers, clock, entropy, pepper, pool, version } = parts;
-  const holdLane = openPool({ url: databaseUrl, name: 'holds', max: 1 });
-  const settleLane = openPool({ url: databaseUrl, name: 'settlements', max: 1 });
+  const holdLane = openPool({ url: databaseUrl, name: 'holds', ...LANE });
+  const settleLane = openPool({ url: databaseUrl, name: 'settlements', ...LANE });
   closers.add('hold lane', holdLane.close);
   closers.add('settle lane', settleLane.close);
   const charging = openCharging({

@@ -92,15 +92,23 @@ export const recordOf = (payer: Payer, changes: Partial<RequestRecord> = {}): Re
   ...changes,
 });
 
+export interface LaneOptions {
+  readonly leaseMs?: number;
+  readonly renewEveryMs?: number;
+  readonly batchMax?: number;
+  readonly lane?: { readonly statementTimeoutMs?: number; readonly lockTimeoutMs?: number };
+}
+
 /** Charging with lanes of its own on a database, as a process has it. */
-export function chargingOn(url: string, options: { leaseMs?: number; batchMax?: number } = {}) {
-  const holdLane = openPool({ url, name: 'holds', max: 1 });
-  const settleLane = openPool({ url, name: 'settlements', max: 1 });
+export function chargingOn(url: string, options: LaneOptions = {}) {
+  const { lane, ...rest } = options;
+  const holdLane = openPool({ url, name: 'holds', max: 1, ...lane });
+  const settleLane = openPool({ url, name: 'settlements', max: 1, ...lane });
   const failures: unknown[] = [];
   const charging = openCharging({
     holdLane,
     settleLane,
-    ...options,
+    ...rest,
     onFailure: (error) => failures.push(error),
   });
   return {
