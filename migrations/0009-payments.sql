@@ -39,6 +39,10 @@ CREATE TABLE payments.purchases (
   session_id         text,
   -- Asked for in the request, so a repeated request is equal to the first. Real time.
   session_expires_at timestamptz NOT NULL,
+  -- As configured when the purchase began, for the same reason: a process that takes it over may be
+  -- configured otherwise, and a key repeated with another request is refused.
+  console_url        text NOT NULL,
+  automatic_tax      boolean NOT NULL,
   redirect_url       text,
   payment_intent_id  text,
   charge_id          text,
@@ -89,6 +93,9 @@ CREATE TABLE payments.quarantined_payments (
   currency          text NOT NULL,
   mismatches        jsonb NOT NULL,
   found_at          timestamptz NOT NULL DEFAULT bursar.now(),
+  -- Set by the operator, as the owner role, once the money is granted or refunded. The application
+  -- only reads it: it must not be able to silence its own alarm.
+  resolved_at       timestamptz,
   PRIMARY KEY (provider, payment_intent_id)
 );
 
@@ -114,6 +121,9 @@ CREATE TABLE payments.event_cursor (
   environment   text NOT NULL,
   provider      text NOT NULL,
   last_event_id text,
+  -- The event after it that could not be worked, and how often: it holds the sweep up only so long.
+  failing_event_id text,
+  failing_tries integer NOT NULL DEFAULT 0 CHECK (failing_tries >= 0),
   swept_at      timestamptz,
   leased_until  timestamptz,
   PRIMARY KEY (environment, provider)

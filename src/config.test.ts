@@ -44,20 +44,26 @@ test('every problem is in one report, with variable, found and expected', () => 
     STRIPE_SECRET_KEY: 'pk_test_wrong',
     BURSAR_UPSTREAM_KEY: 'k',
     LOG_LEVEL: 'loud',
+    BURSAR_HOST: '%%',
+    NODE_ENV: 'prodd',
+    BURSAR_PRICE_BOOK: '/nowhere',
   });
   expect(found.map(({ variable }) => variable).sort()).toEqual([
     'BURSAR_CONSOLE_PORT',
     'BURSAR_DRAIN_SECONDS',
     'BURSAR_GATEWAY_PORT',
+    'BURSAR_HOST',
     'BURSAR_OPS_PORT',
+    'BURSAR_PRICE_BOOK',
     'BURSAR_ROLE',
     'BURSAR_UPSTREAM_URL',
     'LOG_LEVEL',
+    'NODE_ENV',
     'STRIPE_API_URL',
     'STRIPE_SECRET_KEY',
   ]);
   const report = describeProblems(found);
-  expect(report).toContain('The configuration has 9 problems:');
+  expect(report).toContain('The configuration has 12 problems:');
   expect(report).toContain(
     'BURSAR_ROLE: found "boss", expected one of all, gateway, console, worker',
   );
@@ -95,4 +101,12 @@ test('production with a shared database needs the shared pepper', () => {
 
 test('a role that joins needs to be told the database', () => {
   expect(problems({ BURSAR_ROLE: 'worker' })).toMatchObject([{ variable: 'DATABASE_URL' }]);
+});
+
+test('in production a Stripe key needs the secret that proves its webhooks', () => {
+  const stripe = { STRIPE_SECRET_KEY: 'sk_live_abc' };
+  expect(problems({ ...stripe, NODE_ENV: 'production' }).map((p) => p.variable)).toEqual([
+    'STRIPE_WEBHOOK_SECRET',
+  ]);
+  expect(problems(stripe)).toEqual([]);
 });

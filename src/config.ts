@@ -57,6 +57,7 @@ export type ConfigOutcome =
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const PEPPER_CHARACTERS_MIN = 32;
+const NODE_ENVS = ['development', 'production', 'test'] as const;
 const DRAIN_SECONDS_MAX = 3_600;
 
 /** Reads every variable before it answers, so that one report names every problem. */
@@ -66,30 +67,39 @@ export function parseConfig(
 ): ConfigOutcome {
   const read = new EnvironmentReader(environment, readFile);
   const role = read.oneOf('BURSAR_ROLE', ROLES, 'all');
-  const production = read.text('NODE_ENV') === 'production';
+  // A typo here would lose the rules of production without a word.
+  const production = read.oneOf('NODE_ENV', NODE_ENVS, 'development') === 'production';
   const database = readDatabase(read, role);
   const config: Config = {
     role,
-    host: read.text('BURSAR_HOST') ?? '127.0.0.1',
+    host: readHost(read),
     ports: readPorts(read),
     dataDir: resolve(read.text('BURSAR_DATA_DIR') ?? '.bursar'),
     runFile: read.text('BURSAR_RUN_FILE'),
     drainSeconds: read.integer('BURSAR_DRAIN_SECONDS', 0, DRAIN_SECONDS_MAX, 30),
     database,
-    stripe: readStripe(read),
+    stripe: readStripe(read, production),
     upstream: readUpstream(read),
     keyPepper: readPepper(read, production && database !== undefined),
     publicConsoleUrl: read.httpUrl('PUBLIC_CONSOLE_URL'),
     publicGatewayUrl: read.httpUrl('PUBLIC_GATEWAY_URL'),
     smtpUrl: read.secretUrl('SMTP_URL', ['smtp:', 'smtps:']),
     mailFrom: read.text('MAIL_FROM') ?? 'Bursar <bursar@localhost>',
-    priceBook: read.text('BURSAR_PRICE_BOOK'),
+    priceBook: read.readableFile('BURSAR_PRICE_BOOK'),
     brand: read.text('BURSAR_BRAND'),
     logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, production ? 'info' : 'warn'),
     production,
   };
   if (read.problems.length > 0) return { outcome: 'invalid', problems: read.problems };
   return { outcome: 'valid', config: deepFreeze(config) };
+}
+
+const HOST = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,252})$|^[0-9A-Fa-f:]{2,39}$/;
+
+function readHost(read: EnvironmentReader): string {
+  const host = read.text('BURSAR_HOST') ?? '127.0.0.1';
+  if (!HOST.test(host)) read.problem('BURSAR_HOST', host, 'an address or a host name');
+  return host;
 }
 
 function readPorts(read: EnvironmentReader): Ports {
@@ -128,13 +138,18 @@ function readDatabase(read: EnvironmentReader, role: Role): Config['database'] {
   return undefined;
 }
 
-function readStripe(read: EnvironmentReader): Config['stripe'] {
+function readStripe(read: EnvironmentReader, production: boolean): Config['stripe'] {
   const secretKey = read.secret(
     'STRIPE_SECRET_KEY',
     /^(sk|rk)_(test|live)_\w+$/,
     'sk_test_… or sk_live_…',
   );
   const webhookSecret = read.secret('STRIPE_WEBHOOK_SECRET', /^whsec_\S+$/, 'whsec_…');
+  const unverified = secretKey !== undefined && webhookSecret === undefined;
+  if (unverified && production && !read.failed('STRIPE_WEBHOOK_SECRET')) {
+    const expected = 'whsec_…, because STRIPE_SECRET_KEY is set';
+    read.problem('STRIPE_WEBHOOK_SECRET', undefined, expected);
+  }
   return { secretKey, webhookSecret, apiUrl: read.httpUrl('STRIPE_API_URL') };
 }
 

@@ -73,7 +73,7 @@ function cardFields(page: PayPage): string {
   const expiry = field(page, 'expiry', 'Expiry (MM / YY)', `${digits} placeholder="12 / 34"`);
   const cvc = field(page, 'cvc', 'CVC', `${digits} placeholder="123"`);
   const twoLetters = 'required maxlength="2" pattern="[A-Za-z]{2}"';
-  const country = field(page, 'country', 'Country (two letters)', twoLetters);
+  const country = field(page, 'country', 'Country', twoLetters);
   const postalCode = field(page, 'postal_code', 'Postal code', '');
   return `${number}
 <div class="pair"><div>${expiry}</div><div>${cvc}</div></div>

@@ -1,6 +1,7 @@
 import type { Db } from '#db/pool';
 import type { RequestId } from '#kernel/ids';
 import { formatUsd, nanos } from '#kernel/money';
+import type { Usage } from '#kernel/usage';
 import { readHold } from '#ledger/holds';
 import { readRequest } from '#metering/requests';
 import type { PriceBook } from '#pricing/book';
@@ -64,7 +65,7 @@ export async function readReceipt(db: Db, book: PriceBook, id: RequestId): Promi
     estimated: request.estimated,
     client_disconnected: request.clientDisconnected,
     retry_of: null,
-    usage: request.usage,
+    usage: request.usage === null ? null : wireUsage(request.usage),
     lines: rated?.outcome === 'rated' ? rated.lines.map(receiptLine) : [],
     grants: (hold?.grants ?? []).map((g) => ({ id: g.id, amount_usd: formatUsd(g.amount) })),
     price_version: request.priceVersion,
@@ -73,6 +74,23 @@ export async function readReceipt(db: Db, book: PriceBook, id: RequestId): Promi
   };
   return { outcome: 'found', receipt };
 }
+
+const wireUsage = (usage: Usage) => ({
+  iterations: usage.iterations.map((turn) => ({
+    model: turn.model,
+    input_tokens: turn.inputTokens,
+    output_tokens: turn.outputTokens,
+    cache_read_input_tokens: turn.cacheReadTokens,
+    cache_creation: {
+      ephemeral_5m_input_tokens: turn.cacheWrite5mTokens,
+      ephemeral_1h_input_tokens: turn.cacheWrite1hTokens,
+    },
+  })),
+  server_tool_use: { web_search_requests: usage.webSearches },
+  speed: usage.speed,
+  inference_geo: usage.inferenceGeo,
+  service_tier: usage.serviceTier,
+});
 
 const receiptLine = (line: RatedLine): ReceiptLine => ({
   kind: line.kind,

@@ -88,6 +88,12 @@ test('suspending and resuming answer the organization and leave who, what and wh
   ]);
 });
 
+test('a key that would be expired at once is refused', async () => {
+  const id = await organization();
+  const told = await bursar('key', 'create', '--org', id, '--expires', '2020-01-01', '--json');
+  expect([told.exitCode, JSON.parse(told.stderr).error.code]).toEqual([1, 'already_expired']);
+});
+
 test('credit that is granted is available to the nano-dollar', async () => {
   const id = await organization();
   const grant = await answer('grant', '--org', id, '--usd', '5.000000001', '--reason', 'hello');

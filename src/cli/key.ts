@@ -1,6 +1,7 @@
 import { type Answer, done, failed, parseTime, type System } from '#cli/answer';
 import { unknownOrganization } from '#cli/organization';
 import type { Verbs } from '#cli/verbs';
+import { readDeployment } from '#db/deployment';
 import { type ApiKey, createApiKey, mayAddKey, revokeApiKey } from '#orgs/api-keys';
 import { defaultWorkspaceOf } from '#orgs/organizations';
 
@@ -29,6 +30,10 @@ async function create(system: System, options: CreateOptions): Promise<Answer> {
   const expiresAt = options.expires === undefined ? undefined : parseTime(options.expires);
   if (options.expires !== undefined && expiresAt === undefined) {
     return failed('invalid_time', `"${options.expires}" is not a time such as 2030-01-31.`);
+  }
+  const { now } = await readDeployment(system.pool);
+  if (expiresAt !== undefined && expiresAt <= now) {
+    return failed('already_expired', 'The key would be expired at once.');
   }
   const { pool, entropy, pepper } = system;
   const workspaceId = options.workspace ?? (await defaultWorkspaceOf(pool, options.org));

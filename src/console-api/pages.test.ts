@@ -31,11 +31,20 @@ async function build(): Promise<void> {
 
 test('an address only the browser knows is answered with the page, asked for anew', async () => {
   await build();
-  for (const url of ['/', '/settings/billing', '/settings/billing/return?purchase=pur_1', '/a.b']) {
+  const pages = ['/', '/settings/billing', '/settings/billing/return?purchase=pur_1', '/sign-in'];
+  for (const url of pages) {
     const answer = await app.inject(url);
     expect([answer.statusCode, answer.body]).toEqual([200, '<title>Console</title>']);
     expect(answer.headers['cache-control']).toBe('no-cache');
     expect(answer.headers['content-type']).toContain('text/html');
+  }
+});
+
+test('an address nobody knows is the page that says so, and a 404', async () => {
+  await build();
+  for (const url of ['/a.b', '/healthz', '/settings/nothing']) {
+    const answer = await app.inject(url);
+    expect([answer.statusCode, answer.body]).toEqual([404, '<title>Console</title>']);
   }
 });
 

@@ -58,6 +58,9 @@ const NOT_PAGES = /^\/(?:api|webhooks|assets)(?:$|[/?])/;
 const wantsPage = (request: FastifyRequest): boolean =>
   (request.method === 'GET' || request.method === 'HEAD') && !NOT_PAGES.test(request.url);
 
+/** The addresses of the router in web/src/app: anything else gets the page that says so, as a 404. */
+const PAGES = /^\/(?:sign-in|settings(?:\/(?:billing(?:\/return)?|keys))?|organizations\/new)?\/?$/;
+
 /** Serves the built pages; an address only the browser knows is answered with the page itself. */
 export async function servePages(app: FastifyInstance, options: PagesOptions): Promise<void> {
   const built = (): boolean => existsSync(join(options.webDirectory, 'index.html'));
@@ -74,7 +77,10 @@ export async function servePages(app: FastifyInstance, options: PagesOptions): P
   });
   app.setNotFoundHandler((request: FastifyRequest, reply: FastifyReply) => {
     if (!wantsPage(request)) return refuse(reply, 'not_found');
-    if (built()) return reply.sendFile('index.html');
+    if (built()) {
+      const path = request.url.split('?', 1)[0] ?? '';
+      return reply.code(PAGES.test(path) ? 200 : 404).sendFile('index.html');
+    }
     return reply
       .code(503)
       .type('text/plain; charset=utf-8')

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Charging } from '#charging/charging';
 import type { HoldOutcome } from '#charging/commands';
 import type { Caller } from '#gateway/auth';
+import type { QuarantineBreaker } from '#gateway/breaker';
 import type { RefusalCode } from '#http/wire-errors';
 import type { RequestId } from '#kernel/ids';
 import { formatUsd, type NanoUsd } from '#kernel/money';
@@ -35,6 +36,7 @@ export type Admission = { readonly outcome: 'admitted'; readonly call: AdmittedC
 export interface AdmissionDeps {
   readonly charging: Charging;
   readonly book: PriceBook;
+  readonly breaker: QuarantineBreaker;
   readonly billingUrl: string;
   /** Told of a hold that was committed after its request had been answered with a refusal. */
   readonly onLateHold: (call: AdmittedCall) => void;
@@ -90,6 +92,7 @@ export async function admit(deps: AdmissionDeps, asked: Asked): Promise<Admissio
     case 'invalid_request':
       return refused('invalid_request', bound.message);
   }
+  if (deps.breaker.open(bound.model)) return refused('upstream_usage_unreliable');
   const { caller, requestId, at, body } = asked;
   const call: AdmittedCall = {
     caller,

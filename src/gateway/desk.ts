@@ -1,5 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify';
+import type { SettleCommand } from '#charging/commands';
 import type { AdmittedCall } from '#gateway/admit';
+import type { QuarantineBreaker } from '#gateway/breaker';
 import type { Client } from '#gateway/client';
 import type { Pumps } from '#gateway/pumps';
 import type { Settlements } from '#gateway/settlement';
@@ -15,6 +17,7 @@ export interface Desk {
   readonly upstream: Upstream;
   readonly settlements: Settlements;
   readonly pumps: Pumps;
+  readonly breaker: QuarantineBreaker;
   readonly brand: string | undefined;
   readonly log: FastifyBaseLogger;
 }
@@ -44,16 +47,41 @@ export function refuse(
   exchange.client.send(error.status, { ...error.headers }, error.body);
 }
 
-/** The command that books an ending, with what is known of the client at this moment. */
+/**
+ * The command that books an ending, with what is known of the client at this moment. A quarantined
+ * one is given away, so it is never silent: it is logged as an error and counted by the breaker.
+ */
 export function judge(
   desk: Desk,
   exchange: Exchange,
   ending: Ending,
   upstreamStatus: Circumstances['upstreamStatus'],
-) {
+): SettleCommand {
   const circumstances = { upstreamStatus, clientDisconnected: exchange.client.gone };
-  return verdict(desk.book, exchange.call, ending, circumstances);
+  const { command, quarantined } = verdict(desk.book, exchange.call, ending, circumstances);
+  if (quarantined !== undefined) {
+    const { model, requestId } = exchange.call;
+    const { rule } = command.record;
+    desk.log.error(
+      {
+        reqId: requestId,
+        rule,
+        reason: quarantined,
+        model: printable(model),
+        served: printable(command.record.model),
+        refusingModel: desk.breaker.note(model),
+      },
+      'quarantined: not charged, a person must look',
+    );
+  }
+  return command;
 }
+
+const LOGGED_CHARS_MAX = 200;
+
+/** A name from outside as it may stand in a log line. */
+const printable = (name: string): string =>
+  name.slice(0, LOGGED_CHARS_MAX).replace(/[^\x20-\x7e]/g, '?');
 
 /** What this request allowed: an answer beyond it is a broken counter, not a dear answer. */
 export function expectationOf(desk: Desk, call: AdmittedCall): Expectation {

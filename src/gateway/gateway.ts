@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Charging } from '#charging/charging';
 import type { Pool } from '#db/pool';
 import { keyDoor } from '#gateway/auth';
+import { quarantineBreaker } from '#gateway/breaker';
 import type { Desk } from '#gateway/desk';
 import { CALLER_DECORATION } from '#gateway/guard';
 import { inFlight } from '#gateway/in-flight';
@@ -83,11 +84,13 @@ export async function assembleGateway(parts: GatewayParts): Promise<Gateway> {
     patienceMs: parts.settlePatienceMs ?? SETTLE_PATIENCE_MS,
     onTrouble: ({ requestId }, why) => log.warn({ reqId: requestId, why }, 'settlement'),
   });
+  const breaker = quarantineBreaker(clock);
   const desk: Desk = {
     book,
     upstream,
     settlements: booked,
     pumps: pumps(parts.pumpLimits ?? PUMP_LIMITS),
+    breaker,
     brand,
     log,
   };
@@ -101,15 +104,12 @@ export async function assembleGateway(parts: GatewayParts): Promise<Gateway> {
   const admission = {
     charging,
     book,
+    breaker,
     billingUrl: parts.billingUrl,
     onLateHold: (call: Parameters<typeof verdict>[1]) =>
       void booked.release(
-        verdict(
-          book,
-          call,
-          { how: 'refused' },
-          { upstreamStatus: null, clientDisconnected: false },
-        ),
+        verdict(book, call, { how: 'refused' }, { upstreamStatus: null, clientDisconnected: false })
+          .command,
       ),
   };
   app.decorateRequest(CALLER_DECORATION, null);

@@ -7,7 +7,10 @@ import type { NanoUsd } from '#kernel/money';
 export type Booking =
   | { readonly outcome: 'booked'; readonly charged: NanoUsd; readonly available: NanoUsd }
   /** Not in the ledger, so the answer must not be finished. */
-  | { readonly outcome: 'unbooked'; readonly why: 'ledger_unavailable' | 'unknown_hold' | 'rejected' };
+  | {
+      readonly outcome: 'unbooked';
+      readonly why: 'ledger_unavailable' | 'unknown_hold' | 'rejected';
+    };
 
 export interface Settlements {
   /** Books one ending, trying again for a bounded time while the store does not answer. */

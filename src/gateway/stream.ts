@@ -14,13 +14,17 @@ import { errorEnvelope } from '#http/wire-errors';
 import { streamFold } from '#metering/fold';
 import { sseScanner, UNREAD } from '#metering/sse';
 
-// Waiting for the ledger, an upstream that keeps talking after its last event is not read further.
+// What may be held back of one answer. A final event is small; whoever sends more of it, or after
+// it, is not read further.
 const HELD_BYTES_MAX = 65_536;
+// An upstream that has sent its last event may end by itself, so that its connection can be reused.
+const LINGER_MS = 1_000;
+const CR = 0x0d;
 
 /**
  * Relays a stream byte for byte. Every byte goes on as it comes, except from the final event on:
  * that waits until the settlement is committed, so no client holds a finished answer that is not in
- * the books. `done` is called when the client has all it will get and the ledger has its command.
+ * the books. With it the answer ends: what an upstream sends later is metered by nobody. `done` is called when the client has all it will get and the ledger has its command.
  */
 export function streamAnswer(
   desk: Desk,
@@ -35,8 +39,9 @@ export function streamAnswer(
   let held: Buffer[] = [];
   let heldBytes = 0;
   let finalEventSeen = false;
-  let state: 'relaying' | 'booking' | 'booked' | 'over' = 'relaying';
+  let state: 'relaying' | 'booking' | 'over' = 'relaying';
   let upstreamEnded: 'whole' | 'broken' | undefined;
+  let lingering: NodeJS.Timeout | undefined;
   const scanner = sseScanner((type, data) => {
     if (type === 'message_stop') finalEventSeen = true;
     fold.event(type, data === UNREAD ? null : parsed(data));
@@ -47,7 +52,12 @@ export function streamAnswer(
   function keep(bytes: Buffer): void {
     held.push(bytes);
     heldBytes += bytes.length;
-    if (state === 'booking' && heldBytes > HELD_BYTES_MAX) reading.pause();
+  }
+
+  /** After the final event only a frame's rest can follow; it is held as far as there is room. */
+  function keepRest(bytes: Buffer): void {
+    if (heldBytes + bytes.length <= HELD_BYTES_MAX) keep(bytes);
+    else reading.abort('it goes on after its final event');
   }
 
   function relay(chunk: Buffer): void {
@@ -62,16 +72,18 @@ export function streamAnswer(
     }
   }
 
-  /** Sends what waited, and ends the answer the way the upstream ended it. */
+  /** Sends what waited, and ends the answer: whole if its final event is there. */
   function letGo(): void {
-    // Before writing, which may pause it again for a client that does not keep up.
-    if (heldBytes > HELD_BYTES_MAX) reading.resume();
-    for (const bytes of held) client.write(bytes, reading);
-    held = [];
-    if (upstreamEnded === undefined) return;
     state = 'over';
-    if (upstreamEnded === 'whole') client.end();
+    for (const bytes of held) client.write(bytes, reading);
+    if (finalEventSeen && endsInsideCrLf(held)) client.write('\n', reading);
+    held = [];
+    if (finalEventSeen || upstreamEnded === 'whole') client.end();
     else client.breakOff();
+    if (upstreamEnded === undefined) {
+      const abort = () => reading.abort('it does not end after its final event');
+      lingering = setTimeout(abort, LINGER_MS).unref();
+    }
     done();
   }
 
@@ -105,35 +117,52 @@ export function streamAnswer(
       const booking = await desk.settlements.book(command);
       if (booking.outcome === 'unbooked') return sayUnbooked();
     }
-    state = 'booked';
     letGo();
   }
 
   function finish(how: 'whole' | 'broken'): void {
     upstreamEnded = how;
+    clearTimeout(lingering);
     if (state === 'relaying') settle({ how: 'answered', folded: fold.end('truncated') });
-    else if (state === 'booked') letGo();
+  }
+
+  function giveUp(ending: Ending, reason: string): void {
+    upstreamEnded = 'broken';
+    settle(ending);
+    reading.abort(reason);
   }
 
   return {
     data(chunk) {
-      if (state === 'booked') return client.write(chunk, reading);
-      if (state === 'booking') return keep(chunk);
-      if (state === 'over') return;
+      if (state === 'booking') return keepRest(chunk);
+      if (state === 'over') return reading.abort('it goes on after the answer is over');
       output.count(chunk);
       relay(chunk);
-      if (finalEventSeen) settle({ how: 'answered', folded: fold.end('complete') });
+      if (finalEventSeen) {
+        settle({ how: 'answered', folded: fold.end('complete') });
+      } else if (heldBytes > HELD_BYTES_MAX) {
+        const folded = fold.end('truncated');
+        giveUp({ how: 'answered', folded }, 'its final event does not end');
+      }
     },
     end: () => finish('whole'),
     failed: () => finish('broken'),
     abandon() {
       if (state !== 'relaying') return;
       const folded = fold.end('truncated');
-      upstreamEnded = 'broken';
-      settle({ how: 'abandoned', folded, outputTokens: output.tokens() });
-      reading.abort('no client, and the budget for reading on is spent');
+      const ending = { how: 'abandoned', folded, outputTokens: output.tokens() } as const;
+      giveUp(ending, 'no client, and the budget for reading on is spent');
     },
   };
+}
+
+/**
+ * An event ends at its CR already, and the LF may come in a later chunk. A client that looks for
+ * CRLF needs both.
+ */
+function endsInsideCrLf(held: readonly Buffer[]): boolean {
+  const bytes = Buffer.concat(held);
+  return bytes.at(-1) === CR && bytes.includes('\r\n');
 }
 
 function parsed(text: string): unknown {

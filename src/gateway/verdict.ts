@@ -25,13 +25,20 @@ export interface Circumstances {
   readonly clientDisconnected: boolean;
 }
 
+/** A command to book, and why a person must look at it, if one must. */
+export interface Verdict {
+  readonly command: SettleCommand;
+  /** Set for every quarantined record. For logs: no content, and no word of the upstream's. */
+  readonly quarantined: string | undefined;
+}
+
 /** What to charge and what to write down. Pure: the rules of settlement in one place. */
 export function verdict(
   book: PriceBook,
   call: AdmittedCall,
   ending: Ending,
   circumstances: Circumstances,
-): SettleCommand {
+): Verdict {
   const decided = decide(book, call, ending);
   const { caller, requestId } = call;
   const record: RequestRecord = {
@@ -44,17 +51,18 @@ export function verdict(
     startedAt: call.at,
     clientDisconnected: circumstances.clientDisconnected,
     estimated: decided.estimated ?? false,
-    quarantined: decided.quarantined ?? false,
+    quarantined: decided.quarantined !== undefined,
     upstreamStatus: circumstances.upstreamStatus,
     lossUsage: decided.loss ?? ZERO,
   };
-  return {
+  const command: SettleCommand = {
     organizationId: caller.organizationId,
     requestId,
     resolution: decided.cost === undefined ? 'void' : 'settle',
     cost: decided.cost ?? ZERO,
     record,
   };
+  return { command, quarantined: decided.quarantined };
 }
 
 /** The same request given up: nothing is charged, what it would have cost is a loss of ours. */
@@ -64,6 +72,8 @@ export function writtenOff(command: SettleCommand): SettleCommand {
   return { ...command, resolution: 'void', cost: ZERO, record };
 }
 
+const NO_PRICE = 'the model that served has no price';
+
 interface Decision {
   readonly rule: ChargeRule;
   readonly usage: Usage | null;
@@ -71,7 +81,8 @@ interface Decision {
   /** Undefined: not charged, the hold is released whole. */
   readonly cost?: NanoUsd;
   readonly estimated?: boolean;
-  readonly quarantined?: boolean;
+  /** Why a person must look at it. */
+  readonly quarantined?: string;
   readonly loss?: NanoUsd;
 }
 
@@ -82,7 +93,7 @@ function decide(book: PriceBook, call: AdmittedCall, ending: Ending): Decision {
     case 'truncated':
       return { rule: 'S8', usage: null };
     case 'unreadable':
-      return { rule: 'S12', usage: null, quarantined: true };
+      return { rule: 'S12', usage: null, quarantined: 'the answer is no JSON' };
     case 'answered':
       return ofAnswer(book, call, ending.folded);
     case 'abandoned':
@@ -93,14 +104,14 @@ function decide(book: PriceBook, call: AdmittedCall, ending: Ending): Decision {
 function ofAnswer(book: PriceBook, call: AdmittedCall, folded: Folded): Decision {
   const { rule, usage, model } = folded;
   if (!folded.chargeable) {
-    if (rule === 'S12') return { rule, usage, model, quarantined: true };
+    if (rule === 'S12') return { rule, usage, model, quarantined: folded.reason };
     // A refusal without output (S3) costs nobody anything; a broken answer (S7, S8) cost us.
     const lost = rule === 'S3' || usage === null ? ZERO : costOf(book, call, usage);
     return { rule, usage, model, loss: lost ?? ZERO };
   }
   const cost = costOf(book, call, folded.usage);
   // Served by a model the book does not know: never guessed, a person decides.
-  if (cost === undefined) return { rule: 'S12', usage, model, quarantined: true };
+  if (cost === undefined) return { rule: 'S12', usage, model, quarantined: NO_PRICE };
   return { rule, usage, model, cost };
 }
 
@@ -117,7 +128,7 @@ function ofEstimate(
   const usage: Usage = { ...folded.usage, iterations: [counted, ...further] };
   const cost = costOf(book, call, usage);
   const estimate = { rule: 'S11', usage, model: folded.model, estimated: true } as const;
-  if (cost === undefined) return { ...estimate, quarantined: true };
+  if (cost === undefined) return { ...estimate, quarantined: NO_PRICE };
   return { ...estimate, cost: nanos(least(cost, call.hold)) };
 }
 

@@ -48,6 +48,9 @@ describe('the table of refusals', () => {
     expect(header('ledger_unavailable')).toBe('true');
     expect(header('draining')).toBe('true');
     expect(wireError('draining', { requestId }).headers['retry-after']).toBe('1');
+    expect(header('upstream_usage_unreliable')).toBe('true');
+    const unreliable = wireError('upstream_usage_unreliable', { requestId });
+    expect(unreliable.headers['retry-after']).toBe('60');
   });
 
   test('a brand stands in for the name in the literal text, as plain text', () => {

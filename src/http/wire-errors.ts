@@ -145,6 +145,14 @@ export const REFUSALS = {
     errorCode: 'upstream_malformed',
     shouldRetry: true,
   },
+  upstream_usage_unreliable: {
+    status: 503,
+    type: 'api_error',
+    message: 'This model is not available right now. You were not charged.',
+    errorCode: 'upstream_usage_unreliable',
+    shouldRetry: true,
+    retryAfterSeconds: 60,
+  },
   upstream_misconfigured: {
     status: 502,
     type: 'api_error',

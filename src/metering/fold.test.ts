@@ -355,3 +355,13 @@ describe('streams', () => {
     expect(iterationsOf(folded)?.map((one) => one.model)).toEqual([sonnet]);
   });
 });
+
+describe('a model name that cannot be stored is never recorded (S12)', () => {
+  test.each(['a\u0000b', '\ud800', 'tab\tbed', '', 'x'.repeat(201)])('%j', (name) => {
+    // Without an expectation: no price book vouches for the name.
+    const named = foldMessage(message(ok, { model: name }));
+    expect(named).toMatchObject({ rule: 'S12', chargeable: false, model: null, usage: null });
+    const inside = foldMessage(message({ iterations: [{ type: 'message', model: name, ...ok }] }));
+    expect(inside).toMatchObject({ rule: 'S12', chargeable: false, model: opus, usage: null });
+  });
+});

@@ -2,6 +2,7 @@ import type { Usage } from '#kernel/usage';
 import {
   type Expectation,
   isObject,
+  modelName,
   readUsage,
   type WireObject,
   type WireUsage,
@@ -48,7 +49,7 @@ export function foldMessage(body: unknown, expectation?: Expectation): Folded {
   if (!isObject(body) || body.type !== 'message') {
     return uncharged('S8', null, null, 'the answer is not a message');
   }
-  const model = typeof body.model === 'string' ? body.model : null;
+  const model = modelName(body.model);
   const stopReason = body.stop_reason;
   const wire = readUsage(body.usage, model, stopReason, expectation);
   if (stopReason === 'refusal' && !hasOutput(body.content)) return refused(wire, model);
@@ -75,7 +76,7 @@ export function streamFold(expectation?: Expectation): StreamFold {
     if (started || !isObject(data) || !isObject(data.message)) return;
     started = true;
     const { message } = data;
-    model = typeof message.model === 'string' ? message.model : null;
+    model = modelName(message.model);
     if (isObject(message.usage)) merged = message.usage;
   }
 
@@ -159,7 +160,8 @@ function hasOutput(content: unknown): boolean {
 
 function charged(rule: ChargedRule, wire: WireUsage, model: string | null): Folded {
   if (wire.outcome === 'implausible') return uncharged('S12', null, model, wire.reason);
-  if (model === null) return uncharged('S12', null, null, 'the answer names no model');
+  if (model === null)
+    return uncharged('S12', null, null, 'the answer names no model that can be recorded');
   return { rule, chargeable: true, usage: wire.usage, model };
 }
 

@@ -107,7 +107,7 @@ function readTurns(
 ): ModelUsage[] | string {
   const { iterations = null } = wire;
   if (iterations === null || (Array.isArray(iterations) && iterations.length === 0)) {
-    if (servedModel === null) return 'the answer names no model';
+    if (servedModel === null) return 'the answer names no model that can be recorded';
     // One figure for all turns of a server tool loop: each turn read at most a whole window.
     const turn = readTurn(wire, servedModel, 'message', toolUses + 1, expectation);
     return typeof turn === 'string' ? turn : [turn];
@@ -119,7 +119,7 @@ function readTurns(
   for (const [index, entry] of iterations.entries()) {
     if (!isObject(entry)) return 'an iteration is not an object';
     const model = modelOf(entry, index < lastFallback ? expectation?.model : servedModel);
-    if (model === undefined) return `iteration ${index} names no model`;
+    if (model === undefined) return `iteration ${index} names no model that can be recorded`;
     const turn = readTurn(entry, model, typeOf(entry), 1, expectation);
     if (typeof turn === 'string') return `iteration ${index}: ${turn}`;
     const declined = index < lastFallback || (index === last && stopReason === 'refusal');
@@ -128,6 +128,13 @@ function readTurns(
   return billed;
 }
 
+/**
+ * A model's name as it may be recorded. PostgreSQL takes neither a NUL nor half a surrogate pair
+ * in jsonb: a row with one would be refused for ever, and its hold never resolved.
+ */
+export const modelName = (value: unknown): string | null =>
+  typeof value === 'string' && /^[\x21-\x7e]{1,200}$/.test(value) ? value : null;
+
 const typeOf = (entry: unknown): unknown => (isObject(entry) ? entry.type : undefined);
 
 /** Only an attempt at the answer can decline; compaction and advice are work that was done. */
@@ -135,7 +142,7 @@ const mayDecline = (entry: WireObject): boolean =>
   entry.type === 'message' || entry.type === 'fallback_message';
 
 function modelOf(entry: WireObject, inherited: string | null | undefined): string | undefined {
-  if (typeof entry.model === 'string') return entry.model;
+  if (typeof entry.model === 'string') return modelName(entry.model) ?? undefined;
   const inherits = entry.type === 'message' || entry.type === 'compaction';
   return inherits ? (inherited ?? undefined) : undefined;
 }

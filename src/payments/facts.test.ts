@@ -23,6 +23,7 @@ const payment: Payment = {
   received: fromCents(540n),
   decline: null,
   chargeId: 'ch_1',
+  chargedAt: null,
   receiptUrl: null,
   purpose: 'credit_topup',
   purchaseId: 'pur_1',

@@ -38,14 +38,14 @@ export async function openPurchase(deps: PaymentsDeps, purchase: sql.Purchase): 
     return stop(deps, current, customer);
   }
 
-  const returnUrl = `${deps.urls.console}/settings/billing/return?purchase=${current.id}`;
+  const returnUrl = `${current.consoleUrl}/settings/billing/return?purchase=${current.id}`;
   const answer = await deps.processor.createCheckout({
     purchaseId: current.id,
     organizationId: current.organizationId,
     environment: deps.environment,
     customerId: customer.customerId,
     credit: current.credit,
-    automaticTax: deps.automaticTax === true,
+    automaticTax: current.automaticTax,
     expiresAt: current.sessionExpiresAt,
     returnUrl: `${returnUrl}&cs={CHECKOUT_SESSION_ID}`,
     cancelUrl: `${returnUrl}&canceled=1`,

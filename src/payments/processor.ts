@@ -99,6 +99,8 @@ export interface Payment extends Purpose {
   readonly received: NanoUsd | undefined;
   readonly decline: Decline | null;
   readonly chargeId: string | null;
+  /** When the charge was made, by the processor's clock; null where it does not say. */
+  readonly chargedAt: Date | null;
   readonly receiptUrl: string | null;
 }
 

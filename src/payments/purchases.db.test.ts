@@ -2,6 +2,7 @@ import Stripe from 'stripe';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OrganizationId } from '#kernel/ids';
 import { nanos, parseUsd, ZERO } from '#kernel/money';
+import type { CheckoutRequest, Processor } from '#payments/processor';
 import { viewPurchase } from '#payments/purchase-view';
 import {
   beginPurchase,
@@ -151,6 +152,26 @@ describe('a processor that does not answer', () => {
       purchase: { state: 'awaiting_customer' },
     });
     expect(await pages(org)).toEqual(['open']);
+  });
+
+  it('is asked the same again by a process that is configured otherwise', async () => {
+    const org = await world.organization();
+    const asked: CheckoutRequest[] = [];
+    const processor: Processor = {
+      ...world.deps.processor,
+      async createCheckout(checkout) {
+        asked.push(checkout);
+        return { outcome: 'unknown', detail: 'timed out', replayed: false };
+      },
+    };
+    const before = { ...world.deps, processor };
+    const begun = await beginPurchase(before, request(org, '5', 'form-0005'));
+    if (!('purchase' in begun)) throw new Error(begun.outcome);
+    const after = { ...before, urls: { console: 'http://127.0.0.1:4999' }, automaticTax: true };
+    await refreshPurchase(after, begun.purchase.id, 'poller');
+    expect(asked).toHaveLength(2);
+    expect(asked[1]).toEqual(asked[0]);
+    expect(asked[0]).toMatchObject({ automaticTax: false });
   });
 
   it('is not believed to have failed when it did the work and answered 500 (S15)', async () => {

@@ -74,6 +74,8 @@ async function storeDraft(deps: PaymentsDeps, request: PurchaseRequest): Promise
         provider: deps.processor.name,
         environment: deps.environment,
         sessionExpiresAt: new Date(deps.clock.now().getTime() + SESSION_MS),
+        consoleUrl: deps.urls.console,
+        automaticTax: deps.automaticTax === true,
       }),
     );
     if (stored !== undefined) {

@@ -1,3 +1,4 @@
+import type { Db } from '#db/pool';
 import { newId } from '#kernel/ids';
 import { nanos } from '#kernel/money';
 import { issueGrant } from '#ledger/grants';
@@ -6,6 +7,7 @@ import { type Fact, mismatches } from '#payments/facts';
 import { observe } from '#payments/observe';
 import { findCustomer } from '#payments/opening';
 import { type Checkout, type Payment, PURPOSE, type Read } from '#payments/processor';
+import { quarantine } from '#payments/quarantine';
 import * as sql from '#payments/sql';
 import { advance } from '#payments/transition';
 
@@ -76,6 +78,13 @@ function readPage(
     : deps.processor.retrieveCheckout(purchase.sessionId);
 }
 
+/** Expiry counts from the payment's success, however late we hear of it (money rule 3). */
+async function paidAt(tx: Db, payment: Payment): Promise<Date | undefined> {
+  if (payment.chargedAt === null) return undefined;
+  const [row] = await tx.query<{ at: Date }>(sql.businessTimeOf(payment.chargedAt));
+  return row?.at;
+}
+
 async function grantOnce(
   deps: PaymentsDeps,
   found: sql.Purchase,
@@ -101,6 +110,7 @@ async function grantOnce(
     // An operator decides about it; a later look must not.
     if (purchase.state === 'quarantined') return { outcome: 'quarantined' };
     const tax = nanos(payment.received - purchase.credit);
+    const happenedAt = await paidAt(tx, payment);
     const grant = await issueGrant(tx, {
       organizationId: purchase.organizationId,
       grantId,
@@ -109,6 +119,7 @@ async function grantOnce(
       tax,
       source: payment.id,
       reference: purchase.id,
+      ...(happenedAt === undefined ? {} : { happenedAt }),
     });
     await advance(tx, purchase, 'payment_succeeded', {
       paymentIntentId: payment.id,
@@ -128,37 +139,4 @@ async function grantOnce(
     deps.log?.info({ purchase: found.id, payment: payment.id, via }, 'purchase credited');
   }
   return decided;
-}
-
-/** Money is in that we cannot book as sold: no grant, and an operator must hear of it. */
-async function quarantine(
-  deps: PaymentsDeps,
-  payment: Payment,
-  purchase: sql.Purchase | undefined,
-  facts: readonly string[],
-): Promise<Settlement> {
-  const added = await deps.pool.transaction(async (tx) => {
-    const rows = await tx.query(
-      sql.insertQuarantined({
-        provider: deps.processor.name,
-        paymentIntentId: payment.id,
-        organizationId: purchase?.organizationId ?? payment.organizationId,
-        purchaseId: purchase?.id ?? payment.purchaseId,
-        receivedMinorUnits: payment.receivedMinorUnits,
-        currency: payment.currency,
-        mismatches: facts,
-      }),
-    );
-    if (purchase !== undefined) {
-      await advance(tx, purchase, 'mismatch_found', { redirectUrl: null });
-    }
-    return rows.length > 0;
-  });
-  if (added) {
-    deps.log?.error(
-      { purchase: purchase?.id, payment: payment.id, mismatches: facts },
-      'a payment of ours does not fit its purchase and is quarantined',
-    );
-  }
-  return { outcome: 'quarantined' };
 }

@@ -18,6 +18,8 @@ export interface Purchase {
   readonly attempt: number;
   readonly sessionId: string | null;
   readonly sessionExpiresAt: Date;
+  readonly consoleUrl: string;
+  readonly automaticTax: boolean;
   readonly redirectUrl: string | null;
   readonly paymentIntentId: string | null;
   readonly grantId: string | null;
@@ -31,6 +33,7 @@ const COLUMNS = `
   organization_id AS "organizationId", id, state, trigger, credit_nanos AS credit,
   tax_nanos AS tax, total_nanos AS total, currency, provider, environment, attempt,
   session_id AS "sessionId", session_expires_at AS "sessionExpiresAt",
+  console_url AS "consoleUrl", automatic_tax AS "automaticTax",
   redirect_url AS "redirectUrl", payment_intent_id AS "paymentIntentId", grant_id AS "grantId",
   failure, last_decline AS "lastDecline", receipt_url AS "receiptUrl", created_at AS "createdAt"`;
 
@@ -65,13 +68,16 @@ export interface Draft {
   readonly provider: string;
   readonly environment: string;
   readonly sessionExpiresAt: Date;
+  readonly consoleUrl: string;
+  readonly automaticTax: boolean;
 }
 
 /** No row comes back where the form's nonce was used before. A draft is left alone for a minute. */
 export const insertDraft = (draft: Draft): Statement => ({
   text: `INSERT INTO payments.purchases (organization_id, id, state, trigger, actor, nonce,
-      credit_nanos, provider, environment, session_expires_at, next_poll_at)
-    VALUES ($1, $2, 'draft', 'manual', $3, $4, $5, $6, $7, $8,
+      credit_nanos, provider, environment, session_expires_at, console_url, automatic_tax,
+      next_poll_at)
+    VALUES ($1, $2, 'draft', 'manual', $3, $4, $5, $6, $7, $8, $9, $10,
       bursar.real_now() + interval '1 minute')
     ON CONFLICT ON CONSTRAINT one_purchase_per_form DO NOTHING
     RETURNING ${COLUMNS}`,
@@ -84,6 +90,8 @@ export const insertDraft = (draft: Draft): Statement => ({
     draft.provider,
     draft.environment,
     draft.sessionExpiresAt,
+    draft.consoleUrl,
+    draft.automaticTax,
   ],
 });
 
@@ -216,28 +224,11 @@ export const readTimeline = (purchase: Pick<Purchase, 'organizationId' | 'id'>):
   values: [purchase.organizationId, purchase.id],
 });
 
-export interface Quarantined {
-  readonly provider: string;
-  readonly paymentIntentId: string;
-  readonly organizationId: string | null;
-  readonly purchaseId: string | null;
-  readonly receivedMinorUnits: bigint;
-  readonly currency: string;
-  readonly mismatches: readonly string[];
-}
-
-/** A row comes back only the first time, so the alarm rings once. */
-export const insertQuarantined = (row: Quarantined): Statement => ({
-  text: `INSERT INTO payments.quarantined_payments (provider, payment_intent_id, organization_id,
-      purchase_id, received_minor_units, currency, mismatches)
-    VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING true AS added`,
-  values: [
-    row.provider,
-    row.paymentIntentId,
-    row.organizationId,
-    row.purchaseId,
-    row.receivedMinorUnits,
-    row.currency,
-    JSON.stringify(row.mismatches),
-  ],
+/**
+ * A time of the processor's as business time. Its clock knows nothing of the test clock, so what it
+ * dates is moved by as much as ours was; and it is never after now, however its clock goes.
+ */
+export const businessTimeOf = (at: Date): Statement => ({
+  text: `SELECT least(bursar.now(), $1::timestamptz + clock_offset) AS at FROM bursar.deployment`,
+  values: [at],
 });

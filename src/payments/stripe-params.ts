@@ -10,8 +10,9 @@ export const PRODUCT = { id: PRODUCT_ID, name: 'API credits', tax_code: 'txcd_10
 const DESCRIPTOR_SUFFIX = 'API CREDITS';
 
 /**
- * The body of the request that opens a hosted page (stripe facts 1.2). It is a function of the
- * stored purchase alone: a repeated request must equal the first, or the key is refused.
+ * The body of the request that opens a hosted page (stripe facts 1.2). All that varies in it
+ * is stored with the purchase or is its organization's stored customer, never configuration: a
+ * repeated request must equal the first, or the key is refused.
  */
 export function checkoutParams(request: CheckoutRequest) {
   const tags = {

@@ -25,6 +25,8 @@ interface ErrorShape {
 
 interface ChargeShape {
   id: string;
+  /** Unix seconds. */
+  created?: number;
   receipt_url?: string | null;
   outcome?: {
     type?: string | null;
@@ -83,6 +85,7 @@ export function toPayment(intent: PaymentIntentShape): Payment {
     received: usd(intent.currency, intent.amount_received),
     decline: error === null ? null : toDecline(error, charge),
     chargeId: idOf(intent.latest_charge),
+    chargedAt: charge?.created === undefined ? null : new Date(charge.created * 1000),
     receiptUrl: charge?.receipt_url ?? null,
     ...purposeOf(intent.metadata),
   };

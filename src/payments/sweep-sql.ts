@@ -7,6 +7,13 @@ import type { PurchaseState } from '#payments/purchase';
  */
 const SWEEP_LEASE = '1 second';
 
+export interface SweepPosition {
+  readonly lastEventId: string | null;
+  /** The event right after that one, where it could not be worked `failingTries` times. */
+  readonly failingEventId: string | null;
+  readonly failingTries: number;
+}
+
 export const ensureCursor = (environment: string, provider: string): Statement => ({
   text: `INSERT INTO payments.event_cursor (environment, provider) VALUES ($1, $2)
     ON CONFLICT DO NOTHING`,
@@ -29,19 +36,26 @@ export const leaseSweep = (
       AND (swept_at IS NULL OR swept_at < bursar.real_now() - interval '1 minute'
         OR EXISTS (SELECT FROM payments.purchases
             WHERE environment = $1 AND next_poll_at IS NOT NULL AND state = ANY ($3)))
-    RETURNING last_event_id AS "lastEventId"`,
+    RETURNING last_event_id AS "lastEventId", failing_event_id AS "failingEventId",
+      failing_tries AS "failingTries"`,
   values: [environment, provider, openStates],
 });
 
 export const releaseSweep = (
   environment: string,
   provider: string,
-  lastEventId: string | null,
+  reached: SweepPosition,
 ): Statement => ({
-  text: `UPDATE payments.event_cursor SET last_event_id = $3, swept_at = bursar.real_now(),
-      leased_until = NULL
+  text: `UPDATE payments.event_cursor SET last_event_id = $3, failing_event_id = $4,
+      failing_tries = $5, swept_at = bursar.real_now(), leased_until = NULL
     WHERE environment = $1 AND provider = $2`,
-  values: [environment, provider, lastEventId],
+  values: [
+    environment,
+    provider,
+    reached.lastEventId,
+    reached.failingEventId,
+    reached.failingTries,
+  ],
 });
 
 /**

@@ -1,6 +1,6 @@
 import type { PaymentsDeps } from '#payments/deps';
 import { followHint, isOurs } from '#payments/hint';
-import type { EventPosition, ProcessorEvent } from '#payments/processor';
+import type { ProcessorEvent } from '#payments/processor';
 import { OPEN_STATES } from '#payments/purchase';
 import { refreshPurchase } from '#payments/purchases';
 import * as sql from '#payments/sweep-sql';
@@ -14,6 +14,8 @@ const FIRST_LOOK_BACK_MS = 24 * 60 * 60_000;
 const POLLS_PER_ROUND = 10;
 /** Each hint takes up to three calls to the processor, one after the other. */
 const HINTS_AT_ONCE = 8;
+/** An event whose work throws holds up the ones after it this often, a second or more apart. */
+const TRIES_PER_EVENT = 10;
 
 /**
  * Meant for every second: one look at the processor's event list serves every open purchase. Any
@@ -22,50 +24,89 @@ const HINTS_AT_ONCE = 8;
 export async function sweepEvents(deps: PaymentsDeps): Promise<void> {
   const { pool, processor, environment } = deps;
   await pool.query(sql.ensureCursor(environment, processor.name));
-  const [lease] = await pool.query<{ lastEventId: string | null }>(
+  const [lease] = await pool.query<sql.SweepPosition>(
     sql.leaseSweep(environment, processor.name, OPEN_STATES),
   );
   if (lease === undefined) return;
   const since = new Date(deps.clock.now().getTime() - FIRST_LOOK_BACK_MS);
-  let after = lease.lastEventId;
+  let position = lease;
   try {
     for (let call = 0; call < CALLS_PER_SWEEP; call++) {
-      const next = await followPage(deps, { after, since });
+      const next = await followPage(deps, position, since);
       if (next === undefined) break;
-      after = next.after;
+      position = next.position;
       if (!next.more) break;
     }
   } finally {
-    await pool.query(sql.releaseSweep(environment, processor.name, after));
+    await pool.query(sql.releaseSweep(environment, processor.name, position));
   }
+}
+
+interface PageFollowed {
+  readonly position: sql.SweepPosition;
+  readonly more: boolean;
 }
 
 /** Undefined where the processor could not be asked: the position stays for the next round. */
 async function followPage(
   deps: PaymentsDeps,
-  position: EventPosition,
-): Promise<{ after: string | null; more: boolean } | undefined> {
-  const page = await deps.processor.listEventsSince(position, EVENTS_PER_CALL);
+  position: sql.SweepPosition,
+  since: Date,
+): Promise<PageFollowed | undefined> {
+  const after = position.lastEventId;
+  const page = await deps.processor.listEventsSince({ after, since }, EVENTS_PER_CALL);
   if (page.outcome === 'unavailable') return undefined;
-  if (page.outcome === 'cursor_unknown') return { after: null, more: position.after !== null };
+  if (page.outcome === 'cursor_unknown') return { position: upTo(null), more: after !== null };
   // Several events tell of one payment; the newest of them is enough.
   const hints = new Map<string, ProcessorEvent>();
   for (const event of page.events) {
     if (isOurs(deps, event)) hints.set(event.paymentIntentId ?? event.objectId, event);
   }
   const waiting = [...hints.values()];
+  const failed = new Set<string>();
   while (waiting.length > 0) {
+    const batch = waiting.splice(0, HINTS_AT_ONCE);
     const outcomes = await Promise.all(
-      waiting
-        .splice(0, HINTS_AT_ONCE)
-        .map((event) =>
-          attempt(deps, 'event', event.id, () => followHint(deps, event, 'event_sweep')),
-        ),
+      batch.map((event) =>
+        attempt(deps, 'event', event.id, () => followHint(deps, event, 'event_sweep')),
+      ),
     );
     if (outcomes.includes('processor_unavailable')) return undefined;
+    batch.forEach((event, at) => {
+      if (outcomes[at] === 'threw') failed.add(event.id);
+    });
   }
-  const after = page.events.at(-1)?.id ?? position.after;
-  return { after, more: page.events.length === EVENTS_PER_CALL };
+  const stuck = stopAtFailed(deps, page.events, failed, position);
+  if (stuck !== undefined) return { position: stuck, more: false };
+  const last = page.events.at(-1)?.id ?? after;
+  return { position: upTo(last), more: page.events.length === EVENTS_PER_CALL };
+}
+
+const upTo = (lastEventId: string | null): sql.SweepPosition => ({
+  lastEventId,
+  failingEventId: null,
+  failingTries: 0,
+});
+
+/** Right before the first event that must be tried again; undefined if there is none. */
+function stopAtFailed(
+  deps: PaymentsDeps,
+  events: readonly ProcessorEvent[],
+  failed: ReadonlySet<string>,
+  position: sql.SweepPosition,
+): sql.SweepPosition | undefined {
+  let before = position.lastEventId;
+  for (const { id } of events) {
+    if (failed.has(id)) {
+      const tries = position.failingEventId === id ? position.failingTries + 1 : 1;
+      if (tries < TRIES_PER_EVENT) {
+        return { lastEventId: before, failingEventId: id, failingTries: tries };
+      }
+      deps.log?.error({ event: id, tries }, 'an event cannot be worked and is passed over');
+    }
+    before = id;
+  }
+  return undefined;
 }
 
 /** Meant for every second: looks at the purchases whose turn it is, each on its own. */
@@ -84,11 +125,11 @@ async function attempt<T>(
   kind: string,
   id: string,
   work: () => Promise<T>,
-): Promise<T | undefined> {
+): Promise<T | 'threw'> {
   try {
     return await work();
   } catch (error) {
     deps.log?.error({ [kind]: id, err: error }, 'a purchase could not be worked in this round');
-    return undefined;
+    return 'threw';
   }
 }

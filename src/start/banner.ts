@@ -42,6 +42,6 @@ function firstSteps(run: RunFile, owner: FirstOwner): string[] {
     `  curl ${run.gateway ?? ''}/v1/messages \\`,
     '    -H "x-api-key: $BURSAR_KEY" -H "anthropic-version: 2023-06-01" \\',
     '    -H "content-type: application/json" \\',
-    `    -d '{"model":"claude-sonnet-4-5","max_tokens":100,"messages":[{"role":"user","content":"Hello"}]}'`,
+    `    -d '{"model":"claude-opus-5-5","max_tokens":100,"messages":[{"role":"user","content":"Hello"}]}'`,
   ];
 }

@@ -5,8 +5,9 @@ import { type Answer, table } from '#cli/answer';
 import { serverAccount } from '#db/embedded/account';
 import { findBinaries } from '#db/embedded/binaries';
 import { pendingMigrations } from '#db/migrate';
-import { openPool } from '#db/pool';
+import { type Db, openPool } from '#db/pool';
 import { verifyLedger } from '#ledger/reconcile';
+import { unresolvedPayments } from '#payments/quarantine';
 import { type ConfigOutcome, describeProblems, runFileOf } from '#src/config';
 import { readRunFile } from '#src/start/run-file';
 import { databaseUrlOf } from '#src/start/system-access';
@@ -80,6 +81,7 @@ async function databaseChecks(url: string): Promise<Check[]> {
     return [
       { name: 'migrations', ok: true, detail: 'up to date' },
       { name: 'ledger', ok: ledger.ok, detail },
+      await quarantinedPayments(pool),
     ];
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);
@@ -87,4 +89,11 @@ async function databaseChecks(url: string): Promise<Check[]> {
   } finally {
     await pool.close();
   }
+}
+
+async function quarantinedPayments(db: Db): Promise<Check> {
+  const ids = await unresolvedPayments(db);
+  const detail =
+    ids.length === 0 ? 'none' : `${ids.length} to grant or refund by hand: ${ids.join(', ')}`;
+  return { name: 'quarantined payments', ok: ids.length === 0, detail };
 }

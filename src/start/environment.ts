@@ -75,6 +75,18 @@ export class EnvironmentReader {
     return standard;
   }
 
+  /** A path whose file can be read now, so that a typo is in the report and not in a later error. */
+  readableFile(variable: string): string | undefined {
+    const path = this.text(variable);
+    if (path === undefined) return undefined;
+    try {
+      this.#readFile(path);
+    } catch {
+      this.problem(variable, path, 'a file that can be read');
+    }
+    return path;
+  }
+
   /** Without a final slash. */
   httpUrl(variable: string): string | undefined {
     const value = this.text(variable);

@@ -165,6 +165,24 @@ describe('the worker', () => {
   });
 });
 
+describe('a quarantined payment', () => {
+  it('is told of again at every start of a worker while it waits for an operator', async () => {
+    const told = () =>
+      world.log.filter((line) => line.message === 'quarantined payments wait for an operator');
+    const start = async () =>
+      (await startWorker({ ...world.deps, databaseUrl: world.db.url })).close();
+    await start();
+    expect(told()).toEqual([]);
+    await world.db.ownerPool.query({
+      text: `INSERT INTO payments.quarantined_payments
+          (provider, payment_intent_id, received_minor_units, currency, mismatches)
+        VALUES ('stripe', 'pi_odd', 500, 'usd', '["total"]')`,
+    });
+    await start();
+    expect(told()).toMatchObject([{ level: 'error', fields: { count: 1, payments: ['pi_odd'] } }]);
+  });
+});
+
 describe('a timer', () => {
   it('never overlaps itself and outlives a failure', async () => {
     let running = 0;

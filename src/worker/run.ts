@@ -1,5 +1,6 @@
 import { Logger, run } from 'graphile-worker';
 import type { PaymentsDeps, PaymentsLog } from '#payments/deps';
+import { unresolvedPayments } from '#payments/quarantine';
 import { tasks } from '#worker/tasks';
 import { startTimer, timers } from '#worker/timers';
 
@@ -7,6 +8,8 @@ import { startTimer, timers } from '#worker/timers';
 const CONCURRENCY = 4;
 /** The queue wakes a worker at once; this is for wake-ups that were lost. */
 const POLL_MS = 1_000;
+/** Quarantined payments named in the log at a start; `bursar doctor` names them all. */
+const NAMED_AT_START = 20;
 
 export interface WorkerDeps extends PaymentsDeps {
   /** The application role's; the queue keeps its own connections. */
@@ -20,6 +23,7 @@ export interface RunningWorker {
 
 /** Starts working jobs and timers. The queue's schema must exist already (see `#db/migrate`). */
 export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
+  await recallQuarantined(deps);
   const runner = await run({
     connectionString: deps.databaseUrl,
     schema: 'graphile_worker',
@@ -37,6 +41,16 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
       await runner.stop();
     },
   };
+}
+
+/** Each rang once when it was found; a restart must not be where it is forgotten. */
+async function recallQuarantined(deps: WorkerDeps): Promise<void> {
+  const payments = await unresolvedPayments(deps.pool);
+  if (payments.length === 0) return;
+  deps.log?.error(
+    { count: payments.length, payments: payments.slice(0, NAMED_AT_START) },
+    'quarantined payments wait for an operator',
+  );
 }
 
 /** The queue logs every job it runs; only what is wrong belongs in our log. */

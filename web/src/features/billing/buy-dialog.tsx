@@ -86,7 +86,7 @@ export function BuyDialog({ limits, onClose }: { limits: Limits; onClose: () => 
         <Total usd={entry.outcome === 'accepted' ? entry.usd : undefined} />
         <p className="hint">
           You pay on the processor’s page; no card is entered here. Bought credits expire one year
-          after the purchase.
+          after the purchase and are not refundable.
         </p>
         {begin.isError && problem === undefined && <Problem error={begin.error} />}
         <div className="dialog-foot">

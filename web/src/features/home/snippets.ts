@@ -6,7 +6,7 @@ export const LANGUAGES: readonly { readonly id: Language; readonly name: string 
   { id: 'python', name: 'Python' },
 ];
 
-const MODEL = 'claude-sonnet-4-5';
+const MODEL = 'claude-opus-5-5';
 
 /** A first request against the gateway, complete enough to paste once the key is exported. */
 export function snippet(language: Language, gatewayUrl: string): string {

@@ -1,0 +1,34 @@
+import type { Statement } from '#db/pool';
+
+export interface Quarantined {
+  readonly provider: string;
+  readonly paymentIntentId: string;
+  readonly organizationId: string | null;
+  readonly purchaseId: string | null;
+  readonly receivedMinorUnits: bigint;
+  readonly currency: string;
+  readonly mismatches: readonly string[];
+}
+
+/** A row comes back only the first time, so the alarm rings once. */
+export const insertQuarantined = (row: Quarantined): Statement => ({
+  text: `INSERT INTO payments.quarantined_payments (provider, payment_intent_id, organization_id,
+      purchase_id, received_minor_units, currency, mismatches)
+    VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING true AS added`,
+  values: [
+    row.provider,
+    row.paymentIntentId,
+    row.organizationId,
+    row.purchaseId,
+    row.receivedMinorUnits,
+    row.currency,
+    JSON.stringify(row.mismatches),
+  ],
+});
+
+/** Oldest first. */
+export const listUnresolved: Statement = {
+  text: `SELECT payment_intent_id AS "paymentIntentId" FROM payments.quarantined_payments
+    WHERE resolved_at IS NULL ORDER BY found_at, payment_intent_id`,
+  values: [],
+};
