@@ -127,6 +127,8 @@ describe('what can be called', () => {
 
 const PRICE = priceOf({ input_tokens: 30, output_tokens: 40 });
 const USAGE = 'input_tokens=30;output_tokens=40';
+/** A model of its own for answers that cannot be believed: after three it is refused. */
+const UNRELIABLE = { model: 'claude-haiku-4-5' };
 
 describe('what a call costs, by how it ended', () => {
   test.each([
@@ -138,8 +140,8 @@ describe('what a call costs, by how it ended', () => {
     ['S8 a stream cut before its stop reason: nothing', 'cut_midstream', { stream: true }, 0n],
     ['S8 a JSON answer cut in half: nothing', 'cut_midstream', {}, 0n],
     ['S9 a stream cut after its stop reason: its price', 'no_stop', { stream: true }, PRICE],
-    ['S12 an answer without usage: nothing', 'no_usage', {}, 0n],
-    ['S12 an answer with impossible usage: nothing', 'bad_usage', {}, 0n],
+    ['S12 an answer without usage: nothing', 'no_usage', UNRELIABLE, 0n],
+    ['S12 an answer with impossible usage: nothing', 'bad_usage', UNRELIABLE, 0n],
   ])('%s', async (_what, name, more, price) => {
     const before = await owner.available();
     const headers = { 'x-sim-scenario': `${name};${USAGE}` };
@@ -165,16 +167,25 @@ describe('what a call costs, by how it ended', () => {
 
   test('a page of HTML instead of an answer is a 502 and costs nothing', async () => {
     const before = await owner.available();
-    const answer = await call({ headers: { 'x-sim-scenario': 'html;status=200' } });
+    const headers = { 'x-sim-scenario': 'html;status=200' };
+    const answer = await call({ body: question(UNRELIABLE), headers });
     expect(answer.status).toBe(502);
     expect(refusal.parse(await answer.json()).error.type).toBe('api_error');
     await settledAt(before);
   });
 
+  test('S12 after three answers that cannot be believed the model is refused for now', async () => {
+    const answer = await call({ body: question(UNRELIABLE) });
+    expect(answer.status).toBe(503);
+    const { error } = refusal.parse(await answer.json());
+    expect(error.details).toMatchObject({ error_code: 'upstream_usage_unreliable' });
+  });
+
+  // Both answers take seconds, so that the balance can be asked for while they are under way.
   test('S10 a client that leaves mid-stream pays for what was produced, once', async () => {
     const before = await owner.available();
     const leave = new AbortController();
-    const headers = { 'x-sim-scenario': `ok;${USAGE};chunks=20;chunk_ms=40` };
+    const headers = { 'x-sim-scenario': `ok;${USAGE};chunks=20;chunk_ms=200` };
     const answer = await call({ body: question({ stream: true }), headers, signal: leave.signal });
     await answer.body?.getReader().read();
     leave.abort();
@@ -185,7 +196,7 @@ describe('what a call costs, by how it ended', () => {
   test('S10 a client that leaves before a JSON answer pays for what was produced', async () => {
     const before = await owner.available();
     const leave = new AbortController();
-    const headers = { 'x-sim-scenario': `ok;${USAGE};first_ms=700` };
+    const headers = { 'x-sim-scenario': `ok;${USAGE};first_ms=4000` };
     const left = call({ headers, signal: leave.signal }).catch(() => 'left' as const);
     await until('the hold', 5_000, async () =>
       (await owner.available()) < before ? true : undefined,
@@ -199,7 +210,7 @@ describe('what a call costs, by how it ended', () => {
 /** The hold of a call is open until it is resolved, so the right balance may take a moment. */
 async function settledAt(expected: bigint): Promise<void> {
   let seen: bigint | undefined;
-  await until('the settled balance', 5_000, async () => {
+  await until('the settled balance', 12_000, async () => {
     seen = await owner.available();
     return seen === expected ? true : undefined;
   }).catch(() => {});
