@@ -9,7 +9,8 @@ CREATE FUNCTION ledger.settle(
   p_now timestamptz,
   OUT outcomes text[], OUT charges bigint[], OUT overruns bigint[], OUT late boolean[],
   OUT available_nanos bigint)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
 DECLARE
   book ledger.books;
   n integer := cardinality(p_ids);
@@ -22,7 +23,7 @@ DECLARE
   l_from text[] := '{}'; l_to text[] := '{}'; l_amount bigint[] := '{}'; l_left bigint[] := '{}';
   g_before bigint[]; expired boolean;
   ordinal integer := -1;
-  changed integer[] := '{}';
+  changed integer[] := '{}'; fresh text[];
 BEGIN
   SELECT * INTO STRICT book FROM ledger.books WHERE organization_id = p_org FOR UPDATE;
   held := book.held_nanos;
@@ -30,7 +31,11 @@ BEGIN
          array_agg(h.placed_at ORDER BY c.i), array_agg(h.charged_nanos ORDER BY c.i)
     INTO amounts, states, placed, earlier
     FROM unnest(p_ids) WITH ORDINALITY AS c (id, i)
-    LEFT JOIN ledger.holds h ON h.organization_id = p_org AND h.id = c.id;
+    -- One lookup by key for each command. As a plain join it was planned while the tables were
+    -- small and then read all holds of the organization: 240 ms after 6,000 requests.
+    LEFT JOIN LATERAL (
+      SELECT * FROM ledger.holds WHERE organization_id = p_org AND id = c.id OFFSET 0
+    ) AS h ON true;
   SELECT coalesce(array_agg(id ORDER BY expires_at, paid, granted_at, id), '{}'),
          coalesce(array_agg(remaining_nanos ORDER BY expires_at, paid, granted_at, id), '{}'),
          coalesce(array_agg(expires_at ORDER BY expires_at, paid, granted_at, id), '{}'),
@@ -111,12 +116,12 @@ BEGIN
   END LOOP;
 
   IF cardinality(changed) > 0 THEN
-    UPDATE ledger.holds h SET resolved_at = p_now, charged_nanos = charges[c.i],
-      state = CASE WHEN outcomes[c.i] = 'settled'
-                     THEN CASE WHEN late[c.i] THEN 'settled_late' ELSE 'settled' END
-                   ELSE 'voided' END
-      FROM unnest(changed) AS c (i)
-     WHERE h.organization_id = p_org AND h.id = p_ids[c.i];
+    fresh := ARRAY(SELECT p_ids[i] FROM unnest(changed) AS i);
+    UPDATE ledger.holds h SET resolved_at = p_now,
+      charged_nanos = charges[array_position(p_ids, h.id)],
+      state = CASE WHEN outcomes[array_position(p_ids, h.id)] <> 'settled' THEN 'voided'
+                   WHEN h.state = 'expired' THEN 'settled_late' ELSE 'settled' END
+     WHERE h.organization_id = p_org AND h.id = ANY (fresh);
     UPDATE ledger.books SET held_nanos = held_nanos - freed,
            next_transaction = next_transaction + ordinal + 1
      WHERE organization_id = p_org;
