@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { expireLapsedHolds } from '#charging/lapse';
 import { nanos } from '#kernel/money';
 import { readBalance } from '#ledger/balance';
-import { expireLapsedHolds } from '#ledger/holds';
 import { verifyLedger } from '#ledger/reconcile';
 import { type TestDatabase, testDatabase } from '#test/database';
 import {

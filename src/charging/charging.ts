@@ -1,24 +1,41 @@
 import { Batcher } from '#charging/batcher';
-import type { HoldCommand, HoldOutcome, SettleCommand, SettleOutcome } from '#charging/commands';
+import type {
+  ExtendCommand,
+  ExtendOutcome,
+  HoldCommand,
+  HoldOutcome,
+  SettleCommand,
+  SettleOutcome,
+} from '#charging/commands';
 import { inOrganizationOrder } from '#charging/grouping';
+import { extendOutcome, holdOutcome, settleOutcome, UNANSWERED } from '#charging/outcomes';
 import * as sql from '#charging/sql';
 import type { Pool } from '#db/pool';
-import { Fault } from '#kernel/assert';
 import type { OrganizationId } from '#kernel/ids';
-import { nanos } from '#kernel/money';
-import { recordRow } from '#metering/record';
+import { recordColumns } from '#metering/record';
 
-export type { HoldCommand, HoldOutcome, SettleCommand, SettleOutcome } from '#charging/commands';
+export type {
+  ExtendCommand,
+  ExtendOutcome,
+  HoldCommand,
+  HoldOutcome,
+  SettleCommand,
+  SettleOutcome,
+} from '#charging/commands';
 
 /** The money path of one request: hold before the upstream is called, settle what it used. */
 export interface Charging {
   hold(command: HoldCommand): Promise<HoldOutcome>;
+  /** Raises an open hold while its request runs (H5): in the lane of holds, before more is used. */
+  extend(command: ExtendCommand): Promise<ExtendOutcome>;
   settle(command: SettleCommand): Promise<SettleOutcome>;
   /**
    * Whether the store has left a batch of holds unanswered for most of a second. A command that
    * merely waits its turn on a busy machine is not a sign of that.
    */
   silent(): boolean;
+  /** Renews the leases of all open holds now; otherwise that happens every `renewEveryMs`. */
+  renew(): Promise<void>;
   /** Waits for what is under way, then stops renewing leases. Open holds lapse by themselves. */
   close(): Promise<void>;
 }
@@ -33,6 +50,11 @@ export interface ChargingOptions {
   /** Told why a command could not be run; never told anything of a request's content. */
   readonly onFailure?: (error: unknown) => void;
 }
+
+/** What the lane of holds carries: both ask for a promise. */
+type Promising =
+  | ({ readonly kind: 'place' } & HoldCommand)
+  | ({ readonly kind: 'extend' } & ExtendCommand);
 
 /** Rule H4: a lease of 45 s, renewed every 15 s, survives two lost renewals. */
 const LEASE_MS = 45_000;
@@ -77,68 +99,23 @@ function split<C extends { readonly organizationId: OrganizationId }>(
   return [...Map.groupBy(commands, (command) => command.organizationId).values()];
 }
 
-function holdOutcome(command: HoldCommand, row: sql.PlacedRow): HoldOutcome {
-  const available = nanos(row.available_nanos);
-  switch (row.outcome) {
-    case 'held':
-      return { outcome: 'held', available };
-    case 'insufficient_credit':
-    case 'in_debt':
-      return { outcome: row.outcome, available, required: command.amount };
-    case 'key_revoked':
-    case 'key_expired':
-    case 'organization_suspended':
-    case 'already_resolved':
-      return { outcome: row.outcome };
-    default:
-      throw new Fault(`charging.place_batch answered ${row.outcome}`);
-  }
-}
-
-function settleOutcome(row: sql.SettledRow): SettleOutcome {
-  switch (row.outcome) {
-    case 'settled':
-    case 'voided': {
-      const flags: ('late' | 'overrun')[] = [];
-      if (row.late) flags.push('late');
-      if (row.overrun_nanos > 0n) flags.push('overrun');
-      return {
-        outcome: row.outcome,
-        charged: nanos(row.charged_nanos),
-        available: nanos(row.available_nanos),
-        flags,
-      };
-    }
-    case 'already_resolved':
-      return {
-        outcome: row.outcome,
-        charged: nanos(row.charged_nanos),
-        available: nanos(row.available_nanos),
-      };
-    case 'unknown_hold':
-      return { outcome: row.outcome };
-    default:
-      throw new Fault(`charging.settle_batch answered ${row.outcome}`);
-  }
-}
-
 export function openCharging(options: ChargingOptions): Charging {
   const leaseMs = options.leaseMs ?? LEASE_MS;
   const batchMax = options.batchMax ?? BATCH_MAX;
   const open = new Map<string, HoldCommand>();
 
-  async function place(commands: readonly HoldCommand[]): Promise<HoldOutcome[]> {
+  async function place(commands: readonly Promising[]): Promise<sql.PlacedRow[]> {
     const { orgs, ends, sorted, restore } = inOrganizationOrder(commands);
     const statement = sql.placeBatch(
       orgs,
       ends,
+      sorted.map((c) => c.kind),
       sorted.map((c) => c.requestId),
-      sorted.map((c) => c.apiKeyId),
-      sorted.map((c) => c.amount),
+      sorted.map((c) => (c.kind === 'place' ? c.apiKeyId : null)),
+      sorted.map((c) => (c.kind === 'place' ? c.amount : c.toAmount)),
       leaseMs,
     );
-    const rows = await withRetries(() => options.holdLane.query<sql.PlacedRow>(statement));
-    return restore(rows.map((row, index) => holdOutcome(at(sorted, index), row)));
+    return restore(await withRetries(() => options.holdLane.query<sql.PlacedRow>(statement)));
   }
 
   async function resolve(commands: readonly SettleCommand[]): Promise<SettleOutcome[]> {
@@ -150,7 +127,8 @@ export function openCharging(options: ChargingOptions): Charging {
       sorted.map((c) => c.resolution),
       sorted.map((c) => (c.resolution === 'void' ? 0n : c.cost)),
       sorted.map((c) => c.record.lossUsage),
-      sorted.map((c) => recordRow(c.record)),
+      sorted.map((c) => c.happenedAt ?? null),
+      recordColumns(sorted.map((c) => c.record)),
     );
     const rows = await withRetries(() => options.settleLane.query<sql.SettledRow>(statement));
     return restore(rows.map(settleOutcome));
@@ -158,14 +136,14 @@ export function openCharging(options: ChargingOptions): Charging {
 
   const unavailable = (_: unknown, error: unknown) => {
     options.onFailure?.(error);
-    return { outcome: 'ledger_unavailable' } as const;
+    return UNANSWERED;
   };
   const unsettled = (_: unknown, error: unknown) => {
     options.onFailure?.(error);
     const never = DATA_ERRORS.test(sqlState(error));
     return { outcome: never ? 'rejected' : 'ledger_unavailable' } as const;
   };
-  const holds = new Batcher<HoldCommand, HoldOutcome>({
+  const holds = new Batcher<Promising, sql.PlacedRow>({
     run: place,
     failed: unavailable,
     split,
@@ -201,10 +179,14 @@ export function openCharging(options: ChargingOptions): Charging {
 
   return {
     silent: () => ticks >= SILENT_TICKS,
+    renew,
     async hold(command) {
-      const outcome = await holds.submit(command);
+      const outcome = holdOutcome(command, await holds.submit({ kind: 'place', ...command }));
       if (outcome.outcome === 'held') open.set(command.requestId, command);
       return outcome;
+    },
+    async extend(command) {
+      return extendOutcome(command, await holds.submit({ kind: 'extend', ...command }));
     },
     async settle(command) {
       const outcome = await settlements.submit(command);
@@ -218,10 +200,4 @@ export function openCharging(options: ChargingOptions): Charging {
       await Promise.all([holds.idle(), settlements.idle()]);
     },
   };
-}
-
-function at<T>(items: readonly T[], index: number): T {
-  const item = items[index];
-  if (item === undefined) throw new Fault(`the batch answered more rows than it was asked`);
-  return item;
 }

@@ -1,6 +1,7 @@
 import type { ApiKeyId, OrganizationId, RequestId, WorkspaceId } from '#kernel/ids';
 import type { NanoUsd } from '#kernel/money';
 import type { RequestRecord } from '#metering/record';
+import type { LimitLevel } from '#orgs/spend-limits';
 
 /** Asks for `amount` to be promised to one request. Idempotent by `requestId`. */
 export interface HoldCommand {
@@ -11,13 +12,32 @@ export interface HoldCommand {
   readonly amount: NanoUsd;
 }
 
+/** Asks for an open hold to be raised to `toAmount` in all. Idempotent: asking twice is asking once. */
+export interface ExtendCommand {
+  readonly organizationId: OrganizationId;
+  readonly requestId: RequestId;
+  readonly toAmount: NanoUsd;
+}
+
+/** Not enough for what was asked. `required` is the whole amount the hold would have had. */
+export interface CreditRefused {
+  readonly outcome: 'insufficient_credit' | 'in_debt';
+  readonly available: NanoUsd;
+  readonly required: NanoUsd;
+}
+
+/** The tightest of the limits that would have been passed (money rule 7). */
+export interface LimitReached {
+  readonly outcome: 'limit_reached';
+  readonly level: LimitLevel;
+  /** The organization, workspace or key that is limited. */
+  readonly subjectId: string;
+}
+
 export type HoldOutcome =
   | { readonly outcome: 'held'; readonly available: NanoUsd }
-  | {
-      readonly outcome: 'insufficient_credit' | 'in_debt';
-      readonly available: NanoUsd;
-      readonly required: NanoUsd;
-    }
+  | CreditRefused
+  | LimitReached
   | {
       readonly outcome:
         | 'key_revoked'
@@ -27,6 +47,15 @@ export type HoldOutcome =
         | 'ledger_unavailable';
     };
 
+export type ExtendOutcome =
+  | { readonly outcome: 'held'; readonly available: NanoUsd }
+  | CreditRefused
+  | LimitReached
+  /** hold_expired: its lease has passed (H4); what was promised may be promised to others by now. */
+  | {
+      readonly outcome: 'already_resolved' | 'hold_expired' | 'unknown_hold' | 'ledger_unavailable';
+    };
+
 /** Ends a hold once: `settle` charges `cost`, `void` charges nothing whatever `cost` says. */
 export interface SettleCommand {
   readonly organizationId: OrganizationId;
@@ -34,6 +63,8 @@ export interface SettleCommand {
   readonly resolution: 'settle' | 'void';
   readonly cost: NanoUsd;
   readonly record: RequestRecord;
+  /** When the answer was delivered, if it is booked later (from the journal); now if absent. */
+  readonly happenedAt?: Date;
 }
 
 export type SettleOutcome =

@@ -7,6 +7,7 @@ import { addDoctorVerb } from '#cli/doctor';
 import { addGrantVerb } from '#cli/grant';
 import { addKeyVerbs } from '#cli/key';
 import { addLedgerVerbs } from '#cli/ledger';
+import { addLimitVerbs } from '#cli/limit';
 import { addOrganizationVerbs } from '#cli/organization';
 import { addPurchaseVerbs } from '#cli/purchase';
 import { addRequestVerbs } from '#cli/request';
@@ -85,6 +86,7 @@ function addVerbs(verbs: Verbs, host: CliHost): void {
   addKeyVerbs(verbs);
   addGrantVerb(verbs);
   addBalanceVerb(verbs);
+  addLimitVerbs(verbs);
   addPurchaseVerbs(verbs);
   addRequestVerbs(verbs);
   addLedgerVerbs(verbs);

@@ -11,6 +11,7 @@ const TITLES: Record<Reason, string> = {
   'credit.purchase': 'Credits bought',
   'credit.promotional': 'Promotional credits',
   'credit.adjustment': 'Adjustment',
+  'credit.void': 'Credits withdrawn',
   'credit.expire': 'Credits expired',
   'usage.settle': 'Usage',
   'usage.overrun': 'Usage beyond the hold, not charged',
@@ -20,12 +21,17 @@ const TITLES: Record<Reason, string> = {
   'dispute.release': 'Released after a dispute',
   'dispute.seize': 'Taken back after a dispute',
   'dispute.debt': 'Owed after a dispute',
+  'dispute.breakage': 'Expired credits of a disputed payment',
+  'dispute.tax': 'Tax of a disputed payment',
   'dispute.withdrawn': 'Disputed payment withdrawn',
   'debt.repaid': 'Debt repaid',
   'invoice.paid': 'Invoice paid',
   'refund.credit': 'Refund of unspent credits',
   'refund.tax': 'Refund of tax',
   'refund.paid': 'Refund paid out',
+  'refund.bounced': 'Refund returned by the bank',
+  'refund.returned': 'Refund that failed, returned',
+  'refund.tax_returned': 'Tax of a refund that failed',
 };
 
 export const balanceView = (

@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Charging } from '#charging/charging';
-import type { HoldOutcome } from '#charging/commands';
+import type { HoldOutcome, LimitReached } from '#charging/commands';
 import type { Caller } from '#gateway/auth';
 import type { QuarantineBreaker } from '#gateway/breaker';
-import type { RefusalCode } from '#http/wire-errors';
+import { REFUSALS, type RefusalCode } from '#http/wire-errors';
 import type { RequestId } from '#kernel/ids';
 import { formatUsd, type NanoUsd } from '#kernel/money';
 import { parseStrict } from '#metering/strict-json';
@@ -121,12 +121,23 @@ function admission(deps: AdmissionDeps, call: AdmittedCall, held: HoldOutcome): 
           billing_url: deps.billingUrl,
         },
       };
+    case 'limit_reached':
+      return limitReached(deps, held, call.at);
     case 'already_resolved':
       // Request ids are made here and never reused.
       return refused('internal');
     default:
       return refused(held.outcome);
   }
+}
+
+/** The literal text of the public API, which says when the month of the limit is over. */
+function limitReached(deps: AdmissionDeps, held: LimitReached, at: Date): Refused {
+  const code = `${held.level}_limit_reached` as const;
+  const next = new Date(Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + 1)).toISOString();
+  const back = `You will regain access on ${next.slice(0, 10)} at 00:00 UTC.`;
+  const details = { level: held.level, subject_id: held.subjectId, billing_url: deps.billingUrl };
+  return { outcome: 'refused', code, message: `${REFUSALS[code].message} ${back}`, details };
 }
 
 /**

@@ -56,6 +56,22 @@ export const REFUSALS = {
     errorCode: 'credit_balance_too_low',
   },
   in_debt: { ...invalidRequest, message: CREDIT_TOO_LOW, errorCode: 'account_in_debt' },
+  // The text goes on with when access comes back.
+  organization_limit_reached: {
+    ...invalidRequest,
+    message: 'You have reached your specified API usage limits.',
+    errorCode: 'spend_limit_reached',
+  },
+  workspace_limit_reached: {
+    ...invalidRequest,
+    message: 'You have reached your specified workspace API usage limits.',
+    errorCode: 'spend_limit_reached',
+  },
+  api_key_limit_reached: {
+    ...invalidRequest,
+    message: 'You have reached your specified API key usage limits.',
+    errorCode: 'spend_limit_reached',
+  },
   version_missing: { ...invalidRequest, message: 'anthropic-version: header is required' },
   version_unknown: {
     ...invalidRequest,

@@ -10,6 +10,7 @@ export type AuditAction =
   | 'organization.resume'
   | 'api_key.create'
   | 'api_key.revoke'
+  | 'spend_limit.set'
   | 'purchase.begin'
   | 'purchase.cancel';
 

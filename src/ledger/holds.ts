@@ -23,11 +23,3 @@ export async function readHold(
   );
   return { amount: nanos(row.amount_nanos), state: row.state, grants };
 }
-
-/**
- * Books the lapse of holds whose process died. It frees nothing that was not free already: a
- * passed lease has stopped counting by itself (H4). Returns how many organizations it touched.
- */
-export async function expireLapsedHolds(db: Db, limit: number): Promise<number> {
-  return sql.only(await db.query<{ expired: number }>(sql.expireLapsed(limit))).expired;
-}

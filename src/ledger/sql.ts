@@ -141,12 +141,6 @@ export const statementLines = (
   };
 };
 
-/** Books lapsed holds of up to `limit` organizations, in id order, each locked before it changes. */
-export const expireLapsed = (limit: number): Statement => ({
-  text: 'SELECT ledger.expire_lapsed_everywhere($1) AS expired',
-  values: [limit],
-});
-
 export interface HoldRow {
   readonly amount_nanos: bigint;
   readonly state: string;
@@ -160,7 +154,7 @@ export const holdWithGrants = (organizationId: OrganizationId, id: string): Stat
                 e.amount_nanos AS taken_nanos
            FROM ledger.holds h
            LEFT JOIN ledger.entries e ON e.organization_id = h.organization_id
-            AND e.reference = h.id AND e.reason = 'usage.settle'
+            AND e.transaction_no = h.transaction_no AND e.reason = 'usage.settle'
           WHERE h.organization_id = $1 AND h.id = $2
           ORDER BY e.transaction_no, e.line`,
   values: [organizationId, id],

@@ -35,18 +35,31 @@ export interface RequestRecord {
   readonly lossUsage: NanoUsd;
 }
 
-/** The row as `metering.record` in migration 0006 reads it. */
-export const recordRow = (record: RequestRecord): string =>
-  JSON.stringify({
-    key: record.apiKeyId,
-    workspace: record.workspaceId,
-    model: record.model,
-    rule: record.rule,
-    usage: record.usage,
-    price_version: record.priceVersion,
-    status: record.upstreamStatus,
-    disconnected: record.clientDisconnected,
-    estimated: record.estimated,
-    quarantined: record.quarantined,
-    started_at: record.startedAt.toISOString(),
-  });
+/** Columns of the records of a batch, as `metering.record` takes them after the request ids. */
+export type RecordColumns = readonly [
+  apiKeyIds: readonly string[],
+  workspaceIds: readonly string[],
+  models: readonly string[],
+  rules: readonly string[],
+  usages: readonly (string | null)[],
+  priceVersions: readonly string[],
+  statuses: readonly (number | null)[],
+  disconnected: readonly boolean[],
+  estimated: readonly boolean[],
+  quarantined: readonly boolean[],
+  startedAt: readonly string[],
+];
+
+export const recordColumns = (records: readonly RequestRecord[]): RecordColumns => [
+  records.map((r) => r.apiKeyId),
+  records.map((r) => r.workspaceId),
+  records.map((r) => r.model),
+  records.map((r) => r.rule),
+  records.map((r) => (r.usage === null ? null : JSON.stringify(r.usage))),
+  records.map((r) => r.priceVersion),
+  records.map((r) => r.upstreamStatus),
+  records.map((r) => r.clientDisconnected),
+  records.map((r) => r.estimated),
+  records.map((r) => r.quarantined),
+  records.map((r) => r.startedAt.toISOString()),
+];

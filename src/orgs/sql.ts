@@ -1,4 +1,5 @@
 import type { Statement } from '#db/pool';
+import type { LimitAction, LimitLevel } from '#orgs/spend-limits';
 
 export interface OrganizationRow {
   readonly id: string;
@@ -178,4 +179,29 @@ export const selectKeyByDigest = (digest: Buffer): Statement => ({
     JOIN orgs.organizations o ON o.id = d.organization_id
     WHERE d.digest = $1`,
   values: [digest],
+});
+
+export interface SpendLimitRow {
+  readonly level: LimitLevel;
+  readonly subject_id: string;
+  readonly amount_nanos: bigint;
+  readonly action: LimitAction;
+  readonly month: string;
+  readonly charged_nanos: bigint;
+  readonly held_nanos: bigint;
+  readonly reached_at: Date | null;
+  readonly set_by: string;
+  readonly set_at: Date;
+}
+
+/** Limits of an organization, widest first; a month that is over counts nothing any more. */
+export const selectSpendLimits = (organizationId: string): Statement => ({
+  text: `SELECT level, subject_id, amount_nanos, action, now.month::text AS month,
+                CASE WHEN l.month = now.month THEN charged_nanos ELSE 0 END AS charged_nanos,
+                CASE WHEN l.month = now.month THEN held_nanos ELSE 0 END AS held_nanos,
+                CASE WHEN l.month = now.month THEN reached_at END AS reached_at, set_by, set_at
+           FROM orgs.spend_limits l, (SELECT orgs.month_of(bursar.now()) AS month) AS now
+          WHERE organization_id = $1
+          ORDER BY level = 'api_key', level = 'workspace', subject_id`,
+  values: [organizationId],
 });

@@ -1,4 +1,5 @@
-import { expireLapsedHolds } from '#ledger/holds';
+import { expireLapsedHolds } from '#charging/lapse';
+import { bookAllStoppedGrants } from '#ledger/breakage';
 import type { PaymentsDeps, PaymentsLog } from '#payments/deps';
 import { pollDuePurchases, sweepEvents } from '#payments/sweep';
 
@@ -20,6 +21,12 @@ export function timers(payments: PaymentsDeps): readonly Timer[] {
       name: 'expire lapsed holds',
       everyMs: 10_000,
       run: () => expireLapsedHolds(payments.pool, HOLDS_PER_SWEEP),
+    },
+    {
+      // It asks for business time itself, so it follows the test clock within one turn.
+      name: 'book stopped grants',
+      everyMs: 10_000,
+      run: () => bookAllStoppedGrants(payments.pool),
     },
   ];
 }

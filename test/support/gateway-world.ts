@@ -1,6 +1,7 @@
 import { createServer, type IncomingHttpHeaders, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Charging, HoldOutcome, SettleCommand, SettleOutcome } from '#charging/charging';
+import type { Journal } from '#charging/journal';
 import { assembleGateway, type Gateway, type GatewayParts } from '#gateway/gateway';
 import { least, type NanoUsd, nanos, ZERO } from '#kernel/money';
 import { createApiKey, digestKey } from '#orgs/api-keys';
@@ -44,6 +45,18 @@ export class MemoryCharging implements Charging {
     this.holds.set(command.requestId, command.amount);
     return { outcome: 'held', available: this.available };
   }
+
+  async extend(command: Parameters<Charging['extend']>[0]): ReturnType<Charging['extend']> {
+    const before = this.holds.get(command.requestId);
+    if (before === undefined) return { outcome: 'unknown_hold' };
+    const available = nanos(this.available + before);
+    const required = command.toAmount;
+    if (required > available) return { outcome: 'insufficient_credit', available, required };
+    this.holds.set(command.requestId, required);
+    return { outcome: 'held', available: this.available };
+  }
+
+  async renew(): Promise<void> {}
 
   async settle(command: SettleCommand): Promise<SettleOutcome> {
     await this.gate;
@@ -102,12 +115,16 @@ async function newKey(kind: FoundKey['kind']): Promise<string> {
 
 export async function startGateway(
   upstreamUrl: string,
-  options: Partial<GatewayParts> & { readonly balance?: bigint } = {},
+  options: Partial<GatewayParts> & {
+    readonly balance?: bigint;
+    readonly journalOf?: (charging: Charging) => Promise<Journal>;
+  } = {},
 ): Promise<TestGateway> {
   const [key, adminKey] = await Promise.all([newKey('workspace'), newKey('admin')]);
   const foundKey: { status: FoundKey['status'] } = { status: 'active' };
-  const { balance = 5_000_000_000n, ...parts } = options;
+  const { balance = 5_000_000_000n, journalOf, ...parts } = options;
   const charging = new MemoryCharging(balance);
+  const journal = await journalOf?.(charging);
   let lookups = 0;
   const known = new Map([
     [digestKey(pepper, key).toString('hex'), 'workspace' as const],
@@ -136,6 +153,7 @@ export async function startGateway(
     billingUrl: 'http://127.0.0.1:4000/settings/billing',
     logger: false,
     drainSeconds: 5,
+    ...(journal === undefined ? {} : { journal }),
     ...parts,
   });
   const url = await gateway.listen('127.0.0.1', 0);

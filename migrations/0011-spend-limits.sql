@@ -1,0 +1,137 @@
+-- Why: a limit is taken or refused in the statement that takes the hold, so that no number of
+-- requests at once can pass it. A limited subject has one row with the counters of its month; who
+-- has no limit costs nothing.
+SET lock_timeout = '5s';
+
+-- Whether the organization or anything in it has a limit: what admission reads with the key.
+ALTER TABLE orgs.organizations ADD COLUMN limited boolean NOT NULL DEFAULT false;
+
+-- `charged_nanos` and `held_nanos` count the holds placed in `month` (UTC): what was charged, and
+-- what open ones have promised. A hold keeps the month in which it was placed.
+CREATE TABLE orgs.spend_limits (
+  organization_id text NOT NULL REFERENCES orgs.organizations (id),
+  level           text NOT NULL CHECK (level IN ('organization', 'workspace', 'api_key')),
+  subject_id      text NOT NULL,
+  amount_nanos    bigint NOT NULL CHECK (amount_nanos >= 0),
+  action          text NOT NULL CHECK (action IN ('notify_only', 'notify_and_pause')),
+  month           date NOT NULL,
+  charged_nanos   bigint NOT NULL DEFAULT 0 CHECK (charged_nanos >= 0),
+  held_nanos      bigint NOT NULL DEFAULT 0 CHECK (held_nanos >= 0),
+  -- When the charges of this month first reached the amount.
+  reached_at      timestamptz,
+  set_by          text NOT NULL,
+  set_at          timestamptz NOT NULL,
+  PRIMARY KEY (organization_id, level, subject_id)
+) WITH (fillfactor = 50);
+GRANT SELECT, INSERT, UPDATE, DELETE ON orgs.spend_limits TO bursar_app;
+
+CREATE FUNCTION orgs.month_of(p_at timestamptz) RETURNS date LANGUAGE sql IMMUTABLE AS
+$$ SELECT date_trunc('month', p_at AT TIME ZONE 'UTC')::date $$;
+
+-- What may start a request: one row per key asked for, so that one revoked key never fails its
+-- neighbours in a batch. A key that does not exist has no row.
+DROP FUNCTION orgs.admit(text, text[], timestamptz);
+CREATE FUNCTION orgs.admit(p_organization text, p_keys text[], p_now timestamptz)
+RETURNS TABLE (api_key_id text, workspace_id text, limited boolean, outcome text)
+LANGUAGE sql STABLE AS $$
+  SELECT k.id, k.workspace_id, o.limited, CASE
+      WHEN o.status = 'suspended' THEN 'organization_suspended'
+      WHEN k.status = 'revoked' THEN 'key_revoked'
+      WHEN k.expires_at <= p_now THEN 'key_expired'
+      ELSE 'admitted'
+    END
+    FROM orgs.api_keys k JOIN orgs.organizations o ON o.id = p_organization
+   WHERE k.organization_id = p_organization AND k.id = ANY (p_keys)
+$$;
+
+-- The limits of an organization with the room each leaves this month, rolled over to it if a new one
+-- has begun. Room is NULL where a limit only notifies. Widest level first.
+CREATE FUNCTION orgs.limits_in(p_organization text, p_month date,
+  OUT levels text[], OUT subjects text[], OUT rooms bigint[])
+LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE orgs.spend_limits SET month = p_month, charged_nanos = 0, held_nanos = 0, reached_at = NULL
+   WHERE organization_id = p_organization AND month < p_month;
+  SELECT array_agg(l.level ORDER BY l.level = 'api_key', l.level = 'workspace', l.subject_id),
+         array_agg(l.subject_id ORDER BY l.level = 'api_key', l.level = 'workspace', l.subject_id),
+         array_agg(CASE l.action WHEN 'notify_and_pause'
+                     THEN l.amount_nanos - l.charged_nanos - l.held_nanos END
+                   ORDER BY l.level = 'api_key', l.level = 'workspace', l.subject_id)
+    INTO levels, subjects, rooms
+    FROM orgs.spend_limits l WHERE l.organization_id = p_organization;
+END $$;
+
+-- Counts holds placed at `p_placed[i]` with key `p_keys[i]`: what they promise and what they were
+-- charged, as changes. A month that is over is no longer counted.
+CREATE FUNCTION orgs.count_spend(
+  p_organization text, p_keys text[], p_placed timestamptz[], p_held bigint[], p_charged bigint[],
+  p_now timestamptz)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE orgs.spend_limits l
+     SET held_nanos = l.held_nanos + c.held, charged_nanos = l.charged_nanos + c.charged,
+         reached_at = coalesce(l.reached_at,
+           CASE WHEN l.charged_nanos + c.charged >= l.amount_nanos THEN p_now END)
+    FROM (SELECT s.level, s.subject, u.month, sum(u.held)::bigint AS held,
+                 sum(u.charged)::bigint AS charged
+            FROM (SELECT x.key, orgs.month_of(x.placed) AS month, sum(x.held) AS held,
+                         sum(x.charged) AS charged
+                    FROM unnest(p_keys, p_placed, p_held, p_charged) AS x (key, placed, held, charged)
+                   GROUP BY 1, 2) AS u
+            JOIN orgs.api_keys k ON k.organization_id = p_organization AND k.id = u.key
+           CROSS JOIN LATERAL (VALUES ('organization', p_organization),
+                   ('workspace', k.workspace_id), ('api_key', u.key)) AS s (level, subject)
+           GROUP BY s.level, s.subject, u.month) AS c
+   WHERE l.organization_id = p_organization AND l.level = c.level AND l.subject_id = c.subject
+     AND l.month = c.month;
+END $$;
+
+CREATE FUNCTION orgs.is_limited(p_organization text) RETURNS boolean LANGUAGE sql STABLE AS
+$$ SELECT limited FROM orgs.organizations WHERE id = p_organization $$;
+
+-- The keys whose requests a limit bounds; NULL if there is no such subject.
+CREATE FUNCTION orgs.keys_of(p_organization text, p_level text, p_subject text) RETURNS text[]
+LANGUAGE sql STABLE AS $$
+  SELECT CASE p_level
+    WHEN 'organization' THEN
+      CASE WHEN p_subject = p_organization THEN
+        ARRAY(SELECT id FROM orgs.api_keys WHERE organization_id = p_organization) END
+    WHEN 'workspace' THEN
+      (SELECT ARRAY(SELECT k.id FROM orgs.api_keys k
+                     WHERE k.organization_id = p_organization AND k.workspace_id = w.id)
+         FROM orgs.workspaces w WHERE w.organization_id = p_organization AND w.id = p_subject)
+    WHEN 'api_key' THEN
+      (SELECT ARRAY[id] FROM orgs.api_keys
+        WHERE organization_id = p_organization AND id = p_subject)
+  END
+$$;
+
+-- Changes or (amount NULL) removes a limit that may exist; false if it has to be added first.
+CREATE FUNCTION orgs.change_limit(p_organization text, p_level text, p_subject text,
+  p_amount bigint, p_action text, p_set_by text, p_now timestamptz) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+  IF p_amount IS NULL THEN
+    DELETE FROM orgs.spend_limits
+     WHERE organization_id = p_organization AND level = p_level AND subject_id = p_subject;
+    UPDATE orgs.organizations o SET limited = false
+     WHERE o.id = p_organization AND o.limited AND NOT EXISTS (
+       SELECT FROM orgs.spend_limits l WHERE l.organization_id = p_organization);
+    RETURN true;
+  END IF;
+  UPDATE orgs.spend_limits SET amount_nanos = p_amount, action = p_action, set_by = p_set_by,
+         set_at = p_now, reached_at = CASE WHEN charged_nanos >= p_amount THEN p_now END
+   WHERE organization_id = p_organization AND level = p_level AND subject_id = p_subject;
+  RETURN FOUND;
+END $$;
+
+CREATE FUNCTION orgs.add_limit(p_organization text, p_level text, p_subject text, p_amount bigint,
+  p_action text, p_set_by text, p_now timestamptz, p_charged bigint, p_held bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO orgs.spend_limits (organization_id, level, subject_id, amount_nanos, action, month,
+    charged_nanos, held_nanos, reached_at, set_by, set_at)
+  VALUES (p_organization, p_level, p_subject, p_amount, p_action, orgs.month_of(p_now), p_charged,
+    p_held, CASE WHEN p_charged >= p_amount THEN p_now END, p_set_by, p_now);
+  UPDATE orgs.organizations SET limited = true WHERE id = p_organization AND NOT limited;
+END $$;
