@@ -1,106 +1,108 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { startEmbedded } from '#db/embedded/supervisor';
-import { migrate } from '#db/migrate';
-import { openPool } from '#db/pool';
-import { nanos } from '#kernel/money';
-import { systemEntropy } from '#src/system';
-import { chargingOn, give, hold, makePayer, type Payer, settle, usd } from '#test/ledger-world';
-import { keep, load, middle, printTable, type Row } from './report.ts';
+import { openPool, type Pool } from '#db/pool';
+import { chargingOn, type Payer } from '#test/ledger-world';
+import { measureGrowth } from './ledger-growth.ts';
+import {
+  fullPayer,
+  inParallel,
+  pairThrough,
+  raise,
+  walPosition,
+  withServer,
+} from './ledger-server.ts';
+import { durableCommit, type Yardstick, yardstick } from './pgbench.ts';
+import { keep, load, median, middle, printTable, type Row } from './report.ts';
 
-const HOLD = nanos(1_000_000n);
-const COST = nanos(600_000n);
 /** What a transaction per request gets, both lanes: more were slower on two cores. */
 const CONNECTIONS = 16;
+const GRANTS = 3;
 
+type Node = ReturnType<typeof chargingOn>;
 interface Mode {
   readonly name: string;
   pair(payer: Payer): Promise<number>;
-}
-
-type Node = ReturnType<typeof chargingOn>;
-
-async function pairThrough({ charging }: Node, payer: Payer): Promise<number> {
-  const began = performance.now();
-  const held = await hold(charging, payer, HOLD);
-  if (held.outcome !== 'held') throw new Error(`hold: ${held.outcome}`);
-  const waited = performance.now() - began;
-  const settled = await settle(charging, payer, held.id, COST);
-  if (settled.outcome !== 'settled') throw new Error(`settle: ${settled.outcome}`);
-  return waited;
 }
 
 /** The way without batching: each step a statement and a commit of its own, on many connections. */
 function oneByOne(nodes: readonly Node[]): Mode {
   let turn = 0;
   return {
-    name: 'one transaction per request',
+    name: 'one transaction per request: hold + settle',
     pair: (payer) => pairThrough(nodes[turn++ % nodes.length] ?? raise('no node'), payer),
   };
 }
 
 const groupCommit = (node: Node): Mode => ({
-  name: 'group commit',
+  name: 'group commit: hold + settle',
   pair: (payer) => pairThrough(node, payer),
 });
 
-/** hold + settle pairs per second, fsync on, on one PostgreSQL of its own. */
+/**
+ * Charged requests per second with everything on (limits on three levels, three grants, statement
+ * lines, request records), fsync on, on one PostgreSQL of its own.
+ */
 export async function benchLedger(quick: boolean): Promise<void> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'bursar-bench-'));
-  const server = await startEmbedded({ dataDir, entropy: systemEntropy });
-  if (server.outcome !== 'running') throw new Error(`no PostgreSQL: ${JSON.stringify(server)}`);
-  try {
-    const migrated = await migrate(server.ownerUrl);
-    if (migrated.outcome !== 'migrated') throw new Error(JSON.stringify(migrated));
-    await measure(server.url, quick);
-  } finally {
-    await server.stop();
-    rmSync(dataDir, { recursive: true, force: true });
-  }
+  const metrics: Record<string, number> = {};
+  await withServer(async (server) => {
+    const pool = openPool({ url: server.url, name: 'bench', max: 8 });
+    const commits = await yardstick(server.adminUrl);
+    await measureThroughput(server.url, pool, commits, quick, metrics);
+    await measureGrowth(server, quick, metrics);
+    await pool.close();
+  });
+  keep('ledger', metrics);
 }
 
-async function measure(url: string, quick: boolean): Promise<void> {
-  const pool = openPool({ url, name: 'bench', max: 4 });
+async function measureThroughput(
+  url: string,
+  pool: Pool,
+  commits: Yardstick,
+  quick: boolean,
+  metrics: Record<string, number>,
+): Promise<void> {
+  const payers = await inParallel(1_000, 8, () => fullPayer(pool, GRANTS));
   const node = chargingOn(url);
   const singles = Array.from({ length: CONNECTIONS / 2 }, () => chargingOn(url, { batchMax: 1 }));
   const modes = [oneByOne(singles), groupCommit(node)];
-  const payers: Payer[] = [];
-  for (let made = 0; made < 1_000; made += 100) {
-    const some = await Promise.all(Array.from({ length: 100 }, () => makePayer(pool)));
-    await Promise.all(some.map((payer) => give(pool, payer, usd('100000'))));
-    payers.push(...some);
-  }
-  const metrics: Record<string, number> = {};
-  const [runs, ms] = quick ? [1, 1_200] : [3, 3_000];
+  const [runs, ms] = quick ? [1, 2_000] : [3, 4_000];
+  const alone: number[] = [];
   for (const organizations of [1, 1_000]) {
     for (const inFlight of quick ? [32, 256] : [1, 32, 256]) {
-      const rows: Row[][] = modes.map(() => []);
+      const rows: Row[][] = [[], [], []];
+      const wal: number[] = [];
       for (let run = 0; run < runs; run++) {
-        // Interleaved, so that a slow minute of the machine falls on both.
+        // Interleaved, so that a slow minute of the machine falls on all of them.
+        rows[0]?.push(await commits.simpleUpdate(inFlight, ms / 1_000));
         for (const [index, mode] of modes.entries()) {
+          const before = await walPosition(pool);
           const row = await load(mode.name, inFlight, ms, (worker) => {
             const which = (worker + Math.floor(Math.random() * organizations)) % organizations;
             return mode.pair(payers[which] ?? raise('no payer'));
           });
-          rows[index]?.push(row);
+          const bytes = Number((await walPosition(pool)) - before);
+          if (index === 1) wal.push(bytes / (row.perSecond * (ms / 1_000)));
+          rows[index + 1]?.push(row);
         }
+        alone.push((await durableCommit(url, 500)).p50Ms);
       }
       const medians = rows.map(middle);
-      const [single, group] = medians;
-      if (single === undefined || group === undefined) throw new Error('a mode did not run');
+      const [simple, single, group] = medians;
+      if (simple === undefined || single === undefined || group === undefined) raise('no rows');
       const label = `${organizations}_org_${inFlight}_in_flight`;
-      printTable(`hold + settle pairs: ${organizations} org, ${inFlight} in flight`, medians);
+      printTable(`charged requests: ${organizations} org, ${inFlight} in flight`, medians);
+      console.log(
+        `  ${(group.perSecond / single.perSecond).toFixed(1)}x one transaction per request, ` +
+          `${(group.perSecond / simple.perSecond).toFixed(1)}x pgbench, ` +
+          `hold p50 ${(group.p50Ms / median(alone)).toFixed(2)}x one durable commit ` +
+          `(${median(alone).toFixed(2)} ms alone), ${median(wal).toFixed(0)} WAL bytes a request`,
+      );
+      metrics[`pgbench_tps_${label}`] = simple.perSecond;
       metrics[`pairs_per_s_one_by_one_${label}`] = single.perSecond;
       metrics[`pairs_per_s_group_commit_${label}`] = group.perSecond;
-      metrics[`ratio_${label}`] = group.perSecond / single.perSecond;
+      metrics[`ratio_one_by_one_${label}`] = group.perSecond / single.perSecond;
+      metrics[`ratio_pgbench_${label}`] = group.perSecond / simple.perSecond;
+      metrics[`hold_p50_per_durable_commit_${label}`] = group.p50Ms / median(alone);
+      metrics[`wal_bytes_per_request_${label}`] = median(wal);
     }
   }
-  keep('ledger', metrics);
   await Promise.all([node, ...singles].map((n) => n.close()));
-  await pool.close();
-}
-
-function raise(message: string): never {
-  throw new Error(message);
 }

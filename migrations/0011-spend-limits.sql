@@ -45,45 +45,55 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- The limits of an organization with the room each leaves this month, rolled over to it if a new one
--- has begun. Room is NULL where a limit only notifies. Widest level first.
+-- has begun. Room is NULL where a limit only notifies. Widest level first. NULLs if it has none.
 CREATE FUNCTION orgs.limits_in(p_organization text, p_month date,
   OUT levels text[], OUT subjects text[], OUT rooms bigint[])
 LANGUAGE plpgsql AS $$
+DECLARE
+  l orgs.spend_limits;
 BEGIN
-  UPDATE orgs.spend_limits SET month = p_month, charged_nanos = 0, held_nanos = 0, reached_at = NULL
-   WHERE organization_id = p_organization AND month < p_month;
-  SELECT array_agg(l.level ORDER BY l.level = 'api_key', l.level = 'workspace', l.subject_id),
-         array_agg(l.subject_id ORDER BY l.level = 'api_key', l.level = 'workspace', l.subject_id),
-         array_agg(CASE l.action WHEN 'notify_and_pause'
-                     THEN l.amount_nanos - l.charged_nanos - l.held_nanos END
-                   ORDER BY l.level = 'api_key', l.level = 'workspace', l.subject_id)
-    INTO levels, subjects, rooms
-    FROM orgs.spend_limits l WHERE l.organization_id = p_organization;
+  FOR l IN SELECT * FROM orgs.spend_limits WHERE organization_id = p_organization
+            ORDER BY level = 'api_key', level = 'workspace', subject_id
+  LOOP
+    IF l.month < p_month THEN
+      UPDATE orgs.spend_limits
+         SET month = p_month, charged_nanos = 0, held_nanos = 0, reached_at = NULL
+       WHERE organization_id = p_organization AND level = l.level AND subject_id = l.subject_id;
+      l.charged_nanos := 0;
+      l.held_nanos := 0;
+    END IF;
+    levels := levels || l.level;
+    subjects := subjects || l.subject_id;
+    rooms := rooms || CASE l.action WHEN 'notify_and_pause'
+      THEN l.amount_nanos - l.charged_nanos - l.held_nanos END;
+  END LOOP;
 END $$;
 
 -- Counts holds placed at `p_placed[i]` with key `p_keys[i]`: what they promise and what they were
--- charged, as changes. A month that is over is no longer counted.
+-- charged, as changes. A month that is over is no longer counted. Ids of organizations, workspaces
+-- and keys are never equal, so that one list of subjects says which limits a key counts for.
 CREATE FUNCTION orgs.count_spend(
   p_organization text, p_keys text[], p_placed timestamptz[], p_held bigint[], p_charged bigint[],
   p_now timestamptz)
 RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  c record;
 BEGIN
-  UPDATE orgs.spend_limits l
-     SET held_nanos = l.held_nanos + c.held, charged_nanos = l.charged_nanos + c.charged,
-         reached_at = coalesce(l.reached_at,
-           CASE WHEN l.charged_nanos + c.charged >= l.amount_nanos THEN p_now END)
-    FROM (SELECT s.level, s.subject, u.month, sum(u.held)::bigint AS held,
-                 sum(u.charged)::bigint AS charged
-            FROM (SELECT x.key, orgs.month_of(x.placed) AS month, sum(x.held) AS held,
-                         sum(x.charged) AS charged
-                    FROM unnest(p_keys, p_placed, p_held, p_charged) AS x (key, placed, held, charged)
-                   GROUP BY 1, 2) AS u
-            JOIN orgs.api_keys k ON k.organization_id = p_organization AND k.id = u.key
-           CROSS JOIN LATERAL (VALUES ('organization', p_organization),
-                   ('workspace', k.workspace_id), ('api_key', u.key)) AS s (level, subject)
-           GROUP BY s.level, s.subject, u.month) AS c
-   WHERE l.organization_id = p_organization AND l.level = c.level AND l.subject_id = c.subject
-     AND l.month = c.month;
+  FOR c IN SELECT x.key, orgs.month_of(x.placed) AS month, sum(x.held)::bigint AS held,
+                  sum(x.charged)::bigint AS charged
+             FROM unnest(p_keys, p_placed, p_held, p_charged) AS x (key, placed, held, charged)
+            WHERE x.held <> 0 OR x.charged <> 0
+            GROUP BY 1, 2
+  LOOP
+    UPDATE orgs.spend_limits l
+       SET held_nanos = l.held_nanos + c.held, charged_nanos = l.charged_nanos + c.charged,
+           reached_at = coalesce(l.reached_at,
+             CASE WHEN l.charged_nanos + c.charged >= l.amount_nanos THEN p_now END)
+     WHERE l.organization_id = p_organization AND l.month = c.month
+       AND l.subject_id IN (p_organization, c.key, (
+         SELECT workspace_id FROM orgs.api_keys
+          WHERE organization_id = p_organization AND id = c.key));
+  END LOOP;
 END $$;
 
 CREATE FUNCTION orgs.is_limited(p_organization text) RETURNS boolean LANGUAGE sql STABLE AS

@@ -41,6 +41,11 @@ CREATE FUNCTION ledger.expire_lapsed(p_org text, p_now timestamptz, p_real times
   OUT freed bigint, OUT keys text[], OUT placed timestamptz[], OUT amounts bigint[])
 LANGUAGE plpgsql AS $$
 BEGIN
+  freed := 0;
+  IF NOT EXISTS (SELECT FROM ledger.holds WHERE organization_id = p_org AND state = 'open'
+                    AND lease_expires_at <= p_real) THEN
+    RETURN;
+  END IF;
   WITH lapsed AS (
     UPDATE ledger.holds SET state = 'expired', resolved_at = p_now
      WHERE organization_id = p_org AND state = 'open' AND lease_expires_at <= p_real
@@ -128,8 +133,7 @@ BEGIN
         WHEN before ->> 0 <> 'open' THEN 'already_resolved'
         WHEN delta <= 0 THEN 'held' END;
     ELSIF before IS NOT NULL THEN
-      outcomes[i] := CASE WHEN before ->> 0 IN ('open', 'lapsed') THEN 'held'
-                          ELSE 'already_resolved' END;
+      outcomes[i] := CASE before ->> 0 WHEN 'open' THEN 'held' ELSE 'already_resolved' END;
     END IF;
     CONTINUE WHEN outcomes[i] IS NOT NULL;
     IF book.customer_debt_nanos < 0 THEN
@@ -239,14 +243,14 @@ BEGIN
   RETURN number;
 END $$;
 
--- The common case, without a loop: every hold is open, none used more than it held, and one grant
+-- The common case, without a loop: every hold is open and alive, none used more than it held, and one grant
 -- pays for all, so that nothing is left to decide. Otherwise it has done nothing. `keys`, `placed`,
--- `amounts` and `charges` are the holds', in one order, not that of the commands.
+-- `freed` and `counted` (charged) are the holds', in one order, not that of the commands.
 CREATE FUNCTION ledger.settle_plainly(
   p_book ledger.books, p_ids text[], p_resolutions text[], p_costs bigint[], p_losses bigint[],
-  p_happened timestamptz[], p_now timestamptz,
-  OUT done boolean, OUT keys text[], OUT placed timestamptz[], OUT amounts bigint[],
-  OUT charges bigint[], OUT available_nanos bigint)
+  p_happened timestamptz[], p_now timestamptz, p_real timestamptz,
+  OUT done boolean, OUT keys text[], OUT placed timestamptz[], OUT freed bigint[],
+  OUT counted bigint[], OUT available_nanos bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
   org text := p_book.organization_id;
@@ -260,6 +264,9 @@ DECLARE
   ends jsonb;
 BEGIN
   done := false;
+  IF p_book.stopped_nanos > 0 OR p_now >= p_book.live_until THEN
+    RETURN;
+  END IF;
   SELECT * INTO paying FROM ledger.grants WHERE organization_id = org AND NOT exhausted
    ORDER BY expires_at, paid, granted_at, id LIMIT 1;
   IF n = 1 THEN
@@ -267,7 +274,8 @@ BEGIN
     SELECT * INTO hold FROM ledger.holds WHERE organization_id = org AND id = p_ids[1];
     held := hold.amount_nanos;
     IF p_resolutions[1] = 'settle' AND p_losses[1] = 0 AND costs > 0 AND costs <= held
-       AND costs <= paying.remaining_nanos AND hold.state = 'open' THEN
+       AND costs <= paying.remaining_nanos AND hold.state = 'open'
+       AND hold.lease_expires_at > p_real THEN
       UPDATE ledger.holds SET resolved_at = p_now, state = 'settled', charged_nanos = costs,
              transaction_no = base
        WHERE organization_id = org AND id = p_ids[1];
@@ -275,8 +283,8 @@ BEGIN
         reason, amount_nanos, from_balance_nanos, reference, happened_at, recorded_at)
       VALUES (org, base, 1, 'grant:' || paying.id, 'revenue', 'usage.settle', costs,
         paying.remaining_nanos - costs, p_ids[1], coalesce(p_happened[1], p_now), p_now);
-      keys := ARRAY[hold.api_key_id]; placed := ARRAY[hold.placed_at]; amounts := ARRAY[held];
-      charges := p_costs;
+      keys := ARRAY[hold.api_key_id]; placed := ARRAY[hold.placed_at]; freed := ARRAY[held];
+      counted := p_costs;
       done := true;
     END IF;
   ELSE
@@ -290,10 +298,10 @@ BEGIN
     IF costs <= paying.remaining_nanos THEN
       SELECT count(*), sum(h.amount_nanos), array_agg(h.api_key_id), array_agg(h.placed_at),
              array_agg(h.amount_nanos), array_agg((ends -> h.id ->> 0)::bigint)
-        INTO found, held, keys, placed, amounts, charges
+        INTO found, held, keys, placed, freed, counted
         FROM ledger.holds h
        WHERE h.organization_id = org AND h.id = ANY (p_ids) AND h.state = 'open'
-         AND h.amount_nanos >= (ends -> h.id ->> 0)::bigint;
+         AND h.lease_expires_at > p_real AND h.amount_nanos >= (ends -> h.id ->> 0)::bigint;
       done := found = n;
     END IF;
     IF done THEN
@@ -338,7 +346,6 @@ DECLARE
   org text := p_book.organization_id;
   n integer := cardinality(p_ids);
   twins boolean;
-  plain record;
   amounts bigint[]; states text[]; earlier bigint[];
   g_ids text[] := '{}'; g_left bigint[] := '{}'; g_before bigint[] := '{}';
   g_ends timestamptz[] := '{}';
@@ -364,19 +371,6 @@ BEGIN
   freed := charges;
   counted := charges;
   late := array_fill(false, ARRAY[n]);
-
-  IF book.stopped_nanos = 0 THEN
-    SELECT * INTO plain FROM ledger.settle_plainly(book, p_ids, p_resolutions, p_costs, p_losses,
-      p_happened, p_now);
-    IF plain.done THEN
-      outcomes := array_fill('settled'::text, ARRAY[n]);
-      charges := p_costs;
-      keys := plain.keys; placed := plain.placed; freed := plain.amounts;
-      counted := plain.charges;
-      available_nanos := plain.available_nanos;
-      RETURN;
-    END IF;
-  END IF;
 
   SELECT array_agg(h.amount_nanos ORDER BY c.i), array_agg(h.state ORDER BY c.i),
          array_agg(h.placed_at ORDER BY c.i), array_agg(h.charged_nanos ORDER BY c.i),
@@ -582,7 +576,7 @@ BEGIN
     ELSE
       capped := d.limited;
       IF capped THEN
-        c := charging.caps(book, kinds, ids, keys, now_at, real_at);
+        c := charging.caps(book, kinds, ids, keys, d.workspaces, now_at, real_at);
         book.held_nanos := c.held;
         capped := c.rooms IS NOT NULL;
       END IF;
@@ -612,7 +606,7 @@ END $$;
 -- Why each command may not be tried, NULL if it may. An extension belongs to a request that was
 -- admitted once: it is not asked again who sent it.
 CREATE FUNCTION charging.admission(p_org text, p_kinds text[], p_keys text[], p_now timestamptz,
-  OUT refused text[], OUT limited boolean)
+  OUT refused text[], OUT workspaces text[], OUT limited boolean)
 LANGUAGE plpgsql AS $$
 DECLARE
   one record;
@@ -620,14 +614,15 @@ BEGIN
   IF cardinality(p_keys) = 1 THEN
     SELECT * INTO one FROM orgs.admit(p_org, p_keys, p_now);
     limited := coalesce(one.limited, true);
+    workspaces := ARRAY[one.workspace_id];
     refused := ARRAY[CASE WHEN p_kinds[1] = 'place'
       THEN nullif(coalesce(one.outcome, 'key_revoked'), 'admitted') END];
     RETURN;
   END IF;
   SELECT array_agg(CASE WHEN c.kind = 'place'
            THEN nullif(coalesce(d.outcome, 'key_revoked'), 'admitted') END ORDER BY c.i),
-         bool_or(coalesce(d.limited, true))
-    INTO refused, limited
+         array_agg(d.workspace_id ORDER BY c.i), bool_or(coalesce(d.limited, true))
+    INTO refused, workspaces, limited
     FROM unnest(p_keys, p_kinds) WITH ORDINALITY AS c (key, kind, i)
     LEFT JOIN orgs.admit(p_org, p_keys, p_now) AS d ON d.api_key_id = c.key;
 END $$;
@@ -636,35 +631,39 @@ END $$;
 -- first, because by rule H4 they no longer count. An extension counts for the key and the month of
 -- its hold; in a month that is over no limit is left to bound it.
 CREATE FUNCTION charging.caps(p_book ledger.books, p_kinds text[], p_ids text[], p_keys text[],
-  p_now timestamptz, p_real timestamptz,
+  p_workspaces text[], p_now timestamptz, p_real timestamptz,
   OUT held bigint, OUT levels text[], OUT subjects text[], OUT rooms bigint[],
   OUT caps_a integer[], OUT caps_b integer[], OUT caps_c integer[],
   OUT hold_keys text[], OUT placed timestamptz[])
 LANGUAGE plpgsql AS $$
 DECLARE
+  org text := p_book.organization_id;
   this_month date := orgs.month_of(p_now);
+  of_organization integer;
+  hold record;
 BEGIN
-  held := p_book.held_nanos - charging.expire_lapsed(p_book.organization_id, p_now, p_real);
+  held := p_book.held_nanos - charging.expire_lapsed(org, p_now, p_real);
   SELECT l.levels, l.subjects, l.rooms INTO levels, subjects, rooms
-    FROM orgs.limits_in(p_book.organization_id, this_month) AS l;
+    FROM orgs.limits_in(org, this_month) AS l;
   IF rooms IS NULL THEN RETURN; END IF;
-  SELECT array_agg(coalesce(h.api_key_id, c.key) ORDER BY c.i),
-         array_agg(coalesce(h.placed_at, p_now) ORDER BY c.i)
-    INTO hold_keys, placed
-    FROM unnest(p_kinds, p_ids, p_keys) WITH ORDINALITY AS c (kind, id, key, i)
-    LEFT JOIN LATERAL (
-      SELECT api_key_id, placed_at FROM ledger.holds
-       WHERE c.kind = 'extend' AND organization_id = p_book.organization_id AND id = c.id OFFSET 0
-    ) AS h ON true;
-  SELECT array_agg(CASE WHEN orgs.month_of(c.placed) = this_month
-                     THEN array_position(levels, 'organization') END ORDER BY c.i),
-         array_agg(CASE WHEN orgs.month_of(c.placed) = this_month
-                     THEN array_position(subjects, w.workspace_id) END ORDER BY c.i),
-         array_agg(CASE WHEN orgs.month_of(c.placed) = this_month
-                     THEN array_position(subjects, c.key) END ORDER BY c.i)
-    INTO caps_a, caps_b, caps_c
-    FROM unnest(hold_keys, placed) WITH ORDINALITY AS c (key, placed, i)
-    LEFT JOIN orgs.admit(p_book.organization_id, hold_keys, p_now) AS w ON w.api_key_id = c.key;
+  hold_keys := p_keys;
+  placed := array_fill(p_now, ARRAY[cardinality(p_ids)]);
+  of_organization := array_position(levels, 'organization');
+  FOR i IN 1 .. cardinality(p_ids) LOOP
+    IF p_kinds[i] = 'extend' THEN
+      SELECT h.api_key_id, h.placed_at, k.workspace_id INTO hold
+        FROM ledger.holds h
+        LEFT JOIN orgs.admit(org, ARRAY[h.api_key_id], p_now) AS k ON true
+       WHERE h.organization_id = org AND h.id = p_ids[i];
+      hold_keys[i] := hold.api_key_id;
+      placed[i] := coalesce(hold.placed_at, p_now);
+      p_workspaces[i] := hold.workspace_id;
+      CONTINUE WHEN orgs.month_of(placed[i]) <> this_month;
+    END IF;
+    caps_a[i] := of_organization;
+    caps_b[i] := array_position(subjects, p_workspaces[i]);
+    caps_c[i] := array_position(subjects, hold_keys[i]);
+  END LOOP;
 END $$;
 
 -- One row per request that this batch resolved, in one statement for all organizations: it decides
@@ -704,6 +703,7 @@ DECLARE
   a integer := 1;
   z integer;
   now_at timestamptz;
+  real_at timestamptz;
   book ledger.books;
   s record;
   ids text[]; resolutions text[]; costs bigint[]; losses bigint[]; happened timestamptz[];
@@ -727,12 +727,23 @@ BEGIN
     END IF;
     book := ledger.lock_book(p_orgs[k]);
     now_at := bursar.now_under_lock();
-    s := ledger.settle(book, ids, resolutions, costs, losses, happened, now_at);
+    real_at := bursar.real_now();
+    s := ledger.settle_plainly(book, ids, resolutions, costs, losses, happened, now_at, real_at);
+    IF s.done THEN
+      outcomes := array_fill('settled'::text, ARRAY[cardinality(ids)]);
+      charges := costs;
+      overruns := array_fill(0::bigint, ARRAY[cardinality(ids)]);
+      lates := array_fill(false, ARRAY[cardinality(ids)]);
+    ELSE
+      -- Whose lease has passed is late, whether or not a sweeper ran (H4).
+      book.held_nanos := book.held_nanos - charging.expire_lapsed(p_orgs[k], now_at, real_at);
+      s := ledger.settle(book, ids, resolutions, costs, losses, happened, now_at);
+      outcomes := s.outcomes; charges := s.charges; overruns := s.overruns; lates := s.late;
+    END IF;
     IF orgs.is_limited(p_orgs[k]) THEN
       PERFORM orgs.count_spend(p_orgs[k], s.keys, s.placed,
         ARRAY(SELECT -x FROM unnest(s.freed) AS x), s.counted, now_at);
     END IF;
-    outcomes := s.outcomes; charges := s.charges; overruns := s.overruns; lates := s.late;
     FOR i IN 1 .. z - a + 1 LOOP
       all_orgs[a] := p_orgs[k]; all_outcomes[a] := outcomes[i]; all_charges[a] := charges[i];
       all_overruns[a] := overruns[i]; all_late[a] := lates[i]; all_settled[a] := now_at;
