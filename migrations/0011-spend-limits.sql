@@ -7,7 +7,8 @@ SET lock_timeout = '5s';
 ALTER TABLE orgs.organizations ADD COLUMN limited boolean NOT NULL DEFAULT false;
 
 -- `charged_nanos` and `held_nanos` count the holds placed in `month` (UTC): what was charged, and
--- what open ones have promised. A hold keeps the month in which it was placed.
+-- what open ones have promised; `last_…` those of the month before. A hold keeps the month in which it
+-- was placed, so one that runs over midnight still grows within the limit of the old one.
 CREATE TABLE orgs.spend_limits (
   organization_id text NOT NULL REFERENCES orgs.organizations (id),
   level           text NOT NULL CHECK (level IN ('organization', 'workspace', 'api_key')),
@@ -17,6 +18,8 @@ CREATE TABLE orgs.spend_limits (
   month           date NOT NULL,
   charged_nanos   bigint NOT NULL DEFAULT 0 CHECK (charged_nanos >= 0),
   held_nanos      bigint NOT NULL DEFAULT 0 CHECK (held_nanos >= 0),
+  last_charged_nanos bigint NOT NULL DEFAULT 0 CHECK (last_charged_nanos >= 0),
+  last_held_nanos bigint NOT NULL DEFAULT 0 CHECK (last_held_nanos >= 0),
   -- When the charges of this month first reached the amount.
   reached_at      timestamptz,
   set_by          text NOT NULL,
@@ -27,6 +30,9 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON orgs.spend_limits TO bursar_app;
 
 CREATE FUNCTION orgs.month_of(p_at timestamptz) RETURNS date LANGUAGE sql IMMUTABLE AS
 $$ SELECT date_trunc('month', p_at AT TIME ZONE 'UTC')::date $$;
+
+CREATE FUNCTION orgs.follows(p_month date, p_before date) RETURNS boolean LANGUAGE sql IMMUTABLE AS
+$$ SELECT p_month = (p_before + interval '1 month')::date $$;
 
 -- What may start a request: one row per key asked for, so that one revoked key never fails its
 -- neighbours in a batch. A key that does not exist has no row.
@@ -45,32 +51,37 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- The limits of an organization with the room each leaves this month, rolled over to it if a new one
--- has begun. Room is NULL where a limit only notifies. Widest level first. NULLs if it has none.
+-- has begun, and what the month before left. Room is NULL where a limit only notifies. Widest level
+-- first. NULLs if it has none.
 CREATE FUNCTION orgs.limits_in(p_organization text, p_month date,
-  OUT levels text[], OUT subjects text[], OUT rooms bigint[])
+  OUT levels text[], OUT subjects text[], OUT rooms bigint[], OUT last_rooms bigint[])
 LANGUAGE plpgsql AS $$
 DECLARE
   l orgs.spend_limits;
+  pauses boolean;
 BEGIN
   FOR l IN SELECT * FROM orgs.spend_limits WHERE organization_id = p_organization
             ORDER BY level = 'api_key', level = 'workspace', subject_id
   LOOP
     IF l.month < p_month THEN
-      UPDATE orgs.spend_limits
-         SET month = p_month, charged_nanos = 0, held_nanos = 0, reached_at = NULL
-       WHERE organization_id = p_organization AND level = l.level AND subject_id = l.subject_id;
-      l.charged_nanos := 0;
-      l.held_nanos := 0;
+      UPDATE orgs.spend_limits AS now
+         SET month = p_month, charged_nanos = 0, held_nanos = 0, reached_at = NULL,
+             last_charged_nanos = CASE WHEN orgs.follows(p_month, l.month) THEN l.charged_nanos ELSE 0 END,
+             last_held_nanos = CASE WHEN orgs.follows(p_month, l.month) THEN l.held_nanos ELSE 0 END
+       WHERE organization_id = p_organization AND level = l.level AND subject_id = l.subject_id
+      RETURNING now.* INTO l;
     END IF;
     levels := levels || l.level;
     subjects := subjects || l.subject_id;
-    rooms := rooms || CASE l.action WHEN 'notify_and_pause'
-      THEN l.amount_nanos - l.charged_nanos - l.held_nanos END;
+    pauses := l.action = 'notify_and_pause';
+    rooms := rooms || CASE WHEN pauses THEN l.amount_nanos - l.charged_nanos - l.held_nanos END;
+    last_rooms := last_rooms
+      || CASE WHEN pauses THEN l.amount_nanos - l.last_charged_nanos - l.last_held_nanos END;
   END LOOP;
 END $$;
 
 -- Counts holds placed at `p_placed[i]` with key `p_keys[i]`: what they promise and what they were
--- charged, as changes. A month that is over is no longer counted. Ids of organizations, workspaces
+-- charged, as changes. This month and the one before are counted. Ids of organizations, workspaces
 -- and keys are never equal, so that one list of subjects says which limits a key counts for.
 CREATE FUNCTION orgs.count_spend(
   p_organization text, p_keys text[], p_placed timestamptz[], p_held bigint[], p_charged bigint[],
@@ -86,10 +97,16 @@ BEGIN
             GROUP BY 1, 2
   LOOP
     UPDATE orgs.spend_limits l
-       SET held_nanos = l.held_nanos + c.held, charged_nanos = l.charged_nanos + c.charged,
-           reached_at = coalesce(l.reached_at,
-             CASE WHEN l.charged_nanos + c.charged >= l.amount_nanos THEN p_now END)
-     WHERE l.organization_id = p_organization AND l.month = c.month
+       SET held_nanos = l.held_nanos + CASE WHEN l.month = c.month THEN c.held ELSE 0 END,
+           charged_nanos = l.charged_nanos + CASE WHEN l.month = c.month THEN c.charged ELSE 0 END,
+           last_held_nanos = l.last_held_nanos
+             + CASE WHEN l.month = c.month THEN 0 ELSE c.held END,
+           last_charged_nanos = l.last_charged_nanos
+             + CASE WHEN l.month = c.month THEN 0 ELSE c.charged END,
+           reached_at = coalesce(l.reached_at, CASE WHEN l.month = c.month
+             AND l.charged_nanos + c.charged >= l.amount_nanos THEN p_now END)
+     WHERE l.organization_id = p_organization
+       AND (l.month = c.month OR orgs.follows(l.month, c.month))
        AND l.subject_id IN (p_organization, c.key, (
          SELECT workspace_id FROM orgs.api_keys
           WHERE organization_id = p_organization AND id = c.key));
@@ -136,12 +153,13 @@ BEGIN
 END $$;
 
 CREATE FUNCTION orgs.add_limit(p_organization text, p_level text, p_subject text, p_amount bigint,
-  p_action text, p_set_by text, p_now timestamptz, p_charged bigint, p_held bigint) RETURNS void
+  p_action text, p_set_by text, p_now timestamptz, p_charged bigint, p_held bigint,
+  p_last_charged bigint, p_last_held bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO orgs.spend_limits (organization_id, level, subject_id, amount_nanos, action, month,
-    charged_nanos, held_nanos, reached_at, set_by, set_at)
+    charged_nanos, held_nanos, last_charged_nanos, last_held_nanos, reached_at, set_by, set_at)
   VALUES (p_organization, p_level, p_subject, p_amount, p_action, orgs.month_of(p_now), p_charged,
-    p_held, CASE WHEN p_charged >= p_amount THEN p_now END, p_set_by, p_now);
+    p_held, p_last_charged, p_last_held, CASE WHEN p_charged >= p_amount THEN p_now END, p_set_by, p_now);
   UPDATE orgs.organizations SET limited = true WHERE id = p_organization AND NOT limited;
 END $$;

@@ -4,7 +4,7 @@ SET lock_timeout = '5s';
 
 -- Every index of these tables is paid for by every request. A hold remembers the transaction that
 -- settled it, so only what is not a request is looked up by its reference; lapsed holds are found
--- through the books that hold anything; a request is found through its organization.
+-- through the index of open ones; a request is found through its organization.
 ALTER TABLE ledger.holds ADD COLUMN transaction_no bigint;
 GRANT UPDATE (transaction_no) ON ledger.holds TO bursar_app;
 UPDATE ledger.holds h SET transaction_no = e.transaction_no FROM ledger.entries e
@@ -107,7 +107,7 @@ BEGIN
            sum(c.amount)
       INTO all_new, taken
       FROM unnest(p_kinds, p_refused, p_amounts) AS c (kind, refused, amount);
-    IF all_new AND taken <= available_nanos
+    IF all_new AND (taken < available_nanos OR taken = available_nanos AND 0 <> ALL (p_amounts))
        AND (p_rooms IS NULL OR taken < (SELECT min(room) FROM unnest(p_rooms) AS room)) THEN
       INSERT INTO ledger.holds
         (organization_id, id, api_key_id, amount_nanos, placed_at, lease_expires_at)
@@ -629,7 +629,7 @@ END $$;
 
 -- The limits that bound each command, as caps of ledger.place. Holds of dead processes are freed
 -- first, because by rule H4 they no longer count. An extension counts for the key and the month of
--- its hold; in a month that is over no limit is left to bound it.
+-- its hold: caps of the month before stand behind those of this one.
 CREATE FUNCTION charging.caps(p_book ledger.books, p_kinds text[], p_ids text[], p_keys text[],
   p_workspaces text[], p_now timestamptz, p_real timestamptz,
   OUT held bigint, OUT levels text[], OUT subjects text[], OUT rooms bigint[],
@@ -639,17 +639,18 @@ LANGUAGE plpgsql AS $$
 DECLARE
   org text := p_book.organization_id;
   this_month date := orgs.month_of(p_now);
-  of_organization integer;
+  last_rooms bigint[];
+  behind integer;
   hold record;
 BEGIN
   held := p_book.held_nanos - charging.expire_lapsed(org, p_now, p_real);
-  SELECT l.levels, l.subjects, l.rooms INTO levels, subjects, rooms
+  SELECT l.levels, l.subjects, l.rooms, l.last_rooms INTO levels, subjects, rooms, last_rooms
     FROM orgs.limits_in(org, this_month) AS l;
   IF rooms IS NULL THEN RETURN; END IF;
   hold_keys := p_keys;
   placed := array_fill(p_now, ARRAY[cardinality(p_ids)]);
-  of_organization := array_position(levels, 'organization');
   FOR i IN 1 .. cardinality(p_ids) LOOP
+    behind := 0;
     IF p_kinds[i] = 'extend' THEN
       SELECT h.api_key_id, h.placed_at, k.workspace_id INTO hold
         FROM ledger.holds h
@@ -658,12 +659,15 @@ BEGIN
       hold_keys[i] := hold.api_key_id;
       placed[i] := coalesce(hold.placed_at, p_now);
       p_workspaces[i] := hold.workspace_id;
-      CONTINUE WHEN orgs.month_of(placed[i]) <> this_month;
+      behind := CASE WHEN orgs.month_of(placed[i]) < this_month THEN cardinality(levels) ELSE 0 END;
     END IF;
-    caps_a[i] := of_organization;
-    caps_b[i] := array_position(subjects, p_workspaces[i]);
-    caps_c[i] := array_position(subjects, hold_keys[i]);
+    caps_a[i] := array_position(subjects, org) + behind;
+    caps_b[i] := array_position(subjects, p_workspaces[i]) + behind;
+    caps_c[i] := array_position(subjects, hold_keys[i]) + behind;
   END LOOP;
+  rooms := rooms || last_rooms;
+  levels := levels || levels;
+  subjects := subjects || subjects;
 END $$;
 
 -- One row per request that this batch resolved, in one statement for all organizations: it decides
@@ -780,12 +784,20 @@ DECLARE
   touched integer := 0;
   o text;
 BEGIN
-  FOR o IN SELECT b.organization_id FROM ledger.books b
-            WHERE b.held_nanos > 0 AND EXISTS (
-              SELECT FROM ledger.holds h
-               WHERE h.organization_id = b.organization_id AND h.state = 'open'
-                 AND h.lease_expires_at <= bursar.real_now())
-            ORDER BY b.organization_id LIMIT p_limit
+  -- From organization to organization through the index of open holds: none without one is read.
+  FOR o IN WITH RECURSIVE holding AS (
+             (SELECT organization_id AS id FROM ledger.holds WHERE state = 'open'
+               ORDER BY organization_id LIMIT 1)
+             UNION ALL
+             SELECT (SELECT h.organization_id FROM ledger.holds h
+                      WHERE h.state = 'open' AND h.organization_id > holding.id
+                      ORDER BY h.organization_id LIMIT 1)
+               FROM holding WHERE holding.id IS NOT NULL)
+           SELECT id FROM holding
+            WHERE EXISTS (SELECT FROM ledger.holds h
+                           WHERE h.organization_id = holding.id AND h.state = 'open'
+                             AND h.lease_expires_at <= bursar.real_now())
+            ORDER BY id LIMIT p_limit
   LOOP
     PERFORM FROM ledger.books WHERE organization_id = o FOR UPDATE SKIP LOCKED;
     CONTINUE WHEN NOT FOUND;
@@ -828,7 +840,9 @@ BEGIN
   PERFORM orgs.limits_in(p_org, this_month);
   IF NOT orgs.change_limit(p_org, p_level, p_subject, p_amount, p_action, p_set_by, now_at) THEN
     PERFORM orgs.add_limit(p_org, p_level, p_subject, p_amount, p_action, p_set_by, now_at,
-      s.charged, s.held) FROM ledger.spent_in_month(p_org, keys, this_month) AS s;
+        s.charged, s.held, l.charged, l.held)
+       FROM ledger.spent_in_month(p_org, keys, this_month) AS s,
+            ledger.spent_in_month(p_org, keys, (this_month - interval '1 month')::date) AS l;
   END IF;
   RETURN 'set';
 END $$;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Charging } from '#charging/charging';
+import { expireLapsedHolds } from '#charging/lapse';
 import { setSpendLimit } from '#charging/limits';
 import type { RequestId } from '#kernel/ids';
 import type { NanoUsd } from '#kernel/money';
@@ -155,4 +156,24 @@ test('an extension counts for the limits of its key, and is refused by the tight
     level: 'workspace',
     subjectId: payer.workspaceId,
   });
+});
+
+test('a request that is promised nothing needs credit left, in one batch as in two', async () => {
+  await give(db.pool, payer, usd('5'));
+  const together = await Promise.all([
+    hold(charging, payer, usd('5')),
+    hold(charging, payer, usd('0')),
+  ]);
+  expect(together.map((h) => h.outcome)).toEqual(['held', 'insufficient_credit']);
+  expect((await hold(charging, payer, usd('0'))).outcome).toBe('insufficient_credit');
+});
+
+test('a hold of nothing lapses like any other', async () => {
+  await give(db.pool, payer, usd('5'));
+  const dead = chargingOn(db.url, { leaseMs: 30 });
+  await hold(dead.charging, payer, usd('0'));
+  await dead.close();
+  await new Promise((resolve) => setTimeout(resolve, 40));
+  expect(await expireLapsedHolds(db.pool, 1_000)).toBeGreaterThan(0);
+  expect(await expireLapsedHolds(db.pool, 1_000)).toBe(0);
 });

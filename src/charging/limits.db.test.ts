@@ -167,6 +167,27 @@ test('F80, F81: a request counts in the month of its admission, whenever it is s
   expect(await only()).toMatchObject({ charged: 0n, held: usd('10') });
 });
 
+test('F80: a request that runs over midnight grows within the limit of its own month', async () => {
+  await limit('workspace', '10');
+  await used('4');
+  const { id } = await hold(charging, payer, usd('1'));
+  await nextMonth();
+  const extend = (to: string) =>
+    charging.extend({
+      organizationId: payer.organizationId,
+      requestId: id,
+      toAmount: usd(to),
+    });
+  expect(await extend('6.000000001')).toMatchObject({
+    outcome: 'limit_reached',
+    level: 'workspace',
+  });
+  expect(await extend('6')).toMatchObject({ outcome: 'held' });
+  expect((await hold(charging, payer, usd('10'))).outcome).toBe('held');
+  await settle(charging, payer, id, usd('6'));
+  expect(await only()).toMatchObject({ charged: 0n, held: usd('10') });
+});
+
 test('H4: holds of a dead process stop counting for the limit too', async () => {
   await limit('api_key', '10');
   const dead = chargingOn(db.url, { leaseMs: 30 });

@@ -126,6 +126,28 @@ describe('credit', () => {
     expect(error.message).toBe(literal.replace('Anthropic', () => 'Acme $& AI'));
   });
 
+  test.each([
+    ['organization', 'You have reached your specified API usage limits.'],
+    ['workspace', 'You have reached your specified workspace API usage limits.'],
+    ['api_key', 'You have reached your specified API key usage limits.'],
+  ] as const)(
+    'a reached %s limit says whose it is and when access comes back',
+    async (level, text) => {
+      gateway = await startGateway(upstream.url);
+      gateway.charging.holdAnswer = { outcome: 'limit_reached', level, subjectId: 'subject' };
+      const { status, headers, error } = await refusal();
+      expect([status, headers['x-should-retry']]).toEqual([400, 'false']);
+      expect(error).toMatchObject({
+        type: 'invalid_request_error',
+        details: { error_code: 'spend_limit_reached', level, subject_id: 'subject' },
+      });
+      const now = new Date();
+      const next = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1, 1));
+      const back = `You will regain access on ${next.toISOString().slice(0, 10)} at 00:00 UTC.`;
+      expect(error.message).toBe(`${text} ${back}`);
+    },
+  );
+
   test('debt is the same refusal with a code of its own', async () => {
     gateway = await startGateway(upstream.url);
     const { available } = gateway.charging;
