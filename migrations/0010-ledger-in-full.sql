@@ -78,6 +78,7 @@ RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     WHEN 'refund.credit' THEN p_from LIKE 'grant:_%' AND p_to = 'refund_clearing'
     WHEN 'refund.tax' THEN p_from = 'tax_payable' AND p_to = 'refund_clearing'
     WHEN 'refund.paid' THEN p_from = 'refund_clearing' AND p_to = 'processor_balance'
+    WHEN 'refund.bounced' THEN p_from = 'processor_balance' AND p_to = 'refund_clearing'
     WHEN 'refund.returned' THEN p_from = 'refund_clearing' AND p_to LIKE 'grant:_%'
     WHEN 'refund.tax_returned' THEN p_from = 'refund_clearing' AND p_to = 'tax_payable'
     ELSE false
@@ -96,18 +97,18 @@ RETURNS bigint LANGUAGE sql STABLE AS $$
    WHERE organization_id = p_org AND hold_id = p_hold AND extended_at >= p_at
 $$;
 
--- Part of the open holds that grants which have stopped still cover (money rule 3: "a held part
--- stays spendable by that hold"). A grant covers only what was promised before it stopped. Earliest
--- stopped first: its holds are the fewest. Holds whose lease ended by `p_alive` are left out.
-CREATE OR REPLACE FUNCTION ledger.covered_by_expired(
-  p_org text, p_now timestamptz, p_alive timestamptz) RETURNS bigint
+-- What each stopped grant still covers of the open holds (money rule 3: "a held part stays spendable
+-- by that hold"). A grant covers only what was promised before it stopped. Earliest stopped first:
+-- its holds are the fewest. Holds whose lease ended by `p_alive` are left out.
+CREATE FUNCTION ledger.covers(p_org text, p_now timestamptz, p_alive timestamptz)
+RETURNS TABLE (grant_id text, covered_nanos bigint)
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
-  covered bigint := 0;
+  total bigint := 0;
   early bigint;
   g record;
 BEGIN
-  FOR g IN SELECT remaining_nanos, usable_until FROM ledger.grants
+  FOR g IN SELECT id, remaining_nanos, usable_until FROM ledger.grants
             WHERE organization_id = p_org AND NOT exhausted AND usable_until <= p_now
             ORDER BY usable_until, expires_at, paid, granted_at, id
   LOOP
@@ -115,10 +116,16 @@ BEGIN
       FROM ledger.holds
      WHERE organization_id = p_org AND state = 'open' AND lease_expires_at > p_alive
        AND placed_at < g.usable_until;
-    covered := covered + least(g.remaining_nanos, greatest(early - covered, 0));
+    grant_id := g.id;
+    covered_nanos := least(g.remaining_nanos, greatest(early - total, 0));
+    total := total + covered_nanos;
+    RETURN NEXT;
   END LOOP;
-  RETURN covered;
 END $$;
+
+CREATE OR REPLACE FUNCTION ledger.covered_by_expired(
+  p_org text, p_now timestamptz, p_alive timestamptz) RETURNS bigint LANGUAGE sql STABLE AS
+$$ SELECT coalesce(sum(covered_nanos), 0)::bigint FROM ledger.covers(p_org, p_now, p_alive) $$;
 
 -- available = usable grants - open holds that those must cover. Every display reads this one; the
 -- hold statement reads the same sums from the book, and `verify` proves that they agree.
@@ -152,28 +159,3 @@ LANGUAGE sql AS $$
    WHERE b.organization_id = p_org
   RETURNING b.*
 $$;
-
--- Posts one transaction of any shape: moves the organization's own balances, whose floors are
--- constraints of their tables, and writes the lines. Returns the transaction's number.
-CREATE OR REPLACE FUNCTION ledger.post(
-  p_org text, p_reference text, p_reasons text[], p_from text[], p_to text[], p_amounts bigint[],
-  p_happened timestamptz, p_now timestamptz)
-RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE
-  number bigint;
-  n integer := cardinality(p_amounts);
-  after_from bigint[] := array_fill(NULL::bigint, ARRAY[n]);
-  after_to bigint[] := array_fill(NULL::bigint, ARRAY[n]);
-BEGIN
-  UPDATE ledger.books SET next_transaction = next_transaction + 1
-   WHERE organization_id = p_org RETURNING next_transaction - 1 INTO STRICT number;
-  FOR i IN 1 .. n LOOP
-    after_from[i] := ledger.move(p_org, p_from[i], -p_amounts[i]);
-    after_to[i] := ledger.move(p_org, p_to[i], p_amounts[i]);
-  END LOOP;
-  PERFORM ledger.count_grants(p_org, p_now);
-  PERFORM ledger.write_entries(p_org, number, array_fill(0, ARRAY[n]),
-    array_fill(p_reference, ARRAY[n]), p_reasons, p_from, p_to, p_amounts, after_from, after_to,
-    p_happened, p_now);
-  RETURN number;
-END $$;

@@ -42,6 +42,9 @@ export interface CliHost {
 
 export const done = (json: unknown, text: string): Answer => ({ outcome: 'done', json, text });
 
+/** Too long to hand over: the verb has written its answer to standard output itself. */
+export const WRITTEN: Answer = { outcome: 'done', json: undefined, text: '' };
+
 export const failed = (code: string, message: string): Answer => ({
   outcome: 'failed',
   code,
@@ -54,7 +57,11 @@ export function parseTime(text: string): Date | undefined {
     return undefined;
   }
   const time = new Date(text);
-  return Number.isNaN(time.getTime()) ? undefined : time;
+  // 31 February would be read as 3 March.
+  const day = text.slice(0, 10);
+  const midnight = new Date(`${day}T00:00:00Z`);
+  if (Number.isNaN(time.getTime()) || Number.isNaN(midnight.getTime())) return undefined;
+  return midnight.toISOString().startsWith(day) ? time : undefined;
 }
 
 const columnsOf = (rows: readonly (readonly string[])[]): number[] => {

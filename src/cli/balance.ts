@@ -1,17 +1,41 @@
-import { type Answer, done, failed, type System, table } from '#cli/answer';
+import { type Answer, done, failed, parseTime, type System, table } from '#cli/answer';
 import { unknownOrganization } from '#cli/organization';
 import type { Verbs } from '#cli/verbs';
+import { readDeployment } from '#db/deployment';
 import { parseId } from '#kernel/ids';
 import { formatUsd } from '#kernel/money';
-import { readBalance } from '#ledger/balance';
+import { readBalanceAsOf } from '#ledger/as-of';
+import { type Balance, readBalance } from '#ledger/balance';
 
-async function balance(system: System, options: { org: string }): Promise<Answer> {
+interface BalanceOptions {
+  readonly org: string;
+  readonly asOf?: string;
+  readonly by?: string;
+}
+
+async function balance(system: System, options: BalanceOptions): Promise<Answer> {
   const refusal = await unknownOrganization(system, options.org);
   const organizationId = parseId('organization', options.org);
   if (refusal !== undefined || organizationId === undefined) {
     return refusal ?? failed('organization_not_found', `There is no organization ${options.org}.`);
   }
-  const read = await readBalance(system.pool, organizationId);
+  const { by = 'recorded', asOf } = options;
+  if (by !== 'effective' && by !== 'recorded') {
+    return failed('invalid_time_basis', `--by is effective or recorded, not "${by}".`);
+  }
+  if (asOf === undefined) return shown(await readBalance(system.pool, organizationId));
+  const at = parseTime(asOf);
+  if (at === undefined) {
+    return failed('invalid_time', `"${asOf}" is not a time such as 2026-11-21T13:00:00Z.`);
+  }
+  const { now } = await readDeployment(system.pool);
+  if (at > now) {
+    return failed('time_in_the_future', `It is ${now.toISOString()}; ${asOf} is still to come.`);
+  }
+  return shown(await readBalanceAsOf(system.pool, organizationId, at, by));
+}
+
+function shown(read: Balance): Answer {
   const json = {
     available_usd: formatUsd(read.available),
     held_usd: formatUsd(read.held),
@@ -46,7 +70,9 @@ async function balance(system: System, options: { org: string }): Promise<Answer
 export function addBalanceVerb({ program, onSystem }: Verbs): void {
   program
     .command('balance')
-    .description('what an organization may spend now')
+    .description('what an organization may spend, now or at a time of the past')
     .requiredOption('--org <id>', 'whose')
+    .option('--as-of <time>', 'at this instant instead of now')
+    .option('--by <basis>', 'recorded: what the ledger knew then; effective: what had happened')
     .action(onSystem(balance));
 }

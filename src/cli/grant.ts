@@ -4,7 +4,8 @@ import type { Verbs } from '#cli/verbs';
 import { readDeployment } from '#db/deployment';
 import { newId, parseId } from '#kernel/ids';
 import { formatUsd, parseUsd } from '#kernel/money';
-import { issueGrant } from '#ledger/grants';
+import { type GrantRefusal, grantRefusal, issueGrant } from '#ledger/grants';
+import { voidGrant } from '#ledger/voiding';
 
 interface GrantOptions {
   org: string;
@@ -36,6 +37,8 @@ async function grant(system: System, options: GrantOptions): Promise<Answer> {
   if (refusal !== undefined || organizationId === undefined) {
     return refusal ?? failed('organization_not_found', `There is no organization ${options.org}.`);
   }
+  const tooMuch = await grantRefusal(system.pool, organizationId, amount);
+  if (tooMuch !== undefined) return refused(tooMuch);
   const grantId = newId('grant', system.entropy);
   const issued = await system.pool.transaction((tx) =>
     issueGrant(tx, {
@@ -53,9 +56,55 @@ async function grant(system: System, options: GrantOptions): Promise<Answer> {
   return done(json, `Granted $${json.amount_usd} until ${expires} (${json.id}).`);
 }
 
+function refused(refusal: GrantRefusal): Answer {
+  if (refusal.outcome === 'amount_out_of_range') {
+    const most = formatUsd(refusal.most);
+    return failed(refusal.outcome, `One grant is at most $${most}.`);
+  }
+  const room = formatUsd(refusal.room);
+  return failed(refusal.outcome, `There is room for $${room} more in this organization's credit.`);
+}
+
+interface VoidOptions {
+  org: string;
+  reason: string;
+}
+
+const NOT_VOIDED = {
+  already_voided: 'This grant was voided before.',
+  nothing_left: 'This grant was spent before; there is nothing to take back.',
+  expired: 'This grant has expired; there is nothing to take back.',
+  is_a_purchase: 'Somebody paid for this grant: refund it instead.',
+} as const;
+
+async function voidOne(system: System, id: string, options: VoidOptions): Promise<Answer> {
+  const unknown = failed('grant_not_found', `${options.org} has no grant ${id}.`);
+  const organizationId = parseId('organization', options.org);
+  const grantId = parseId('grant', id);
+  if (organizationId === undefined || grantId === undefined) return unknown;
+  const { reason } = options;
+  const told = await system.pool.transaction((tx) =>
+    voidGrant(tx, { organizationId, grantId, reason }),
+  );
+  if (told.outcome === 'unknown_grant') return unknown;
+  if (told.outcome !== 'voided') return failed(told.outcome, NOT_VOIDED[told.outcome]);
+  const json = {
+    id: grantId,
+    voided_usd: formatUsd(told.amount),
+    promised_usd: formatUsd(told.promised),
+  };
+  const rest =
+    told.promised === 0n ? '' : ` Requests under way may still use $${json.promised_usd}.`;
+  return done(json, `Took back $${json.voided_usd} of ${grantId} (${reason}).${rest}`);
+}
+
 export function addGrantVerb({ program, onSystem }: Verbs): void {
-  program
+  const verb = program
     .command('grant')
+    .description('give an organization credit that nobody paid for, or take it back');
+  verb
+    // The default: `bursar grant --org …` gives.
+    .command('give', { isDefault: true })
     .description('give an organization credit that nobody paid for')
     .requiredOption('--org <id>', 'who gets it')
     .requiredOption('--usd <amount>', 'how much, up to nine decimals')
@@ -63,4 +112,10 @@ export function addGrantVerb({ program, onSystem }: Verbs): void {
     .option('--expires <time>', 'default: one year from now')
     .option('--reason <text>', 'why, for the books')
     .action(onSystem(grant));
+  verb
+    .command('void <id>')
+    .description('take back what is unspent of credit given by mistake')
+    .requiredOption('--org <id>', 'who has it')
+    .requiredOption('--reason <text>', 'why, for the books')
+    .action(onSystem(voidOne));
 }

@@ -34,7 +34,7 @@ export async function runCli(argv: readonly string[], host: CliHost): Promise<nu
     }
     exitCode = answer.exitCode ?? 0;
     const shown = json ? JSON.stringify(answer.json) : answer.text;
-    if (shown !== '') host.stdout(`${shown}\n`);
+    if (shown !== undefined && shown !== '') host.stdout(`${shown}\n`);
   };
   const program = new Command('bursar');
   addVerbs(
@@ -89,7 +89,7 @@ function addVerbs(verbs: Verbs, host: CliHost): void {
   addLimitVerbs(verbs);
   addPurchaseVerbs(verbs);
   addRequestVerbs(verbs);
-  addLedgerVerbs(verbs);
+  addLedgerVerbs(verbs, host);
   addClockVerbs(verbs);
   addSignInLinkVerb(verbs);
   addDatabaseVerbs(verbs, host);

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Charging } from '#charging/charging';
+import type { Journal } from '#charging/journal';
 import type { Pool } from '#db/pool';
 import { keyDoor } from '#gateway/auth';
 import { quarantineBreaker } from '#gateway/breaker';
@@ -23,6 +24,8 @@ import type { PriceBook } from '#pricing/book';
 export interface GatewayParts {
   readonly findKey: (digest: Buffer) => Promise<FoundKey | undefined>;
   readonly charging: Charging;
+  /** Where a settlement is safe that the store does not answer. Without one, answers wait for it. */
+  readonly journal?: Journal;
   readonly book: PriceBook;
   readonly upstream: UpstreamOptions;
   readonly clock: Clock;
@@ -37,7 +40,7 @@ export interface GatewayParts {
   readonly drainSeconds: number;
   readonly version?: string;
   readonly pumpLimits?: PumpLimits;
-  /** How long the last bytes of an answer may wait for the ledger, in ms. */
+  /** How long the last bytes of an answer may wait if even the journal fails, in ms. */
   readonly settlePatienceMs?: number;
 }
 
@@ -65,7 +68,7 @@ export function createGateway(deps: GatewayDeps): Promise<Gateway> {
 }
 
 export async function assembleGateway(parts: GatewayParts): Promise<Gateway> {
-  const { charging, book, clock, brand } = parts;
+  const { charging, journal, book, clock, brand } = parts;
   const app = await createApp({
     entropy: parts.entropy,
     logger: parts.logger,
@@ -79,7 +82,7 @@ export async function assembleGateway(parts: GatewayParts): Promise<Gateway> {
   const { log } = app;
   const upstream = openUpstream(parts.upstream);
   const booked = settlements({
-    charging,
+    settle: (command) => (journal ?? charging).settle(command),
     clock,
     patienceMs: parts.settlePatienceMs ?? SETTLE_PATIENCE_MS,
     onTrouble: ({ requestId }, why) => log.warn({ reqId: requestId, why }, 'settlement'),

@@ -1,19 +1,21 @@
-import type { Charging } from '#charging/charging';
 import type { SettleCommand } from '#charging/commands';
+import type { JournalOutcome } from '#charging/journal';
 import { writtenOff } from '#gateway/verdict';
 import type { Clock } from '#kernel/clock';
 import type { NanoUsd } from '#kernel/money';
 
 export type Booking =
   | { readonly outcome: 'booked'; readonly charged: NanoUsd; readonly available: NanoUsd }
-  /** Not in the ledger, so the answer must not be finished. */
+  /** Safe on the disk, and booked as soon as the ledger answers. */
+  | { readonly outcome: 'journaled' }
+  /** Neither in the ledger nor in the journal, so the answer must not be finished. */
   | {
       readonly outcome: 'unbooked';
       readonly why: 'ledger_unavailable' | 'unknown_hold' | 'rejected';
     };
 
 export interface Settlements {
-  /** Books one ending, trying again for a bounded time while the store does not answer. */
+  /** Books one ending, trying again for a bounded time while neither store nor journal take it. */
   book(command: SettleCommand): Promise<Booking>;
   /** Releases a hold, waiting a moment at most; it goes on by itself if that was too short. */
   release(command: SettleCommand): Promise<Booking>;
@@ -22,7 +24,8 @@ export interface Settlements {
 }
 
 export interface SettlementOptions {
-  readonly charging: Charging;
+  /** The ledger's, or the journal's before it (`#charging/journal`). */
+  readonly settle: (command: SettleCommand) => Promise<JournalOutcome>;
   readonly clock: Clock;
   /** How long the last bytes of an answer may wait for the ledger, in ms. */
   readonly patienceMs: number;
@@ -41,7 +44,7 @@ export function settlements(options: SettlementOptions): Settlements {
   /** Until the ledger has an answer, or the deadline has passed. */
   async function attempt(command: SettleCommand, untilMs: number): Promise<Booking> {
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MAX_MS)) {
-      const outcome = await options.charging.settle(command);
+      const outcome = await options.settle(command);
       switch (outcome.outcome) {
         case 'settled':
         case 'voided':
@@ -50,6 +53,9 @@ export function settlements(options: SettlementOptions): Settlements {
         case 'already_resolved':
           // By an earlier attempt, whose answer was lost.
           return { outcome: 'booked', charged: outcome.charged, available: outcome.available };
+        case 'journaled':
+          options.onTrouble(command, 'journaled');
+          return { outcome: 'journaled' };
         case 'unknown_hold':
         case 'rejected':
           return { outcome: 'unbooked', why: outcome.outcome };
@@ -79,7 +85,9 @@ export function settlements(options: SettlementOptions): Settlements {
     try {
       const released = await attempt(command, Number.POSITIVE_INFINITY);
       if (released.outcome === 'unbooked') options.onTrouble(command, released.why);
-      else if (released.charged > 0n) options.onTrouble(command, 'charged but not delivered');
+      if (released.outcome === 'booked' && released.charged > 0n) {
+        options.onTrouble(command, 'charged but not delivered');
+      }
       return released;
     } catch (error) {
       options.onTrouble(command, `release failed: ${String(error)}`);

@@ -9,6 +9,7 @@ import {
   startGateway,
   streamEvents,
 } from '#test/gateway-world';
+import { journalWorld } from '#test/journal-world';
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -147,9 +148,15 @@ describe('the last byte waits for the ledger', () => {
   });
 
   test.each([true, false])(
-    'without a ledger no answer is finished (stream: %s)',
+    'F19: with neither ledger nor journal no answer is finished (stream: %s)',
     async (stream) => {
-      const gateway = await simWorld({ settlePatienceMs: 300 });
+      const journals = await journalWorld();
+      closing.push(() => journals.close());
+      const gateway = await simWorld({
+        settlePatienceMs: 300,
+        journalOf: (charging) =>
+          journals.open({ settle: (command) => charging.settle(command), bytesMax: 0 }),
+      });
       gateway.charging.reachable = false;
       const answer = await ask(gateway, { body: { ...question, stream } });
       const text = answer.body.toString();

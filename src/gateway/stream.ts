@@ -23,8 +23,8 @@ const CR = 0x0d;
 
 /**
  * Relays a stream byte for byte. Every byte goes on as it comes, except from the final event on:
- * that waits until the settlement is committed, so no client holds a finished answer that is not in
- * the books. With it the answer ends: what an upstream sends later is metered by nobody. `done` is called when the client has all it will get and the ledger has its command.
+ * that waits until the settlement is booked or journaled, so no client holds a finished answer that
+ * nobody will ever charge for. With it the answer ends: what an upstream sends later is metered by nobody. `done` is called when the client has all it will get and the ledger has its command.
  */
 export function streamAnswer(
   desk: Desk,

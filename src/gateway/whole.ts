@@ -61,7 +61,7 @@ export function wholeBody(
   };
 }
 
-/** A JSON answer: read whole, settled, and only then sent, with what it cost. */
+/** A JSON answer: read whole, settled, and only then sent, with what it cost if that is known. */
 export function jsonAnswer(
   desk: Desk,
   exchange: Exchange,
@@ -122,7 +122,8 @@ function unusable(result: WholeBody): Ending {
 }
 
 function amounts(booking: Booking): Record<string, string> {
-  if (booking.outcome === 'unbooked') return {};
+  // Of a journaled one neither is known yet.
+  if (booking.outcome !== 'booked') return {};
   return {
     'bursar-cost-usd': formatUsd(booking.charged),
     'bursar-available-usd': formatUsd(booking.available),

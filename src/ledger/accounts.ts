@@ -12,7 +12,7 @@ export const ACCOUNTS: Readonly<Record<AccountKind, Account>> = {
   grant: {
     owner: 'organization',
     floor: 'never below zero',
-    meaning: 'Unspent part of one credit grant, promised to the customer until it expires.',
+    meaning: 'Unspent part of one credit grant, promised to the customer until it stops.',
   },
   dispute_frozen: {
     owner: 'organization',
@@ -30,8 +30,16 @@ export const ACCOUNTS: Readonly<Record<AccountKind, Account>> = {
     meaning: 'Usage of a contract account that is not invoiced and paid yet.',
   },
   revenue: { owner: 'platform', floor: 'none', meaning: 'Usage delivered.' },
-  breakage: { owner: 'platform', floor: 'none', meaning: 'Credit that expired unspent.' },
-  promo_expense: { owner: 'platform', floor: 'none', meaning: 'Credit given away or adjusted.' },
+  breakage: {
+    owner: 'platform',
+    floor: 'none',
+    meaning: 'Credit that expired unspent, without what lost disputes took of it.',
+  },
+  promo_expense: {
+    owner: 'platform',
+    floor: 'none',
+    meaning: 'Credit given away or adjusted, without what was voided.',
+  },
   tax_payable: { owner: 'platform', floor: 'none', meaning: 'Tax collected for the authorities.' },
   processor_balance: {
     owner: 'platform',
@@ -46,7 +54,7 @@ export const ACCOUNTS: Readonly<Record<AccountKind, Account>> = {
   refund_clearing: {
     owner: 'platform',
     floor: 'none',
-    meaning: 'A refund on its way back to the card. Zero at rest.',
+    meaning: 'Refunds on their way back to the card. Zero when none is under way.',
   },
   operator_overrun: {
     owner: 'platform',

@@ -25,6 +25,7 @@ export const FLOWS = {
   'credit.purchase': { from: 'stripe_clearing', to: 'grant' },
   'credit.promotional': { from: 'promo_expense', to: 'grant' },
   'credit.adjustment': { from: 'promo_expense', to: 'grant' },
+  'credit.void': { from: 'grant', to: 'promo_expense' },
   'credit.expire': { from: 'grant', to: 'breakage' },
   'usage.settle': { from: 'grant', to: 'revenue' },
   'usage.overrun': { from: 'operator_overrun', to: 'revenue' },
@@ -34,12 +35,17 @@ export const FLOWS = {
   'dispute.release': { from: 'dispute_frozen', to: 'grant' },
   'dispute.seize': { from: 'dispute_frozen', to: 'stripe_clearing' },
   'dispute.debt': { from: 'customer_debt', to: 'stripe_clearing' },
+  'dispute.breakage': { from: 'breakage', to: 'stripe_clearing' },
+  'dispute.tax': { from: 'tax_payable', to: 'stripe_clearing' },
   'dispute.withdrawn': { from: 'stripe_clearing', to: 'processor_balance' },
-  'debt.repaid': { from: 'stripe_clearing', to: 'customer_debt' },
+  'debt.repaid': { from: 'grant', to: 'customer_debt' },
   'invoice.paid': { from: 'stripe_clearing', to: 'receivable' },
   'refund.credit': { from: 'grant', to: 'refund_clearing' },
   'refund.tax': { from: 'tax_payable', to: 'refund_clearing' },
   'refund.paid': { from: 'refund_clearing', to: 'processor_balance' },
+  'refund.bounced': { from: 'processor_balance', to: 'refund_clearing' },
+  'refund.returned': { from: 'refund_clearing', to: 'grant' },
+  'refund.tax_returned': { from: 'refund_clearing', to: 'tax_payable' },
 } as const satisfies Record<string, { from: AccountKind; to: AccountKind }>;
 
 export type Reason = keyof typeof FLOWS;

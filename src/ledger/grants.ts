@@ -1,8 +1,10 @@
 import type { Db } from '#db/pool';
+import { assert } from '#kernel/assert';
 import type { GrantId, OrganizationId } from '#kernel/ids';
-import { type NanoUsd, ZERO } from '#kernel/money';
+import { least, NANOS_PER_USD, type NanoUsd, nanos, ZERO } from '#kernel/money';
+import * as sql from '#ledger/grants-sql';
 import { post } from '#ledger/post';
-import * as sql from '#ledger/sql';
+import { lockBook, only, openBook } from '#ledger/sql';
 import { operatorGranted, purchaseGranted } from '#ledger/templates';
 
 export type GrantKind = 'purchase' | 'promotional' | 'adjustment';
@@ -29,26 +31,88 @@ export interface GrantIssued {
   readonly outcome: 'issued' | 'already_issued';
   readonly grantId: GrantId;
   readonly expiresAt: Date;
+  /** What of it paid a debt at once; it is not spendable. */
+  readonly repaid: NanoUsd;
 }
 
-/** Opens a grant and books it. Call it in the transaction that records why. */
-export async function issueGrant(tx: Db, request: GrantRequest): Promise<GrantIssued> {
-  await tx.query(sql.openBook(request.organizationId));
-  await tx.query(sql.lockBook(request.organizationId));
-  const [opened] = await tx.query<sql.GrantTerms>(sql.openGrant(request));
-  if (opened === undefined) {
-    const earlier = sql.only(
-      await tx.query<sql.GrantTerms>(sql.grantBySource(request.organizationId, request.source)),
-    );
-    return { outcome: 'already_issued', grantId: earlier.id, expiresAt: earlier.expires_at };
+/** The largest grant, one billion dollars: the CHECK of `ledger.grants` in 0003. */
+export const GRANT_MOST = nanos(1_000_000_000n * NANOS_PER_USD);
+/**
+ * All credit of an organization together, frozen credit included. Sums of it are 64-bit integers in
+ * PostgreSQL (9.22 × 10¹⁸); the rest is room for refunds that are returned.
+ */
+export const CREDIT_MOST = nanos(9n * GRANT_MOST);
+
+export type GrantRefusal =
+  | { readonly outcome: 'amount_out_of_range'; readonly most: NanoUsd }
+  | { readonly outcome: 'balance_too_large'; readonly room: NanoUsd };
+
+/**
+ * Why a grant of this amount cannot be issued; undefined if it can. Ask before a payment is taken
+ * (F93): afterwards the money is there and the credit is owed.
+ */
+export async function grantRefusal(
+  db: Db,
+  organizationId: OrganizationId,
+  amount: NanoUsd,
+): Promise<GrantRefusal | undefined> {
+  if (amount <= 0n || amount > GRANT_MOST) {
+    return { outcome: 'amount_out_of_range', most: GRANT_MOST };
   }
-  const lines =
-    request.kind === 'purchase'
-      ? purchaseGranted(request.grantId, request.amount, request.tax ?? ZERO)
-      : operatorGranted(request.kind, request.grantId, request.amount);
+  const { credit } = await readPosition(db, organizationId);
+  const room = nanos(CREDIT_MOST - credit);
+  return amount > room ? { outcome: 'balance_too_large', room } : undefined;
+}
+
+/**
+ * Opens a grant and books it; a purchase first repays what the customer owes. Call it in the
+ * transaction that records why, for amounts that `grantRefusal` lets pass.
+ */
+export async function issueGrant(tx: Db, request: GrantRequest): Promise<GrantIssued> {
+  const { organizationId, grantId, kind, amount } = request;
+  await tx.query(openBook(organizationId));
+  await tx.query(lockBook(organizationId));
   const reference = request.reference ?? request.source;
-  await post(tx, request.organizationId, reference, lines, opened.granted_at);
-  return { outcome: 'issued', grantId: opened.id, expiresAt: opened.expires_at };
+  const earlier = await readEarlier(tx, request, reference);
+  if (earlier !== undefined) return earlier;
+  const refusal = await grantRefusal(tx, organizationId, amount);
+  assert(refusal === undefined, `a grant was issued that is refused: ${refusal?.outcome}`);
+  const opened = only(await tx.query<sql.GrantTerms>(sql.openGrant(request)));
+  const { debt } = await readPosition(tx, organizationId);
+  const repaid = kind === 'purchase' ? least(amount, debt) : ZERO;
+  const lines =
+    kind === 'purchase'
+      ? purchaseGranted(grantId, amount, request.tax ?? ZERO, repaid)
+      : operatorGranted(kind, grantId, amount);
+  await post(tx, organizationId, reference, lines, opened.granted_at);
+  return { outcome: 'issued', grantId: opened.id, expiresAt: opened.expires_at, repaid };
+}
+
+async function readEarlier(
+  tx: Db,
+  request: GrantRequest,
+  reference: string,
+): Promise<GrantIssued | undefined> {
+  const [earlier] = await tx.query<sql.EarlierGrant>(
+    sql.grantBySource(request.organizationId, request.source, reference),
+  );
+  if (earlier === undefined) return undefined;
+  return {
+    outcome: 'already_issued',
+    grantId: earlier.id,
+    expiresAt: earlier.expires_at,
+    repaid: nanos(earlier.repaid_nanos),
+  };
+}
+
+/** An organization without a book has no credit and owes nothing. */
+async function readPosition(
+  db: Db,
+  organizationId: OrganizationId,
+): Promise<{ readonly credit: bigint; readonly debt: NanoUsd }> {
+  const [row] = await db.query<sql.PositionRow>(sql.position(organizationId));
+  // As text: a sum of many near-full grants is beyond 64 bits, and that is what is asked here.
+  return { credit: BigInt(row?.credit_nanos ?? 0), debt: nanos(row?.debt_nanos ?? 0n) };
 }
 
 export interface BurnDownKey {

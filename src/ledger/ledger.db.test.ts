@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { expireLapsedHolds } from '#charging/lapse';
 import type { Pool } from '#db/pool';
 import { readBalance } from '#ledger/balance';
 import { accountKind, FLOWS } from '#ledger/flows';
 import { byBurnDown } from '#ledger/grants';
-import { expireLapsedHolds } from '#ledger/holds';
 import { verifyLedger } from '#ledger/reconcile';
 import { readStatement } from '#ledger/statement';
 import { type TestDatabase, testDatabase } from '#test/database';

@@ -2,7 +2,7 @@ import type { Statement } from '#db/pool';
 import { Fault } from '#kernel/assert';
 import type { GrantId, OrganizationId } from '#kernel/ids';
 import type { Reason } from '#ledger/flows';
-import type { GrantKind, GrantRequest } from '#ledger/grants';
+import type { GrantKind } from '#ledger/grants';
 import type { Line } from '#ledger/templates';
 
 /** The row of a statement that always answers one. */
@@ -29,32 +29,6 @@ export const openBook = (organizationId: OrganizationId): Statement => ({
 export const lockBook = (organizationId: OrganizationId): Statement => ({
   text: 'SELECT FROM ledger.books WHERE organization_id = $1 FOR UPDATE',
   values: [organizationId],
-});
-
-/** Opens an empty grant; answers no row if its source has made one before. */
-export const openGrant = (g: GrantRequest): Statement => ({
-  text: `INSERT INTO ledger.grants
-           (organization_id, id, kind, amount_nanos, source, reason, granted_at, expires_at)
-         SELECT $1, $2, $3, $4, $5, $6, at, coalesce($8, bursar.one_year_after(at))
-           FROM (SELECT coalesce($7, bursar.now()) AS at) AS happened
-         ON CONFLICT (organization_id, source) DO NOTHING
-         RETURNING id, granted_at, expires_at`,
-  values: [
-    g.organizationId,
-    g.grantId,
-    g.kind,
-    g.amount,
-    g.source,
-    g.reason ?? null,
-    g.happenedAt ?? null,
-    g.expiresAt ?? null,
-  ],
-});
-
-export const grantBySource = (organizationId: OrganizationId, source: string): Statement => ({
-  text: `SELECT id, granted_at, expires_at FROM ledger.grants
-          WHERE organization_id = $1 AND source = $2`,
-  values: [organizationId, source],
 });
 
 /** Writes the lines of one transaction through the one function that writes entries. */

@@ -2,17 +2,20 @@ import type { Db } from '#db/pool';
 import type { OrganizationId } from '#kernel/ids';
 import { type NanoUsd, nanos } from '#kernel/money';
 import type { Reason } from '#ledger/flows';
-import * as sql from '#ledger/sql';
+import * as sql from '#ledger/statement-sql';
 
 /** One line of a customer's statement: a move into (+) or out of (-) one of its grants. */
 export interface StatementLine {
   /** Position in the organization's ledger: stable, gap-free, a cursor for paging. */
   readonly seq: string;
   readonly at: Date;
+  readonly recordedAt: Date;
   readonly kind: Reason;
   readonly amount: NanoUsd;
   readonly grantId: string;
   readonly grantBalance: NanoUsd;
+  /** Of all grants together after this line, in the order of the ledger. */
+  readonly total: NanoUsd;
   readonly reference: string;
 }
 
@@ -25,22 +28,26 @@ export interface StatementPage {
 export async function readStatement(
   db: Db,
   organizationId: OrganizationId,
-  page: { readonly limit: number; readonly before?: string },
+  page: { readonly limit: number; readonly before?: string } & sql.StatementRange,
 ): Promise<StatementPage> {
+  const { limit, before, ...range } = page;
   const rows = await db.query<sql.StatementRow>(
-    sql.statementLines(organizationId, page.limit + 1, page.before),
+    sql.statementLines(organizationId, limit + 1, before, range),
   );
-  const lines = rows.slice(0, page.limit).map((row) => ({
-    seq: `${row.transaction_no}.${row.line}`,
-    at: row.happened_at,
-    kind: row.reason,
-    amount: nanos(row.delta_nanos),
-    grantId: row.grant_id,
-    grantBalance: nanos(row.balance_nanos),
-    reference: row.reference,
-  }));
-  return { lines, hasMore: rows.length > page.limit };
+  return { lines: rows.slice(0, limit).map(statementLine), hasMore: rows.length > limit };
 }
+
+export const statementLine = (row: sql.StatementRow): StatementLine => ({
+  seq: `${row.transaction_no}.${row.line}`,
+  at: row.happened_at,
+  recordedAt: row.recorded_at,
+  kind: row.reason,
+  amount: nanos(row.delta_nanos),
+  grantId: row.grant_id,
+  grantBalance: nanos(row.balance_nanos),
+  total: nanos(BigInt(row.total_nanos)),
+  reference: row.reference,
+});
 
 /** A cursor as it may come from outside. */
 export const statementCursorOk = (text: string): boolean => /^\d{1,18}\.\d{1,4}$/.test(text);

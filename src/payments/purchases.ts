@@ -1,6 +1,7 @@
 import type { Db } from '#db/pool';
 import { newId, type OrganizationId } from '#kernel/ids';
 import { centsExactly, NANOS_PER_USD, type NanoUsd, nanos } from '#kernel/money';
+import { grantRefusal } from '#ledger/grants';
 import type { PaymentsDeps } from '#payments/deps';
 import { observe } from '#payments/observe';
 import { idempotencyKey, openPurchase, reread } from '#payments/opening';
@@ -48,6 +49,12 @@ export async function beginPurchase(deps: PaymentsDeps, request: PurchaseRequest
     return { outcome: 'amount_too_small', minimum: MINIMUM_PURCHASE };
   }
   if (request.amount > maximum) return { outcome: 'amount_too_large', maximum };
+  const refusal = await grantRefusal(deps.pool, request.organizationId, request.amount);
+  if (refusal !== undefined) {
+    const { outcome } = refusal;
+    const most = outcome === 'balance_too_large' ? refusal.room : refusal.most;
+    return { outcome: 'amount_too_large', maximum: most };
+  }
 
   const purchase = await storeDraft(deps, request);
   if (purchase.credit !== request.amount) return { outcome: 'nonce_reused', purchase };

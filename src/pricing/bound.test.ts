@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Usage } from '#kernel/usage';
+import type { ModelPrice } from './book.ts';
 import { type Bound, boundHold } from './bound.ts';
 import { bundledBook } from './bundled-book.ts';
 import { rate } from './rate.ts';
@@ -24,6 +25,14 @@ const ask = (more: object = {}) => ({
   messages: [{ role: 'user', content: 'Hello' }],
   ...more,
 });
+/** The plain request of 9,000 bytes under other prices of its model. */
+function boundAt(changed: (price: ModelPrice) => ModelPrice): Bound {
+  const priceOf = (model: string, at: Date): ModelPrice | undefined => {
+    const price = book.priceOf(model, at);
+    return price === undefined ? undefined : changed(price);
+  };
+  return boundHold({ ...book, priceOf }, ask(), 9_000, now);
+}
 const withBlock = (block: object) => ask({ messages: [{ role: 'user', content: [block] }] });
 /** Of Opus 5: the whole window at the input rate, and 1,000 tokens of output. */
 const wholeWindow = 5n * USD + USD / 40n;
@@ -73,6 +82,49 @@ describe('H1: the dearest way the request can go', () => {
     const sonnet = 10_000n * 2_000n + 2_000n * 10_000n;
     expect(amountOf(ask({ fallbacks }), 9_000)).toBe(amountOf(ask(), 9_000) + sonnet);
     expect(boundOf(ask({ fallbacks }))).toMatchObject({ outputTokensMax: 2_000 });
+  });
+
+  test('a fallback is as fast as the request, unless it says otherwise', () => {
+    const plain = amountOf(ask(), 9_000);
+    const withFallback = (speed: object, entry: object) =>
+      amountOf(ask({ ...speed, fallbacks: [{ model: 'claude-opus-5', ...entry }] }), 9_000);
+    expect(withFallback({}, {})).toBe(2n * plain);
+    expect(withFallback({ speed: 'fast' }, {})).toBe(4n * plain);
+    expect(withFallback({ speed: 'fast' }, { speed: 'standard' })).toBe(3n * plain);
+    expect(withFallback({}, { speed: 'fast' })).toBe(3n * plain);
+  });
+
+  test('all that a model can give may be asked for', () => {
+    expect(boundOf(ask({ max_tokens: 128_000 }))).toMatchObject({ outputTokensMax: 128_000 });
+  });
+
+  test('the dearest band counts, not the last one', () => {
+    const higherBand = (nanosPerMillion: bigint) => {
+      const rates = {
+        input: nanosPerMillion,
+        cacheWrite5m: nanosPerMillion,
+        cacheWrite1h: nanosPerMillion,
+        cacheRead: nanosPerMillion,
+        output: nanosPerMillion,
+      };
+      return boundAt((price) => ({
+        ...price,
+        bands: [price.bands[0], { promptTokensAbove: 10, rates }],
+      }));
+    };
+    expect(higherBand(1n)).toMatchObject({ amount: amountOf(ask(), 9_000) });
+    expect(higherBand(100n * USD)).toMatchObject({ amount: 11_000n * 100_000n });
+  });
+
+  test('a hold of a million dollars is the largest', () => {
+    const million = 1_000_000n * USD;
+    const costing = (output: bigint) =>
+      boundAt((price) => {
+        const rates = { ...price.bands[0].rates, input: 0n, output: output * 1_000n };
+        return { ...price, bands: [{ promptTokensAbove: 0, rates }] };
+      });
+    expect(costing(million)).toMatchObject({ outcome: 'bounded', amount: million });
+    expect(costing(million + 1n)).toMatchObject({ outcome: 'invalid_request' });
   });
 
   test('S14: a pre-warm holds its input only', () => {
@@ -190,6 +242,8 @@ describe('H2: loops the client does not see need a cap', () => {
     const first = amountOf(capped, 9_000) - 3n * wholeWindow - 30_000_000n;
     expect(first).toBeGreaterThan(0n);
     expect(first).toBeLessThan(USD / 10n);
+    const another = ask({ tools: [{ ...search, max_uses: 4 }] });
+    expect(amountOf(another, 9_000) - amountOf(capped, 9_000)).toBe(wholeWindow + 10_000_000n);
   });
 
   test('compaction is a turn of its own', () => {
@@ -217,7 +271,9 @@ describe('F49h: what cannot be priced as the upstream reads it is refused', () =
     ['an unknown region', ask({ inference_geo: 'moon' }), 'inference_geo'],
     ['an unknown speed', ask({ speed: 'warp' }), 'speed'],
     ['fast without a price', ask({ model: 'claude-opus-5-5', speed: 'fast' }), 'speed'],
-    ['fallbacks nobody named', ask({ fallbacks: 'default' }), 'fallbacks'],
+    ['a model that is no text', ask({ model: 5 }), 'model: Input should be a valid string'],
+    ['fallbacks nobody named', ask({ fallbacks: 'default' }), 'name the fallback models'],
+    ['fallbacks that are no models', ask({ fallbacks: ['claude-opus-5'] }), 'list of objects'],
     ['tools that are no list', ask({ tools: {} }), 'tools'],
     [
       'more than can be held',

@@ -108,6 +108,58 @@ describe('worked examples, in nano-USD', () => {
   });
 });
 
+describe('what a receipt shows', () => {
+  const linesOf = (asked: Usage) => {
+    const rated = rate(book, asked, now);
+    if (rated.outcome !== 'rated') throw new Error(`no price for ${rated.model}`);
+    return rated.lines;
+  };
+
+  test('a line for each kind of token, in this order, at its own price', () => {
+    const lines = linesOf(usage([turn('claude-sonnet-5-5', every)], { webSearches: 2 }));
+    expect(lines.map((l) => [l.kind, l.units, l.unitPriceNanosPerMillion])).toEqual([
+      ['input', 1_000n, 2_000_000_000n],
+      ['cache_write_5m', 1_000n, 2_500_000_000n],
+      ['cache_write_1h', 1_000n, 4_000_000_000n],
+      ['cache_read', 1_000n, 100_000_000n],
+      ['output', 1_000n, 10_000_000_000n],
+      ['web_search', 2n, 10_000_000_000_000n],
+    ]);
+    expect(lines.map((l) => l.model)).toEqual([
+      ...Array.from({ length: 5 }, () => 'claude-sonnet-5-5'),
+      null,
+    ]);
+  });
+
+  test('no line for what was not used, and none for a rounding that moved nothing', () => {
+    const lines = linesOf(usage([turn('claude-opus-5', ten)]));
+    expect(lines.map((l) => l.kind)).toEqual(['input', 'output']);
+    expect(linesOf(usage([]))).toEqual([]);
+  });
+
+  test('every multiplier by its name', () => {
+    const factors = { speed: 'fast', inferenceGeo: 'us', serviceTier: 'batch' } as const;
+    const [line] = linesOf(usage([turn('claude-opus-5', ten)], factors));
+    expect(line?.multipliers).toEqual([
+      { name: 'speed', numerator: 2n, denominator: 1n },
+      { name: 'region', numerator: 11n, denominator: 10n },
+      { name: 'batch', numerator: 1n, denominator: 2n },
+    ]);
+  });
+
+  test('what the rounding moved', () => {
+    // 5.5 nano-USD become 6: the even neighbour.
+    const asked = usage([turn('claude-haiku-5-5', { cacheReadTokens: 1 })], {
+      inferenceGeo: 'us',
+      serviceTier: 'batch',
+    });
+    const rounding = linesOf(asked).at(-1);
+    expect(rounding).toMatchObject({ kind: 'rounding', model: null, units: 0n, multipliers: [] });
+    expect(cost(asked)).toBe(6n);
+    expect((rounding?.numerator ?? 0n) * 2n).toBe(rounding?.denominator);
+  });
+});
+
 describe('the Haiku 5.5 band', () => {
   const haiku = (counts: Partial<ModelUsage>) => cost(usage([turn('claude-haiku-5-5', counts)]));
 

@@ -1,10 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { rejectedBytes, settlementBytes } from '#charging/journal-line';
 import { parseConfig } from '#src/config';
 import { examine } from '#src/start/doctor';
 import { type TestDatabase, testDatabase } from '#test/database';
+import { settlement } from '#test/journal-world';
 
 let db: TestDatabase;
 let folder: string;
@@ -39,4 +41,17 @@ test('doctor names every quarantined payment until an operator has resolved it',
     text: 'UPDATE payments.quarantined_payments SET resolved_at = now()',
   });
   expect((await lineOf('quarantined payments')).line).toMatch(/^ok .*none/);
+});
+
+test('doctor counts what is journaled, and fails for what the ledger can never take', async () => {
+  expect((await lineOf('settlement journal')).line).toMatch(/^ok .*0 waiting/);
+  const journal = join(folder, 'journal');
+  mkdirSync(journal);
+  const kept = { ...settlement(), resolution: 'settle', happenedAt: new Date(0) } as const;
+  writeFileSync(join(journal, '1-2-ab.journal'), settlementBytes(kept));
+  expect((await lineOf('settlement journal')).line).toMatch(/^ok .*1 waiting/);
+  writeFileSync(join(journal, '1-2-ab.rejected'), rejectedBytes(kept, 'rejected'));
+  const found = await lineOf('settlement journal');
+  expect(found.line).toMatch(/^FAILED .*1 waiting, 1 never bookable/);
+  expect(found.exitCode).toBe(1);
 });

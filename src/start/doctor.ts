@@ -7,9 +7,11 @@ import { findBinaries } from '#db/embedded/binaries';
 import { pendingMigrations } from '#db/migrate';
 import { type Db, openPool } from '#db/pool';
 import { verifyLedger } from '#ledger/reconcile';
+import { readLastVerification } from '#ledger/seals';
 import { unresolvedPayments } from '#payments/quarantine';
 import { type ConfigOutcome, describeProblems, runFileOf } from '#src/config';
 import { readRunFile } from '#src/start/run-file';
+import { journalFolder, journalOn } from '#src/start/settlement-journal';
 import { databaseUrlOf } from '#src/start/system-access';
 import { pagesAreStale } from '#src/start/web-build';
 
@@ -65,7 +67,21 @@ async function configured(configuration: ConfigOutcome): Promise<Check[]> {
     detail: run === undefined ? `nothing on ${config.dataDir}` : `process ${run.pid}`,
   };
   const url = databaseUrlOf(config);
-  return [valid, running, ...(url === undefined ? [] : await databaseChecks(url))];
+  const journal = await journaledSettlements(config.dataDir);
+  return [valid, running, journal, ...(url === undefined ? [] : await databaseChecks(url))];
+}
+
+/** What waits is booked by itself; what the ledger refused is for a person to judge. */
+async function journaledSettlements(dataDir: string): Promise<Check> {
+  const name = 'settlement journal';
+  try {
+    const { waiting = 0, rejected = 0 } = (await journalOn(dataDir)) ?? {};
+    if (rejected === 0) return { name, ok: true, detail: `${waiting} waiting to be booked` };
+    const where = `in ${journalFolder(dataDir)}/*.rejected`;
+    return { name, ok: false, detail: `${waiting} waiting, ${rejected} never bookable, ${where}` };
+  } catch (error) {
+    return { name, ok: false, detail: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 async function databaseChecks(url: string): Promise<Check[]> {
@@ -75,12 +91,13 @@ async function databaseChecks(url: string): Promise<Check[]> {
     if (pending.length > 0) {
       return [{ name: 'migrations', ok: false, detail: `missing: ${pending.join(', ')}` }];
     }
-    const ledger = await verifyLedger(pool);
+    const ledger = await verifyLedger(pool, { mode: 'incremental' });
     const broken = ledger.checks.filter((check) => !check.ok).map((check) => check.name);
     const detail = ledger.ok ? `${ledger.entries} entries` : `broken: ${broken.join(', ')}`;
     return [
       { name: 'migrations', ok: true, detail: 'up to date' },
       { name: 'ledger', ok: ledger.ok, detail },
+      await lastVerification(pool),
       await quarantinedPayments(pool),
     ];
   } catch (error) {
@@ -89,6 +106,16 @@ async function databaseChecks(url: string): Promise<Check[]> {
   } finally {
     await pool.close();
   }
+}
+
+/** What the nightly job found; the line above is what is so now. */
+async function lastVerification(db: Db): Promise<Check> {
+  const name = 'last verification';
+  const last = await readLastVerification(db);
+  if (last === undefined) return { name, ok: true, detail: 'none yet; a worker does it nightly' };
+  const what = `${last.mode}, ${last.entries} entries, ${last.at.toISOString()}`;
+  const detail = last.ok ? what : `${what}, broken: ${last.failed.join(', ')}`;
+  return { name, ok: last.ok, detail };
 }
 
 async function quarantinedPayments(db: Db): Promise<Check> {

@@ -14,6 +14,7 @@ import type { Closers } from '#src/start/closers';
 import type { Log } from '#src/start/log';
 import { mailerOf } from '#src/start/mailer';
 import { priceBook } from '#src/start/price-book';
+import { openSettlementJournal } from '#src/start/settlement-journal';
 import { registerStripeWebhook } from '#webhooks/stripe';
 import { type RunningWorker, startWorker } from '#worker/run';
 
@@ -100,6 +101,9 @@ export async function runConsole(
  */
 const LANE = { max: 1, statementTimeoutMs: 3_000, lockTimeoutMs: 500 };
 
+/** Longer than a settlement takes with a store that is away, on a disk that is slow. */
+const JOURNAL_GRACE_MS = 5_000;
+
 export async function runGateway(
   parts: Parts,
   port: number,
@@ -115,8 +119,10 @@ export async function runGateway(
     onFailure: (error) => log.error({ err: error }, 'charging failed'),
   });
   closers.add('charging', charging.close);
+  const journal = await openSettlementJournal(parts, charging);
+  closers.add('journal', () => journal.close(JOURNAL_GRACE_MS));
   const gateway = await createGateway({
-    ...{ pool, charging, clock, entropy, pepper, version },
+    ...{ pool, charging, journal, clock, entropy, pepper, version },
     book: priceBook(config),
     upstream: parts.upstream,
     ...(config.brand === undefined ? {} : { brand: config.brand }),

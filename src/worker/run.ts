@@ -1,6 +1,7 @@
 import { Logger, run } from 'graphile-worker';
 import type { PaymentsDeps, PaymentsLog } from '#payments/deps';
 import { unresolvedPayments } from '#payments/quarantine';
+import { nightly } from '#worker/nightly';
 import { tasks } from '#worker/tasks';
 import { startTimer, timers } from '#worker/timers';
 
@@ -34,7 +35,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     noHandleSignals: true,
     logger: queueLogger(deps.log),
   });
-  const running = timers(deps).map((timer) => startTimer(timer, deps.log));
+  const running = [...timers(deps), nightly(deps)].map((timer) => startTimer(timer, deps.log));
   return {
     async close() {
       await Promise.all(running.map((timer) => timer.stop()));

@@ -1,98 +1,376 @@
-import { type NanoUsd, nanos } from '#kernel/money';
-import { byBurnDown, type GrantKind } from '#ledger/grants';
+import type { GrantKind } from '#ledger/grants';
 
-interface ModelGrant {
+/** Times are milliseconds; one microsecond is 0.001. */
+export interface ModelGrant {
   readonly id: string;
   readonly kind: GrantKind;
-  readonly grantedAt: Date;
-  readonly expiresAt: Date;
+  readonly source: string;
+  readonly amount: bigint;
+  readonly tax: bigint;
+  readonly grantedAt: number;
+  readonly expiresAt: number;
   remaining: bigint;
+  /** Since when a freeze or a void keeps it from being promised. */
+  stoppedAt: number | null;
+  voided: boolean;
+  /** Booked as breakage so far. */
+  broken: bigint;
+  repaid: bigint;
 }
 
-interface ModelHold {
-  readonly amount: bigint;
+export interface ModelHold {
+  readonly id: string;
+  readonly key: string;
   readonly placedAt: number;
+  amount: bigint;
+  readonly grown: { readonly at: number; readonly by: bigint }[];
+  leaseUntil: number;
+  state: 'open' | 'settled' | 'voided' | 'expired' | 'settled_late';
+  charged: bigint;
+}
+
+export interface ModelEntry {
+  readonly transaction: number;
+  readonly reason: string;
+  readonly from: string;
+  readonly to: string;
+  readonly amount: bigint;
+  readonly reference: string;
+  readonly happenedAt: number;
+}
+
+export type ModelLine = readonly [reason: string, from: string, to: string, amount: bigint];
+
+export type Asked =
+  | {
+      readonly kind: 'place';
+      readonly id: string;
+      readonly key: string | null;
+      readonly amount: bigint;
+    }
+  | {
+      readonly kind: 'extend';
+      readonly id: string;
+      readonly key: string | null;
+      readonly amount: bigint;
+    };
+
+export interface Promised {
+  readonly outcome: string;
+  readonly level: string | null;
+  readonly subject: string | null;
+}
+
+export interface Resolving {
+  readonly id: string;
+  readonly resolution: 'settle' | 'void';
+  readonly cost: bigint;
+  readonly loss: bigint;
+  readonly happenedAt: number | null;
+}
+
+export interface Resolved {
+  readonly outcome: 'settled' | 'voided' | 'already_resolved' | 'unknown_hold';
+  readonly charged: bigint;
+  readonly overrun: bigint;
+  readonly late: boolean;
+}
+
+export interface ModelLimit {
+  readonly level: 'organization' | 'workspace' | 'api_key';
+  readonly subject: string;
+  amount: bigint;
+  pauses: boolean;
+}
+
+/** One place for two holds of one id in one batch: the database takes neither. */
+export class Twins extends Error {}
+
+const smaller = (a: bigint, b: bigint): bigint => (a < b ? a : b);
+const positive = (a: bigint): bigint => (a > 0n ? a : 0n);
+export const sumOf = (amounts: Iterable<bigint>): bigint => {
+  let total = 0n;
+  for (const amount of amounts) total += amount;
+  return total;
+};
+
+const monthOf = (at: number): string => new Date(at).toISOString().slice(0, 7);
+
+/** Soonest expiry, given before bought, oldest, then id. */
+function burnsBefore(a: ModelGrant, b: ModelGrant): number {
+  const bought = (g: ModelGrant): number => (g.kind === 'purchase' ? 1 : 0);
+  return (
+    a.expiresAt - b.expiresAt ||
+    bought(a) - bought(b) ||
+    a.grantedAt - b.grantedAt ||
+    (a.id < b.id ? -1 : 1)
+  );
 }
 
 /**
  * The rules of money for one organization in the plainest words: lists, no SQL, no concurrency.
- * Where it and PostgreSQL disagree, one of them is wrong.
+ * Where it and PostgreSQL disagree, one of them is wrong. Grants that end otherwise than by use are
+ * in `ledger-model-grants.ts`.
  */
 export class LedgerModel {
+  /** Business time and real time, set by whoever tells the history. */
   now = 0;
-  readonly grants: ModelGrant[] = [];
+  real = 0;
+  grants: ModelGrant[] = [];
   readonly holds = new Map<string, ModelHold>();
-  overrun = 0n;
-  revenue = 0n;
+  readonly entries: ModelEntry[] = [];
+  /** Keys that exist, and whose they are. */
+  readonly keys = new Map<string, { readonly workspace: string; revoked: boolean }>();
+  readonly limits: ModelLimit[] = [];
+  readonly id: string;
+  suspended = false;
+  frozen = 0n;
+  debt = 0n;
+  #transactions = 0;
 
-  grant(id: string, kind: GrantKind, amount: bigint, grantedAt: Date, expiresAt: Date): void {
-    this.grants.push({ id, kind, grantedAt, expiresAt, remaining: amount });
-    this.grants.sort(byBurnDown);
+  constructor(id = 'the organization') {
+    this.id = id;
   }
 
-  get held(): NanoUsd {
-    let total = 0n;
-    for (const hold of this.holds.values()) total += hold.amount;
-    return nanos(total);
+  copy(): LedgerModel {
+    const twin = new LedgerModel(this.id);
+    twin.now = this.now;
+    twin.real = this.real;
+    twin.grants = structuredClone(this.grants);
+    for (const [id, hold] of this.holds) twin.holds.set(id, structuredClone(hold));
+    for (const [id, key] of this.keys) twin.keys.set(id, { ...key });
+    twin.limits.push(...structuredClone(this.limits));
+    twin.entries.push(...this.entries);
+    twin.suspended = this.suspended;
+    twin.frozen = this.frozen;
+    twin.debt = this.debt;
+    twin.#transactions = this.#transactions;
+    return twin;
   }
 
-  get #live(): bigint {
-    return this.grants
-      .filter((g) => g.expiresAt.getTime() > this.now)
-      .reduce((total, g) => total + g.remaining, 0n);
-  }
-
-  /** Part of the open holds that grants which have expired since still cover. */
-  get #covered(): bigint {
-    let covered = 0n;
-    for (const grant of this.grants) {
-      const end = grant.expiresAt.getTime();
-      if (end > this.now || grant.remaining === 0n) continue;
-      let early = 0n;
-      for (const hold of this.holds.values()) if (hold.placedAt < end) early += hold.amount;
-      const open = early > covered ? early - covered : 0n;
-      covered += open < grant.remaining ? open : grant.remaining;
+  /** Writes one transaction and moves nothing: balances are the caller's. */
+  post(reference: string, lines: readonly ModelLine[], happenedAt = this.now): void {
+    const moving = lines.filter(([, , , amount]) => amount > 0n);
+    if (moving.length === 0) return;
+    this.#transactions += 1;
+    for (const [reason, from, to, amount] of moving) {
+      const transaction = this.#transactions;
+      this.entries.push({ transaction, reason, from, to, amount, reference, happenedAt });
     }
-    return covered;
   }
 
-  get available(): NanoUsd {
-    return nanos(this.#live - this.held + this.#covered);
+  /** Until when a grant may be promised. Half-open: usable while now is before it. */
+  usableUntil(grant: ModelGrant): number {
+    return Math.min(grant.expiresAt, grant.stoppedAt ?? Number.POSITIVE_INFINITY);
   }
 
-  hold(id: string, amount: bigint): 'held' | 'insufficient_credit' {
-    if (amount > this.available || this.available <= 0n) return 'insufficient_credit';
-    this.holds.set(id, { amount, placedAt: this.now });
-    return 'held';
+  get live(): ModelGrant[] {
+    return this.grants.filter((g) => g.remaining > 0n && this.usableUntil(g) > this.now);
   }
 
-  void(id: string): void {
-    this.holds.delete(id);
+  /** Earliest stopped first: the fewest holds may use it. */
+  get stopped(): ModelGrant[] {
+    return this.grants
+      .filter((g) => g.remaining > 0n && this.usableUntil(g) <= this.now)
+      .sort((a, b) => this.usableUntil(a) - this.usableUntil(b) || burnsBefore(a, b));
   }
 
-  settle(id: string, cost: bigint): NanoUsd {
+  /** Open holds that count: when its lease has passed a hold no longer does (H4). */
+  get open(): ModelHold[] {
+    return this.unbooked.filter((hold) => hold.leaseUntil > this.real);
+  }
+
+  /** Open holds, and those that lapsed but nobody has booked that yet. */
+  get unbooked(): ModelHold[] {
+    return [...this.holds.values()].filter((hold) => hold.state === 'open');
+  }
+
+  get held(): bigint {
+    return sumOf(this.open.map((hold) => hold.amount));
+  }
+
+  /** What a hold promised before an instant. */
+  promisedBefore(hold: ModelHold, at: number): bigint {
+    if (hold.placedAt >= at) return 0n;
+    return hold.amount - sumOf(hold.grown.filter((g) => g.at >= at).map((g) => g.by));
+  }
+
+  /** Usable credit without what these holds need of it: grants that have stopped since cover some. */
+  #beside(holds: readonly ModelHold[]): bigint {
+    let covered = 0n;
+    for (const grant of this.stopped) {
+      const until = this.usableUntil(grant);
+      const early = sumOf(holds.map((hold) => this.promisedBefore(hold, until)));
+      covered += smaller(grant.remaining, positive(early - covered));
+    }
+    return sumOf(this.live.map((g) => g.remaining)) - sumOf(holds.map((h) => h.amount)) + covered;
+  }
+
+  get available(): bigint {
+    return this.#beside(this.open);
+  }
+
+  /** As long as a lapse is not booked, what it held is not given to anybody else but a request. */
+  get unpromised(): bigint {
+    return this.#beside(this.unbooked);
+  }
+
+  get lapsed(): ModelHold[] {
+    return this.unbooked.filter((hold) => hold.leaseUntil <= this.real);
+  }
+
+  /** Books the lapse of holds. Nothing but `unpromised` may depend on it. */
+  lapse(holds: readonly ModelHold[] = this.lapsed): void {
+    for (const hold of holds) hold.state = 'expired';
+  }
+
+  renew(ids: readonly string[], leaseMs: number): void {
+    for (const id of ids) {
+      const hold = this.holds.get(id);
+      if (hold?.state !== 'open' || hold.leaseUntil <= this.real) continue;
+      hold.leaseUntil = this.real + leaseMs;
+    }
+  }
+
+  /** What the holds of this month have been charged or may still be charged. */
+  spent(limit: ModelLimit): bigint {
+    const month = monthOf(this.now);
+    let spent = 0n;
+    for (const hold of this.holds.values()) {
+      const whose = {
+        organization: this.id,
+        workspace: this.keys.get(hold.key)?.workspace,
+        api_key: hold.key,
+      }[limit.level];
+      if (whose !== limit.subject || monthOf(hold.placedAt) !== month) continue;
+      const counts = hold.state === 'open' && hold.leaseUntil > this.real;
+      spent += counts ? hold.amount : hold.charged;
+    }
+    return spent;
+  }
+
+  /** The tightest limit that does not let `more` be promised, the widest of equals. */
+  refusing(key: string, more: bigint): ModelLimit | undefined {
+    const order = ['organization', 'workspace', 'api_key'];
+    const subjects = [this.id, this.keys.get(key)?.workspace, key];
+    let found: { limit: ModelLimit; room: bigint } | undefined;
+    for (const limit of this.limits.toSorted(
+      (a, b) => order.indexOf(a.level) - order.indexOf(b.level),
+    )) {
+      if (!limit.pauses || !subjects.includes(limit.subject)) continue;
+      const room = limit.amount - this.spent(limit);
+      const needed = more > 1n ? more : 1n;
+      if (room < needed && (found === undefined || room < found.room)) found = { limit, room };
+    }
+    return found?.limit;
+  }
+
+  #refused(asked: Asked): string | undefined {
+    if (asked.kind === 'extend') return undefined;
+    const key = asked.key === null ? undefined : this.keys.get(asked.key);
+    if (key === undefined) return 'key_revoked';
+    if (this.suspended) return 'organization_suspended';
+    return key.revoked ? 'key_revoked' : undefined;
+  }
+
+  /** Takes and extends holds that came together, in order. */
+  promise(batch: readonly Asked[], leaseMs: number): Promised[] {
+    const before = new Map([...this.holds].map(([id, hold]) => [id, { ...hold }]));
+    return batch.map((asked) => {
+      const refusal = this.#refused(asked);
+      const [outcome, limit] =
+        refusal === undefined ? this.#one(asked, before.get(asked.id), leaseMs) : [refusal];
+      return { outcome, level: limit?.level ?? null, subject: limit?.subject ?? null };
+    });
+  }
+
+  #one(asked: Asked, before: ModelHold | undefined, leaseMs: number): [string, ModelLimit?] {
+    const lapsed = before?.state === 'open' && before.leaseUntil <= this.real;
+    const hold = before === undefined ? undefined : this.holds.get(asked.id);
+    let more = asked.amount;
+    let placedAt = this.now;
+    if (asked.kind === 'extend') {
+      if (before === undefined || hold === undefined) return ['unknown_hold'];
+      if (before.state === 'expired' || lapsed) return ['hold_expired'];
+      if (before.state !== 'open') return ['already_resolved'];
+      more = asked.amount - hold.amount;
+      placedAt = hold.placedAt;
+      if (more <= 0n) return ['held'];
+    } else if (before !== undefined) {
+      return [before.state === 'open' && !lapsed ? 'held' : 'already_resolved'];
+    }
+    if (this.debt > 0n) return ['in_debt'];
+    const key = hold?.key ?? asked.key ?? '';
+    // In a month that is over no limit is left to bound what grows.
+    const limit = monthOf(placedAt) === monthOf(this.now) ? this.refusing(key, more) : undefined;
+    if (limit !== undefined) return ['limit_reached', limit];
+    if (more > this.available || this.available <= 0n) return ['insufficient_credit'];
+    if (hold !== undefined) {
+      hold.amount += more;
+      hold.grown.push({ at: this.now, by: more });
+      return ['held'];
+    }
+    if (this.holds.has(asked.id)) throw new Twins(asked.id);
+    const leaseUntil = this.real + leaseMs;
+    const { id, amount } = asked;
+    const fresh = { id, key, placedAt, amount, grown: [], leaseUntil, charged: 0n };
+    this.holds.set(id, { ...fresh, state: 'open' });
+    return ['held'];
+  }
+
+  resolve({ id, resolution, cost, loss, happenedAt }: Resolving): Resolved {
     const hold = this.holds.get(id);
-    if (hold === undefined) throw new Error(`no hold ${id}`);
-    this.holds.delete(id);
-    const inside = cost < hold.amount ? cost : hold.amount;
-    // Beyond the hold only credit that is neither held nor expired may be taken (S13).
-    const free = this.#live - this.held - inside;
-    const beyond = cost - inside < free ? cost - inside : free > 0n ? free : 0n;
-    const charged = this.#take(inside + beyond, hold);
-    this.overrun += cost - charged;
-    return nanos(charged);
+    const nothing = { charged: 0n, overrun: 0n, late: false };
+    if (hold === undefined) return { outcome: 'unknown_hold', ...nothing };
+    if (hold.state !== 'open' && hold.state !== 'expired') {
+      return { outcome: 'already_resolved', ...nothing, charged: hold.charged };
+    }
+    const late = hold.state === 'expired' || hold.leaseUntil <= this.real;
+    hold.state = resolution === 'void' ? 'voided' : late ? 'settled_late' : 'settled';
+    const lines: ModelLine[] = [
+      ['upstream.loss', 'operator_upstream_loss', 'upstream_unbilled', loss],
+    ];
+    let overrun = 0n;
+    if (resolution === 'settle') {
+      const promised = late ? 0n : smaller(cost, hold.amount);
+      // What nobody holds. Cover by stopped grants is left out, in favour of the customer.
+      const free = positive(sumOf(this.live.map((g) => g.remaining)) - this.held - promised);
+      const charge = late
+        ? smaller(smaller(cost, hold.amount), free)
+        : promised + smaller(cost - promised, free);
+      lines.push(...this.#charge(hold, charge, promised));
+      hold.charged = charge;
+      overrun = cost - charge;
+      lines.push(['usage.overrun', 'operator_overrun', 'revenue', overrun]);
+    }
+    this.post(id, lines, happenedAt ?? this.now);
+    return {
+      outcome: resolution === 'void' ? 'voided' : 'settled',
+      charged: hold.charged,
+      overrun,
+      late,
+    };
   }
 
-  #take(amount: bigint, hold: ModelHold): bigint {
-    let rest = amount;
-    for (const grant of this.grants) {
-      const end = grant.expiresAt.getTime();
-      if (end <= this.now && end <= hold.placedAt) continue;
-      const part = rest < grant.remaining ? rest : grant.remaining;
+  /** Stopped grants pay first, for what was promised before they stopped; then usable ones. */
+  #charge(hold: ModelHold, charge: bigint, promised: bigint): ModelLine[] {
+    const lines: ModelLine[] = [];
+    let rest = charge;
+    let owing = promised;
+    const pay = (grant: ModelGrant, most: bigint): void => {
+      const part = smaller(most, grant.remaining);
+      if (part <= 0n) return;
       grant.remaining -= part;
       rest -= part;
+      owing -= part;
+      lines.push(['usage.settle', `grant:${grant.id}`, 'revenue', part]);
+    };
+    for (const grant of this.stopped) {
+      const early = this.promisedBefore(hold, this.usableUntil(grant));
+      pay(grant, smaller(owing, early - (charge - rest)));
     }
-    this.revenue += amount - rest;
-    return amount - rest;
+    for (const grant of this.live.sort(burnsBefore)) pay(grant, rest);
+    if (rest > 0n) throw new Error(`open holds were not covered: ${rest} of ${hold.id}`);
+    return lines;
   }
 }

@@ -120,12 +120,18 @@ export async function startProduct(options: StartOptions = {}): Promise<Product>
   };
 }
 
-/** A second process of the same system, on the same machine, that only serves API traffic. */
-export function joinGateway(product: Product): Promise<Running<GatewayRunFile>> {
+/**
+ * A second process of the same system, on the same machine, that only serves API traffic;
+ * `databaseUrl` is its way to the database, if it has one of its own.
+ */
+export function joinGateway(
+  product: Product,
+  databaseUrl = product.run.database_url,
+): Promise<Running<GatewayRunFile>> {
   return startProcess(gatewayShape, {
     dataDir: product.dataDir,
     runFileName: /^run-gateway-\d+\.json$/,
-    environment: { BURSAR_ROLE: 'gateway', DATABASE_URL: product.run.database_url },
+    environment: { BURSAR_ROLE: 'gateway', DATABASE_URL: databaseUrl },
   });
 }
 

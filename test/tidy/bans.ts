@@ -31,7 +31,7 @@ export const clockHandedIn: Rule = (files) =>
 
 // Definitions that may read the clock of the database: business time, and real time for leases.
 const clockFunctions =
-  /create\s+(?:or\s+replace\s+)?function\s+bursar\.(?:now|real_now|lease_\w+)\s*\([\s\S]*?(\$\w*\$)[\s\S]*?\1/gi;
+  /create\s+(?:or\s+replace\s+)?function\s+bursar\.(?:now|now_under_lock|real_now|lease_\w+)\s*\([\s\S]*?(\$\w*\$)[\s\S]*?\1/gi;
 const databaseClock =
   /(?<![.\w])(?:now|clock_timestamp|statement_timestamp|transaction_timestamp)\s*\(\s*\)|\bpg_catalog\.now\b|\bcurrent_(?:timestamp|date|time)\b|\blocal(?:timestamp|time)\b/gi;
 

@@ -1,0 +1,165 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readReceipt } from '#charging/receipt';
+import type { RequestId } from '#kernel/ids';
+import type { Usage } from '#kernel/usage';
+import type { RequestRecord } from '#metering/record';
+import { bundledBook } from '#pricing/bundled-book';
+import { rate } from '#pricing/rate';
+import { type TestDatabase, testDatabase } from '#test/database';
+import {
+  chargingOn,
+  give,
+  hold,
+  makePayer,
+  newRequest,
+  type Payer,
+  recordOf,
+  usd,
+} from '#test/ledger-world';
+
+const book = bundledBook();
+const startedAt = new Date('2026-11-21T00:00:00Z');
+const usage: Usage = {
+  iterations: [
+    {
+      model: 'claude-haiku-5-5',
+      inputTokens: 1_000,
+      outputTokens: 100,
+      cacheReadTokens: 1,
+      cacheWrite5mTokens: 20,
+      cacheWrite1hTokens: 30,
+    },
+  ],
+  webSearches: 2,
+  speed: 'standard',
+  inferenceGeo: 'us',
+  serviceTier: 'batch',
+};
+
+let db: TestDatabase;
+let node: ReturnType<typeof chargingOn>;
+
+beforeAll(async () => {
+  db = await testDatabase();
+  node = chargingOn(db.url);
+});
+afterAll(async () => {
+  await node.close();
+  await db.drop();
+});
+
+/** Settles a request for the price of `usage`, and reads its receipt. */
+async function receiptOf(payer: Payer, changes: Partial<RequestRecord>, id = newRequest()) {
+  const rated = rate(book, usage, startedAt);
+  if (rated.outcome !== 'rated') throw new Error(rated.outcome);
+  await hold(node.charging, payer, usd('0.5'), id);
+  const record = recordOf(payer, {
+    model: 'claude-haiku-5-5',
+    priceVersion: book.version,
+    usage,
+    startedAt,
+    ...changes,
+  });
+  const resolution = record.rule === 'S1' ? 'settle' : 'void';
+  const { organizationId } = payer;
+  const cost = rated.amount;
+  await node.charging.settle({ organizationId, requestId: id, resolution, cost, record });
+  const read = await readReceipt(db.pool, book, id);
+  if (read.outcome !== 'found') throw new Error(read.outcome);
+  return read.receipt;
+}
+
+test('a receipt explains a charge: usage, prices, multipliers, grants, and every billionth', async () => {
+  const payer = await makePayer(db.pool);
+  const gift = await give(db.pool, payer, usd('0.02'), { kind: 'promotional' });
+  const bought = await give(db.pool, payer, usd('5'));
+  const id = newRequest();
+  const changes = { clientDisconnected: true, estimated: true };
+  const { settled_at, ...receipt } = await receiptOf(payer, changes, id);
+  // Haiku 5.5 in the lower band, in the US (11/10) and in a batch (1/2), and two searches.
+  expect(receipt).toEqual({
+    id,
+    type: 'request_receipt',
+    organization_id: payer.organizationId,
+    outcome: 'S1',
+    model: 'claude-haiku-5-5',
+    hold_usd: '0.5',
+    charged_usd: '0.02008718',
+    estimated: true,
+    client_disconnected: true,
+    retry_of: null,
+    usage: {
+      iterations: [
+        {
+          model: 'claude-haiku-5-5',
+          input_tokens: 1_000,
+          output_tokens: 100,
+          cache_read_input_tokens: 1,
+          cache_creation: { ephemeral_5m_input_tokens: 20, ephemeral_1h_input_tokens: 30 },
+        },
+      ],
+      server_tool_use: { web_search_requests: 2 },
+      speed: 'standard',
+      inference_geo: 'us',
+      service_tier: 'batch',
+    },
+    lines: [
+      line('input', '1000', '0.1', '0.000055'),
+      line('cache_write_5m', '20', '0.125', '0.000001375'),
+      line('cache_write_1h', '30', '0.2', '0.0000033'),
+      line('cache_read', '1', '0.01', '0.0000000055'),
+      line('output', '100', '0.5', '0.0000275'),
+      { ...line('web_search', '2', '10000', '0.02'), model: null, multipliers: [] },
+      { ...line('rounding', '0', '0', '-0.0000000005'), model: null, multipliers: [] },
+    ],
+    grants: [
+      { id: gift.grantId, amount_usd: '0.02' },
+      { id: bought.grantId, amount_usd: '0.00008718' },
+    ],
+    price_version: book.version,
+    started_at: '2026-11-21T00:00:00.000Z',
+  });
+  expect(new Date(settled_at).toISOString()).toBe(settled_at);
+});
+
+const line = (kind: string, units: string, unitPrice: string, amount: string) => ({
+  kind,
+  model: 'claude-haiku-5-5',
+  units,
+  unit_price_usd: unitPrice,
+  multipliers: ['region 11/10', 'batch 1/2'],
+  amount_usd: amount,
+});
+
+test('prices of another version explain nothing: the version is named, the lines left empty', async () => {
+  const payer = await makePayer(db.pool);
+  await give(db.pool, payer, usd('5'));
+  const receipt = await receiptOf(payer, { priceVersion: 'older' });
+  expect(receipt).toMatchObject({ price_version: 'older', lines: [] });
+  expect(receipt.usage).not.toBeNull();
+});
+
+test('a request that was not charged has no lines and no grants', async () => {
+  const payer = await makePayer(db.pool);
+  await give(db.pool, payer, usd('5'));
+  expect(await receiptOf(payer, { rule: 'S7' })).toMatchObject({
+    outcome: 'S7',
+    hold_usd: '0.5',
+    charged_usd: '0',
+    lines: [],
+    grants: [],
+  });
+  expect(await receiptOf(payer, { rule: 'S6', usage: null })).toMatchObject({ usage: null });
+});
+
+test('an estimated charge whose usage is not known has no lines', async () => {
+  const payer = await makePayer(db.pool);
+  await give(db.pool, payer, usd('5'));
+  const receipt = await receiptOf(payer, { usage: null });
+  expect(receipt).toMatchObject({ charged_usd: '0.02008718', usage: null, lines: [] });
+});
+
+test('there is no receipt of what never ran', async () => {
+  const nobody: RequestId = newRequest();
+  expect(await readReceipt(db.pool, book, nobody)).toEqual({ outcome: 'not_found' });
+});

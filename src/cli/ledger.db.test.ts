@@ -1,0 +1,127 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type CliHost, done } from '#cli/answer';
+import { runCli } from '#cli/program';
+import { createIdentity } from '#identity/sign-in';
+import { bundledBook } from '#pricing/bundled-book';
+import { systemEntropy } from '#src/system';
+import { type TestDatabase, testDatabase } from '#test/database';
+import { give, makePayer, usd } from '#test/ledger-world';
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await testDatabase();
+});
+afterAll(() => database.drop());
+
+async function bursar(...words: string[]) {
+  const told = { stdout: '', stderr: '' };
+  const { pool, url } = database;
+  const pepper = Buffer.alloc(32, 7);
+  const mailer = { send: async () => true };
+  const consoleUrl = 'http://127.0.0.1:4000';
+  const parts = { pool, entropy: systemEntropy, pepper, mailer, consoleUrl, brand: 'Bursar' };
+  const host: CliHost = {
+    version: '0.0.0',
+    openSystem: async () => ({
+      outcome: 'found',
+      system: {
+        ...{ pool, databaseUrl: url, entropy: systemEntropy, pepper, book: bundledBook() },
+        identity: createIdentity(parts),
+        close: async () => {},
+      },
+    }),
+    start: async () => 0,
+    migrate: async () => done({}, ''),
+    doctor: async () => done({}, ''),
+    stdout: (text) => {
+      told.stdout += text;
+    },
+    stderr: (text) => {
+      told.stderr += text;
+    },
+  };
+  return { exitCode: await runCli(words, host), ...told };
+}
+
+const codeOf = (stderr: string): string => JSON.parse(stderr).error.code;
+
+test('a balance of the past is what the ledger knew, or what had happened', async () => {
+  const payer = await makePayer(database.pool);
+  await give(database.pool, payer, usd('5'), { happenedAt: new Date('2026-01-05T00:00:00Z') });
+  const at = async (...words: string[]) => {
+    const told = await bursar('balance', '--org', payer.organizationId, '--json', ...words);
+    return JSON.parse(told.stdout).available_usd;
+  };
+  expect(await at()).toBe('5');
+  expect(await at('--as-of', '2026-01-06')).toBe('0');
+  expect(await at('--as-of', '2026-01-06', '--by', 'effective')).toBe('5');
+  expect(await at('--as-of', '2026-01-04', '--by', 'effective')).toBe('0');
+});
+
+test.each([
+  [['--as-of', 'yesterday'], 'invalid_time'],
+  [['--as-of', '2026-02-31T00:00:00Z'], 'invalid_time'],
+  [['--as-of', '2999-01-01'], 'time_in_the_future'],
+  [['--by', 'guess'], 'invalid_time_basis'],
+])('a balance %j is refused as %s', async (words, code) => {
+  const { organizationId } = await makePayer(database.pool);
+  const told = await bursar('balance', '--org', organizationId, '--json', ...words);
+  expect([told.exitCode, told.stdout, codeOf(told.stderr)]).toEqual([1, '', code]);
+});
+
+test('a ledger out of order exits with 1 and names the rows; either mode is asked for', async () => {
+  const payer = await makePayer(database.pool);
+  await give(database.pool, payer, usd('5'));
+  expect((await bursar('ledger', 'verify', '--full')).stdout).toMatch(/ok {6}hash_chain_is_intact/);
+  const change = (by: string) =>
+    database.ownerPool.query({
+      text: `UPDATE ledger.books SET held_nanos = held_nanos ${by} WHERE organization_id = $1`,
+      values: [payer.organizationId],
+    });
+  await change('+ 1');
+  for (const words of [[], ['--full']]) {
+    const told = await bursar('ledger', 'verify', ...words, '--json');
+    expect([told.exitCode, told.stderr]).toEqual([1, '']);
+    const broken = JSON.parse(told.stdout).checks.filter((check: { ok: boolean }) => !check.ok);
+    expect(broken).toEqual([
+      {
+        name: 'held_is_the_sum_of_open_holds',
+        ok: false,
+        violations: [`${payer.organizationId} stores held 1, open holds sum to 0`],
+      },
+    ]);
+  }
+  await change('- 1');
+});
+
+test('an export is on standard output and nothing else is', async () => {
+  const payer = await makePayer(database.pool);
+  await give(database.pool, payer, usd('5'));
+  const org = payer.organizationId;
+  const csv = await bursar('ledger', 'export', '--org', org);
+  expect([csv.exitCode, csv.stderr, csv.stdout.split('\r\n').length]).toEqual([0, '', 3]);
+  const lines = await bursar('ledger', 'export', '--org', org, '--json');
+  expect(JSON.parse(lines.stdout)).toMatchObject({ kind: 'credit.purchase', amount_usd: '5' });
+  const none = await bursar(
+    'ledger',
+    'export',
+    '--org',
+    org,
+    '--format',
+    'jsonl',
+    '--to',
+    '2020-01-01',
+  );
+  expect([none.exitCode, none.stdout]).toEqual([0, '']);
+});
+
+test.each([
+  [['--format', 'xml'], 'invalid_format'],
+  [['--from', 'May'], 'invalid_time'],
+  [['--by', 'guess'], 'invalid_time_basis'],
+  [['--org', 'org_nobody'], 'organization_not_found'],
+])('an export %j is refused as %s', async (words, code) => {
+  const { organizationId } = await makePayer(database.pool);
+  const told = await bursar('ledger', 'export', '--org', organizationId, ...words, '--json');
+  expect([told.exitCode, told.stdout, codeOf(told.stderr)]).toEqual([1, '', code]);
+});

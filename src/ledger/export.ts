@@ -1,0 +1,85 @@
+import type { Db } from '#db/pool';
+import type { OrganizationId } from '#kernel/ids';
+import { formatUsd, nanos } from '#kernel/money';
+import { type StatementLine, statementLine } from '#ledger/statement';
+import * as sql from '#ledger/statement-sql';
+
+export const EXPORT_FORMATS = ['csv', 'jsonl'] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+
+export interface ExportRequest extends Pick<sql.StatementRange, 'from' | 'to' | 'by'> {
+  readonly organizationId: OrganizationId;
+  readonly format: ExportFormat;
+}
+
+const LINES_PER_PAGE = 1_000;
+
+/**
+ * The statement as text, oldest line first, a page at a time: memory does not grow with it. It ends
+ * where the ledger ended when it began. The amounts of a whole export add up to what all grants
+ * have left; `balance_usd` is that sum so far, also where `from` leaves out earlier lines.
+ */
+export async function* exportStatement(db: Db, request: ExportRequest): AsyncGenerator<string> {
+  const { organizationId } = request;
+  const write = request.format === 'csv' ? csvLine : jsonLine;
+  if (request.format === 'csv') yield csvRow(Object.keys(COLUMNS));
+  const [book] = await db.query<{ last: bigint }>(sql.lastTransaction(organizationId));
+  if (book === undefined) return;
+  let after: sql.Position = { transaction: 0n, line: 0 };
+  let total = 0n;
+  for (;;) {
+    const rows = await db.query<sql.StatementRow>(
+      sql.linesAfter(organizationId, after, book.last, LINES_PER_PAGE),
+    );
+    let text = '';
+    for (const row of rows) {
+      total += row.delta_nanos;
+      const line = { ...statementLine(row), total: nanos(total) };
+      if (within(line, request)) text += write(line);
+      after = { transaction: row.transaction_no, line: row.line };
+    }
+    if (text !== '') yield text;
+    if (rows.length < LINES_PER_PAGE) return;
+  }
+}
+
+function within(line: StatementLine, { from, to, by }: ExportRequest): boolean {
+  const at = by === 'recorded' ? line.recordedAt : line.at;
+  return (from === undefined || at >= from) && (to === undefined || at < to);
+}
+
+/** The names are those of the statement on the wire. Amounts are decimal strings, never floats. */
+const COLUMNS: Readonly<Record<string, (line: StatementLine) => string>> = {
+  id: (line) => line.seq,
+  at: (line) => line.at.toISOString(),
+  recorded_at: (line) => line.recordedAt.toISOString(),
+  kind: (line) => line.kind,
+  amount_usd: (line) => formatUsd(line.amount),
+  balance_usd: (line) => formatUsd(line.total),
+  grant_id: (line) => line.grantId,
+  grant_balance_usd: (line) => formatUsd(line.grantBalance),
+  reference: (line) => line.reference,
+};
+
+/** Cells that other people can have written. A number must stay one, minus sign and all. */
+const WRITTEN_BY_OTHERS = new Set(['kind', 'grant_id', 'reference']);
+
+function jsonLine(line: StatementLine): string {
+  const cells = Object.entries(COLUMNS).map(([name, cell]) => [name, cell(line)]);
+  return `${JSON.stringify(Object.fromEntries(cells))}\n`;
+}
+
+function csvLine(line: StatementLine): string {
+  return csvRow(
+    Object.entries(COLUMNS).map(([name, cell]) =>
+      WRITTEN_BY_OTHERS.has(name) ? withoutFormula(cell(line)) : cell(line),
+    ),
+  );
+}
+
+/** RFC 4180: quoted where needed, quotes doubled, lines end with CR LF. */
+const csvRow = (cells: readonly string[]): string =>
+  `${cells.map((cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)).join(',')}\r\n`;
+
+/** A spreadsheet runs a cell that begins like a formula; an apostrophe makes it text (T19). */
+const withoutFormula = (text: string): string => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text);
