@@ -1,12 +1,14 @@
 import { benchGateway } from './gateway.ts';
 import { benchLedger } from './ledger.ts';
+import { benchVerify } from './verify.ts';
 
 /**
- * npm run bench [-- ledger | gateway] [--quick]
+ * npm run bench [-- ledger | verify | gateway] [--quick]
  * Figures are ratios within one run on one machine; absolute numbers move from machine to machine.
  */
 const BENCHES: Readonly<Record<string, (quick: boolean) => Promise<void>>> = {
   ledger: benchLedger,
+  verify: benchVerify,
   gateway: benchGateway,
 };
 

@@ -134,18 +134,22 @@ CREATE TABLE ledger.nights (
 GRANT SELECT, INSERT ON ledger.nights TO bursar_app;
 GRANT UPDATE (leased_until, done_at) ON ledger.nights TO bursar_app;
 
--- Counters of spend limits beside a recount of the holds placed in their month. Reads orgs and
--- ledger, so it belongs to charging, where the two meet.
+-- Counters of spend limits, this month's and the last one's, beside a recount of the holds placed in
+-- each. Reads orgs and ledger, so it belongs to charging, where the two meet.
 CREATE VIEW charging.spend_recount AS
-  SELECT l.organization_id, l.level, l.subject_id, l.month, l.held_nanos, l.charged_nanos,
+  SELECT l.organization_id, l.level, l.subject_id, c.month, c.held_nanos, c.charged_nanos,
          h.held AS recounted_held, h.charged AS recounted_charged
     FROM orgs.spend_limits l
+   CROSS JOIN LATERAL (VALUES
+     (l.month, l.held_nanos, l.charged_nanos),
+     ((l.month - interval '1 month')::date, l.last_held_nanos, l.last_charged_nanos)
+   ) AS c (month, held_nanos, charged_nanos)
    CROSS JOIN LATERAL (
      SELECT coalesce(sum(h.amount_nanos) FILTER (WHERE h.state = 'open'), 0) AS held,
             coalesce(sum(h.charged_nanos), 0) AS charged
        FROM ledger.holds h
        JOIN orgs.api_keys k ON k.organization_id = h.organization_id AND k.id = h.api_key_id
-      WHERE h.organization_id = l.organization_id AND orgs.month_of(h.placed_at) = l.month
+      WHERE h.organization_id = l.organization_id AND orgs.month_of(h.placed_at) = c.month
         AND l.subject_id = CASE l.level WHEN 'organization' THEN h.organization_id
                                         WHEN 'workspace' THEN k.workspace_id ELSE h.api_key_id END
    ) AS h;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type CliHost, done } from '#cli/answer';
+import { tellTenths } from '#cli/ledger';
 import { runCli } from '#cli/program';
 import { createIdentity } from '#identity/sign-in';
 import { bundledBook } from '#pricing/bundled-book';
@@ -124,4 +125,16 @@ test.each([
   const { organizationId } = await makePayer(database.pool);
   const told = await bursar('ledger', 'export', '--org', organizationId, ...words, '--json');
   expect([told.exitCode, told.stdout, codeOf(told.stderr)]).toEqual([1, '', code]);
+});
+
+test('a long verification says how far it is, a line at each tenth, a short one nothing', () => {
+  const lines: string[] = [];
+  const long = tellTenths((text) => lines.push(text));
+  for (let read = 0n; read <= 1_000_000n; read += 65_000n) long({ read, total: 1_000_000n });
+  long({ read: 1_000_000n, total: 1_000_000n });
+  expect(lines).toHaveLength(10);
+  expect(lines[0]).toBe('10 %: 130000 of 1000000 entries\n');
+  expect(lines.at(-1)).toBe('100 %: 1000000 of 1000000 entries\n');
+  tellTenths((text) => lines.push(text))({ read: 400_000n, total: 400_000n });
+  expect(lines).toHaveLength(10);
 });

@@ -40,7 +40,9 @@ async function verify(
 }
 
 /** A line at each tenth of a long verification, on standard error, with or without a terminal. */
-function tellTenths(write: (text: string) => void): (progress: VerificationProgress) => void {
+export function tellTenths(
+  write: (text: string) => void,
+): (progress: VerificationProgress) => void {
   let told = 0n;
   return ({ read, total }) => {
     if (total < ENTRIES_WITHOUT_PROGRESS) return;

@@ -52,6 +52,12 @@ describe('what a lost dispute takes', () => {
     expect(claim).toMatchObject({ seized: 50n, debt: 50n, promised: 25n });
   });
 
+  test('what holds needed and was debt before is not found a second time', () => {
+    const earlier = { remaining: nanos(30n), seized: nanos(30n), indebted: nanos(30n) };
+    const claim = seizureOf(facts(earlier), nanos(40n), nanos(40n));
+    expect(claim).toMatchObject({ seized: 40n, debt: 0n, breakage: 0n, promised: 0n });
+  });
+
   const amount = fc.bigInt({ min: 0n, max: 1_000n });
   test('is all of the claim and nothing else, with what was taken before left alone', () => {
     const parts = fc.record({

@@ -78,8 +78,10 @@ function csvLine(line: StatementLine): string {
 }
 
 /** RFC 4180: quoted where needed, quotes doubled, lines end with CR LF. */
-const csvRow = (cells: readonly string[]): string =>
-  `${cells.map((cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)).join(',')}\r\n`;
+const csvRow = (cells: readonly string[]): string => `${cells.map(csvCell).join(',')}\r\n`;
+
+const csvCell = (text: string): string =>
+  /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 
 /** A spreadsheet runs a cell that begins like a formula; an apostrophe makes it text (T19). */
 const withoutFormula = (text: string): string => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { setSpendLimit } from '#charging/limits';
 import type { Pool } from '#db/pool';
 import { type Verification, type VerificationMode, verifyLedger } from '#ledger/reconcile';
 import { sealLedger, verifyAndSeal } from '#ledger/seals';
@@ -343,5 +344,30 @@ test('a broken ledger is not sealed over, one in order is sealed once', async ()
     expect(await verifyAndSeal(db.pool)).toMatchObject({ ok: true, entries: 24n, sealed: 2 });
     expect(await verifyAndSeal(db.pool)).toMatchObject({ ok: true, entries: 24n, sealed: 0 });
     expect(await verifyLedger(db.pool, { mode: 'full', lanes: 2 })).toMatchObject({ ok: true });
+  });
+});
+
+test('limits count the holds of this month and the last, also of one that runs over midnight', async () => {
+  await books(async ({ db, payer }) => {
+    await db.ownerPool.query({ text: 'UPDATE bursar.deployment SET simulated = true' });
+    const node = chargingOn(db.url);
+    const { organizationId } = payer;
+    const terms = { organizationId, action: 'notify_only', setBy: 'test' } as const;
+    const organization = { level: 'organization', subjectId: organizationId } as const;
+    const key = { level: 'api_key', subjectId: payer.apiKeyId } as const;
+    await setSpendLimit(db.pool, { ...terms, ...organization, amount: usd('9') });
+    await setSpendLimit(db.pool, { ...terms, ...key, amount: usd('9') });
+    const over = await hold(node.charging, payer, usd('0.2'));
+    await db.pool.query({ text: `SELECT bursar.advance_clock('31 days')` });
+    const { id } = await hold(node.charging, payer, usd('0.5'));
+    await settle(node.charging, payer, id, usd('0.3'));
+    expect(await verifyLedger(db.pool)).toMatchObject({ ok: true });
+    await settle(node.charging, payer, over.id, usd('0.1'));
+    await node.close();
+    expect(await verifyLedger(db.pool)).toMatchObject({ ok: true });
+    await db.ownerPool.query({
+      text: 'UPDATE orgs.spend_limits SET last_charged_nanos = last_charged_nanos - 1',
+    });
+    expect(failedOf(await verifyLedger(db.pool))).toEqual(['spend_limits_count_holds']);
   });
 });

@@ -68,4 +68,10 @@ describe('F57: the tax of partial refunds', () => {
     expect(taxShare({ ...paid, back: nanos(7n), taxBack: nanos(0n), part: nanos(3n) })).toBe(1n);
     expect(taxShare({ ...paid, back: nanos(3n), taxBack: nanos(1n), part: nanos(4n) })).toBe(0n);
   });
+
+  test('is in whole cents also after a dispute took a share that was not', () => {
+    const paid = { credit: usd('10'), tax: usd('1'), unit: cent };
+    const taken = { back: usd('3.333'), taxBack: usd('0.3333'), part: usd('6.66') };
+    expect(taxShare({ ...paid, ...taken })).toBe(usd('0.66'));
+  });
 });

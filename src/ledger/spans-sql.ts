@@ -74,6 +74,9 @@ const spanCheck = (name: string, violations: string): SpanCheck => ({
   }),
 });
 
+const WITHOUT_AMOUNT = '(e.amount_nanos > 0 AND e.from_account <> e.to_account) IS NOT TRUE';
+const FORBIDDEN = 'ledger.flow_allowed(e.from_account, e.to_account, e.reason) IS NOT TRUE';
+
 /** Rules about entries, each as a query over a span. */
 export const SPAN_CHECKS: readonly SpanCheck[] = [
   spanCheck(
@@ -83,13 +86,13 @@ export const SPAN_CHECKS: readonly SpanCheck[] = [
               || ' moves ' || coalesce(e.amount_nanos::text, 'nothing') || ' from '
               || coalesce(e.from_account, 'nowhere') || ' to ' || coalesce(e.to_account, 'nowhere')
               AS violation
-     ${rows('entries', '*', '(e.amount_nanos > 0 AND e.from_account <> e.to_account) IS NOT TRUE')}`,
+     ${rows('entries', '*', WITHOUT_AMOUNT)}`,
   ),
   spanCheck(
     'every_flow_is_permitted',
     `SELECT e.organization_id || ' transaction ' || e.transaction_no || ': ' || e.reason || ' from '
               || e.from_account || ' to ' || e.to_account AS violation
-     ${rows('entries', '*', 'ledger.flow_allowed(e.from_account, e.to_account, e.reason) IS NOT TRUE')}`,
+     ${rows('entries', '*', FORBIDDEN)}`,
   ),
   spanCheck(
     'running_balances_replay',

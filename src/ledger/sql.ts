@@ -1,7 +1,6 @@
 import type { Statement } from '#db/pool';
 import { Fault } from '#kernel/assert';
 import type { GrantId, OrganizationId } from '#kernel/ids';
-import type { Reason } from '#ledger/flows';
 import type { GrantKind } from '#ledger/grants';
 import type { Line } from '#ledger/templates';
 
@@ -85,35 +84,6 @@ export const balance = (organizationId: OrganizationId): Statement => ({
            LEFT JOIN ledger.grants g ON g.organization_id = $1`,
   values: [organizationId],
 });
-
-export interface StatementRow {
-  readonly transaction_no: bigint;
-  readonly line: number;
-  readonly happened_at: Date;
-  readonly reason: Reason;
-  readonly delta_nanos: bigint;
-  readonly balance_nanos: bigint;
-  readonly grant_id: string;
-  readonly reference: string;
-}
-
-/** Moves of the organization's grants, newest first, before a cursor "transaction.line". */
-export const statementLines = (
-  organizationId: OrganizationId,
-  limit: number,
-  before: string | undefined,
-): Statement => {
-  const [transaction, line] = before?.split('.') ?? [];
-  return {
-    text: `SELECT transaction_no, line, happened_at, reason, delta_nanos, balance_nanos,
-                  substr(account, 7) AS grant_id, reference
-             FROM ledger.legs
-            WHERE organization_id = $1 AND account LIKE 'grant:%'
-              AND ($2::bigint IS NULL OR (transaction_no, line) < ($2, $3::smallint))
-            ORDER BY transaction_no DESC, line DESC LIMIT $4`,
-    values: [organizationId, transaction ?? null, line ?? null, limit],
-  };
-};
 
 export interface HoldRow {
   readonly amount_nanos: bigint;
