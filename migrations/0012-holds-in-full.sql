@@ -154,7 +154,7 @@ BEGIN
         CONTINUE;
       END IF;
     END IF;
-    IF delta > available_nanos - taken AND NOT swept THEN
+    IF NOT swept AND (delta > available_nanos - taken OR available_nanos - taken <= 0) THEN
       -- Only now is it worth looking for holds whose process died.
       swept := true;
       book.held_nanos := book.held_nanos - (ledger.expire_lapsed(org, p_now, p_real)).freed;
