@@ -17,12 +17,9 @@ export function inOrganizationOrder<C extends { readonly organizationId: Organiz
 ): Grouped<C> {
   const order = commands
     .map((command, arrival) => ({ command, arrival, organization: command.organizationId }))
+    // Sorting is stable: those of one organization stay in the order of arrival.
     .sort((a, b) =>
-      a.organization < b.organization
-        ? -1
-        : a.organization > b.organization
-          ? 1
-          : a.arrival - b.arrival,
+      a.organization < b.organization ? -1 : a.organization > b.organization ? 1 : 0,
     );
   const orgs: OrganizationId[] = [];
   const ends: number[] = [];
