@@ -70,6 +70,11 @@ export function openPool(options: PoolOptions): Pool {
     async transaction(work) {
       const client = await pool.connect();
       let broken: Error | undefined;
+      // A connection lost between two statements says so here; unheard, it would end the process.
+      const lost = (error: Error): void => {
+        broken = error;
+      };
+      client.on('error', lost);
       try {
         await client.query('BEGIN');
         const result = await enterTransaction(() =>
@@ -83,6 +88,7 @@ export function openPool(options: PoolOptions): Pool {
         });
         throw error;
       } finally {
+        client.off('error', lost);
         client.release(broken);
       }
     },

@@ -36,7 +36,7 @@ afterAll(async () => {
 /** Asks over a gateway, and cuts its way to the store once the hold is there. */
 async function cutAfterHold(gateway: string): Promise<Response> {
   const asked = ask(gateway, { apiKey: account.apiKey, body, headers: slow });
-  await until('its hold', 5_000, async () =>
+  await until('its hold', 30_000, async () =>
     usd((await money()).held_usd) > 0n ? true : undefined,
   );
   wire.cut();
@@ -72,7 +72,7 @@ test('F26: delivered without the store, by a gateway killed since: charged once 
   rmSync(gateway.runFile, { force: true });
   wire.mend();
   const next = await joinGateway(product, wire.url);
-  await until('the charge', 10_000, () => (journal().length === 0 ? true : undefined));
+  await until('the charge', 30_000, () => (journal().length === 0 ? true : undefined));
   expect(await money()).toMatchObject({ held_usd: '0' });
   expect(usd((await money()).available_usd)).toBe(before - cost);
   expect(await doctor()).toMatch(/^0 waiting/);
@@ -83,7 +83,7 @@ test('F25: a gateway that is stopped while the store is away leaves nothing that
   const gateway = await joinGateway(product, wire.url);
   const before = usd((await money()).available_usd);
   const asked = cutAfterHold(gateway.run.gateway);
-  await until('the cut', 5_000, async () =>
+  await until('the cut', 30_000, async () =>
     usd((await money()).held_usd) > 0n ? true : undefined,
   );
   const halted = gateway.halt();
@@ -92,7 +92,7 @@ test('F25: a gateway that is stopped while the store is away leaves nothing that
   expect(journal()).toHaveLength(1);
   wire.mend();
   const next = await joinGateway(product, wire.url);
-  await until('the charge', 10_000, () => (journal().length === 0 ? true : undefined));
+  await until('the charge', 30_000, () => (journal().length === 0 ? true : undefined));
   expect(await money()).toMatchObject({ held_usd: '0' });
   expect(usd((await money()).available_usd)).toBeLessThan(before);
   expect(await next.halt()).toBe(0);

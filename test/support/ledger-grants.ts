@@ -63,7 +63,7 @@ export class GrantsModel {
 
   /** Of what is left of a grant, the part that no hold needs. */
   #unpromised(grant: ModelGrant): bigint {
-    return smaller(grant.remaining, this.ledger.unpromised);
+    return smaller(grant.remaining, positive(this.ledger.unpromised));
   }
 
   issue(g: {
@@ -185,6 +185,7 @@ export class GrantsModel {
     if (freeze === undefined) return { outcome: 'unknown_freeze' };
     const { grant, amount } = freeze;
     if (freeze.state !== 'frozen') return { outcome: `already_${freeze.state}`, amount };
+    this.#breakUncovered(grant);
     const back = this.#givenBack(grant);
     const claimable = grant.amount - back.credit;
     if (claimed !== undefined && claimed > claimable) {
@@ -298,6 +299,20 @@ export class GrantsModel {
     return { outcome: 'voided', amount, promised };
   }
 
+  /** Of a grant that has expired the customer has only what a hold still needs. */
+  #breakUncovered(grant: ModelGrant): void {
+    if (!this.#expired(grant) || grant.voided) return;
+    const needed = this.ledger.covers(this.ledger.unbooked).get(grant) ?? 0n;
+    this.#break(grant, grant.remaining - needed);
+  }
+
+  #break(grant: ModelGrant, rest: bigint): void {
+    grant.remaining -= rest;
+    grant.broken += rest;
+    const line: ModelLine = ['credit.expire', `grant:${grant.id}`, 'breakage', rest];
+    this.ledger.post(`expiry:${grant.id}`, [line], this.#brokeAt(grant));
+  }
+
   /** Grants that have stopped and that no hold may need any more. */
   get bookable(): ModelGrant[] {
     const { ledger } = this;
@@ -325,13 +340,13 @@ export class GrantsModel {
       if (!this.#expired(grant)) return;
     }
     const rest = grant.remaining;
+    if (this.#expired(grant) && !grant.voided) {
+      this.#break(grant, rest);
+      return;
+    }
     grant.remaining = 0n;
     if (grant.voided) {
       ledger.post(`void:${grant.id}`, [['credit.void', account, 'promo_expense', rest]]);
-    } else if (this.#expired(grant)) {
-      grant.broken += rest;
-      const line: ModelLine = ['credit.expire', account, 'breakage', rest];
-      ledger.post(`expiry:${grant.id}`, [line], this.#brokeAt(grant));
     } else if (dispute !== undefined) {
       ledger.frozen += rest;
       const freeze = this.freezes.get(dispute);

@@ -41,19 +41,17 @@ export interface ModelEntry {
 
 export type ModelLine = readonly [reason: string, from: string, to: string, amount: bigint];
 
-export type Asked =
-  | {
-      readonly kind: 'place';
-      readonly id: string;
-      readonly key: string | null;
-      readonly amount: bigint;
-    }
-  | {
-      readonly kind: 'extend';
-      readonly id: string;
-      readonly key: string | null;
-      readonly amount: bigint;
-    };
+export interface Asked {
+  readonly kind: 'place' | 'extend';
+  readonly id: string;
+  readonly key: string | null;
+  readonly amount: bigint;
+  /**
+   * What PostgreSQL answered. Only asked where the rules are silent: what bounds a hold that grows
+   * in a later month, if its own month was not counted by the limit.
+   */
+  readonly told?: Promised;
+}
 
 export interface Promised {
   readonly outcome: string;
@@ -81,6 +79,8 @@ export interface ModelLimit {
   readonly subject: string;
   amount: bigint;
   pauses: boolean;
+  /** The month in which it began to count, as YYYY-MM. */
+  readonly since: string;
 }
 
 /** One place for two holds of one id in one batch: the database takes neither. */
@@ -94,7 +94,7 @@ export const sumOf = (amounts: Iterable<bigint>): bigint => {
   return total;
 };
 
-const monthOf = (at: number): string => new Date(at).toISOString().slice(0, 7);
+export const monthOf = (at: number): string => new Date(at).toISOString().slice(0, 7);
 
 /** Soonest expiry, given before bought, oldest, then id. */
 function burnsBefore(a: ModelGrant, b: ModelGrant): number {
@@ -195,15 +195,21 @@ export class LedgerModel {
     return hold.amount - sumOf(hold.grown.filter((g) => g.at >= at).map((g) => g.by));
   }
 
-  /** Usable credit without what these holds need of it: grants that have stopped since cover some. */
-  #beside(holds: readonly ModelHold[]): bigint {
-    let covered = 0n;
+  /** What each grant that has stopped still covers of these holds. */
+  covers(holds: readonly ModelHold[]): Map<ModelGrant, bigint> {
+    const covers = new Map<ModelGrant, bigint>();
     for (const grant of this.stopped) {
       const until = this.usableUntil(grant);
       const early = sumOf(holds.map((hold) => this.promisedBefore(hold, until)));
-      covered += smaller(grant.remaining, positive(early - covered));
+      covers.set(grant, smaller(grant.remaining, positive(early - sumOf(covers.values()))));
     }
-    return sumOf(this.live.map((g) => g.remaining)) - sumOf(holds.map((h) => h.amount)) + covered;
+    return covers;
+  }
+
+  /** Usable credit without what these holds need of it. */
+  #beside(holds: readonly ModelHold[]): bigint {
+    const held = sumOf(holds.map((hold) => hold.amount));
+    return sumOf(this.live.map((g) => g.remaining)) - held + sumOf(this.covers(holds).values());
   }
 
   get available(): bigint {
@@ -232,37 +238,44 @@ export class LedgerModel {
     }
   }
 
-  /** What the holds of this month have been charged or may still be charged. */
-  spent(limit: ModelLimit): bigint {
-    const month = monthOf(this.now);
+  /** What the holds of a month have been charged or may still be charged. */
+  spent(limit: ModelLimit, month = monthOf(this.now)): bigint {
     let spent = 0n;
     for (const hold of this.holds.values()) {
-      const whose = {
-        organization: this.id,
-        workspace: this.keys.get(hold.key)?.workspace,
-        api_key: hold.key,
-      }[limit.level];
-      if (whose !== limit.subject || monthOf(hold.placedAt) !== month) continue;
+      if (!this.#bounds(limit, hold.key) || monthOf(hold.placedAt) !== month) continue;
       const counts = hold.state === 'open' && hold.leaseUntil > this.real;
       spent += counts ? hold.amount : hold.charged;
     }
     return spent;
   }
 
+  #bounds(limit: ModelLimit, key: string): boolean {
+    const workspace = this.keys.get(key)?.workspace;
+    return limit.subject === { organization: this.id, workspace, api_key: key }[limit.level];
+  }
+
   /** The tightest limit that does not let `more` be promised, the widest of equals. */
-  refusing(key: string, more: bigint): ModelLimit | undefined {
+  refusing(key: string, more: bigint, month: string): ModelLimit | undefined {
     const order = ['organization', 'workspace', 'api_key'];
-    const subjects = [this.id, this.keys.get(key)?.workspace, key];
+    const widest = this.limits
+      .filter((limit) => limit.pauses && this.#bounds(limit, key))
+      .sort((a, b) => order.indexOf(a.level) - order.indexOf(b.level));
     let found: { limit: ModelLimit; room: bigint } | undefined;
-    for (const limit of this.limits.toSorted(
-      (a, b) => order.indexOf(a.level) - order.indexOf(b.level),
-    )) {
-      if (!limit.pauses || !subjects.includes(limit.subject)) continue;
-      const room = limit.amount - this.spent(limit);
+    for (const limit of widest) {
+      const room = limit.amount - this.spent(limit, month);
       const needed = more > 1n ? more : 1n;
       if (room < needed && (found === undefined || room < found.room)) found = { limit, room };
     }
     return found?.limit;
+  }
+
+  /** Whether every limit counted this month, and it is this one or the last. */
+  #counted(key: string, month: string): boolean {
+    const [year = 0, last = 0] = month.split('-').map(Number);
+    const next = new Date(Date.UTC(year, last)).toISOString().slice(0, 7);
+    if (month === monthOf(this.now)) return true;
+    const bounding = this.limits.filter((limit) => limit.pauses && this.#bounds(limit, key));
+    return next === monthOf(this.now) && bounding.every(({ since }) => since <= month);
   }
 
   #refused(asked: Asked): string | undefined {
@@ -301,8 +314,11 @@ export class LedgerModel {
     }
     if (this.debt > 0n) return ['in_debt'];
     const key = hold?.key ?? asked.key ?? '';
-    // In a month that is over no limit is left to bound what grows.
-    const limit = monthOf(placedAt) === monthOf(this.now) ? this.refusing(key, more) : undefined;
+    const month = monthOf(placedAt);
+    const { told } = asked;
+    const silent = told !== undefined && !this.#counted(key, month);
+    const named = this.limits.find((l) => l.level === told?.level && l.subject === told.subject);
+    const limit = silent ? named : this.refusing(key, more, month);
     if (limit !== undefined) return ['limit_reached', limit];
     if (more > this.available || this.available <= 0n) return ['insufficient_credit'];
     if (hold !== undefined) {
@@ -343,7 +359,9 @@ export class LedgerModel {
       overrun = cost - charge;
       lines.push(['usage.overrun', 'operator_overrun', 'revenue', overrun]);
     }
-    this.post(id, lines, happenedAt ?? this.now);
+    // Neither before it was admitted nor in the future, whatever a journal says.
+    const happened = Math.min(Math.max(happenedAt ?? this.now, hold.placedAt), this.now);
+    this.post(id, lines, happened);
     return {
       outcome: resolution === 'void' ? 'voided' : 'settled',
       charged: hold.charged,

@@ -41,6 +41,13 @@ export class VirtualClock {
     await this.pass(0, 0);
   }
 
+  /** Both times are this. */
+  async set(now: number): Promise<void> {
+    this.real = now;
+    this.business = now;
+    await this.pass(0, 0);
+  }
+
   /** Real time passes in both; business time may jump further. */
   async pass(realMs: number, jumpMs: number): Promise<void> {
     this.real += realMs;
