@@ -31,6 +31,10 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON orgs.spend_limits TO bursar_app;
 CREATE FUNCTION orgs.month_of(p_at timestamptz) RETURNS date LANGUAGE sql IMMUTABLE AS
 $$ SELECT date_trunc('month', p_at AT TIME ZONE 'UTC')::date $$;
 
+-- When the limits of this month end.
+CREATE FUNCTION orgs.month_after(p_at timestamptz) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS
+$$ SELECT (orgs.month_of(p_at) + interval '1 month') AT TIME ZONE 'UTC' $$;
+
 CREATE FUNCTION orgs.follows(p_month date, p_before date) RETURNS boolean LANGUAGE sql IMMUTABLE AS
 $$ SELECT p_month = (p_before + interval '1 month')::date $$;
 

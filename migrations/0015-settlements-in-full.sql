@@ -132,6 +132,19 @@ BEGIN
   END IF;
 END $$;
 
+-- Whether one of these holds has lapsed or cannot pay its cost alone: only then it matters what others
+-- hold.
+CREATE FUNCTION ledger.needs_more_than_held(p_org text, p_ids text[], p_costs bigint[],
+  p_real timestamptz) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN EXISTS (
+    SELECT FROM unnest(p_ids, p_costs) AS c (id, cost)
+     CROSS JOIN LATERAL (
+       SELECT * FROM ledger.holds WHERE organization_id = p_org AND id = c.id OFFSET 0
+     ) AS h
+     WHERE h.state = 'expired' OR h.lease_expires_at <= p_real OR c.cost > h.amount_nanos);
+END $$;
+
 -- Charges what was used, allocates it to grants and frees the holds, for many requests of one
 -- organization at once. 'settle' charges p_costs[i]; 'void' charges nothing. p_losses[i] is known
 -- usage that the customer is not charged for (rules S7, S8). A second resolution changes nothing.

@@ -8,7 +8,8 @@ DROP FUNCTION charging.place_batch(text[], integer[], text[], text[], bigint[], 
 CREATE FUNCTION charging.place_batch(
   p_orgs text[], p_ends integer[], p_kinds text[], p_ids text[], p_keys text[], p_amounts bigint[],
   p_lease_ms integer)
-RETURNS TABLE (outcome text, available_nanos bigint, limit_level text, limit_subject text)
+RETURNS TABLE (outcome text, available_nanos bigint, limit_level text, limit_subject text,
+  limit_lifts_at timestamptz)
 LANGUAGE plpgsql
 SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
@@ -40,12 +41,13 @@ BEGIN
     d := charging.admission(p_orgs[k], kinds, keys, now_at);
     IF book.organization_id IS NULL THEN
       -- Books begin with the first grant: who never had one has nothing to spend.
-      RETURN QUERY SELECT coalesce(x, 'insufficient_credit'), 0::bigint, NULL::text, NULL::text
+      RETURN QUERY SELECT coalesce(x, 'insufficient_credit'), 0::bigint, NULL::text, NULL::text,
+             NULL::timestamptz
         FROM unnest(d.refused) AS x;
     ELSE
       capped := d.limited;
       IF capped THEN
-        c := charging.caps(book, kinds, ids, keys, d.workspaces, now_at, real_at);
+        c := charging.caps(book, kinds, ids, keys, amounts, d.workspaces, now_at, real_at);
         book.held_nanos := c.held;
         capped := c.rooms IS NOT NULL;
       END IF;
@@ -54,7 +56,8 @@ BEGIN
           c.rooms, c.caps_a, c.caps_b, c.caps_c, lease, now_at, real_at);
         PERFORM orgs.count_spend(p_orgs[k], c.hold_keys, c.placed, s.added,
           array_fill(0::bigint, ARRAY[z - a + 1]), now_at);
-        RETURN QUERY SELECT u.o, s.available_nanos, c.levels[u.r], c.subjects[u.r]
+        RETURN QUERY SELECT u.o, s.available_nanos, c.levels[u.r], c.subjects[u.r],
+               CASE WHEN u.r IS NOT NULL THEN orgs.month_after(now_at) END
           FROM unnest(s.outcomes, s.refusing) AS u (o, r);
       ELSE
         s := ledger.place(book, kinds, ids, keys, amounts, d.refused,
@@ -63,7 +66,7 @@ BEGIN
           outcome := s.outcomes[1]; available_nanos := s.available_nanos;
           RETURN NEXT;
         ELSE
-          RETURN QUERY SELECT o, s.available_nanos, NULL::text, NULL::text
+          RETURN QUERY SELECT o, s.available_nanos, NULL::text, NULL::text, NULL::timestamptz
             FROM unnest(s.outcomes) AS o;
         END IF;
       END IF;
@@ -96,11 +99,11 @@ BEGIN
     LEFT JOIN orgs.admit(p_org, p_keys, p_now) AS d ON d.api_key_id = c.key;
 END $$;
 
--- The limits that bound each command, as caps of ledger.place. Holds of dead processes are freed
--- first, because by rule H4 they no longer count. An extension counts for the key and the month of
+-- The limits that bound each command, as caps of ledger.place. Where one might refuse, holds of dead
+-- processes are freed first, because by rule H4 they no longer count. An extension counts for the key and the month of
 -- its hold: caps of the month before stand behind those of this one.
 CREATE FUNCTION charging.caps(p_book ledger.books, p_kinds text[], p_ids text[], p_keys text[],
-  p_workspaces text[], p_now timestamptz, p_real timestamptz,
+  p_amounts bigint[], p_workspaces text[], p_now timestamptz, p_real timestamptz,
   OUT held bigint, OUT levels text[], OUT subjects text[], OUT rooms bigint[],
   OUT caps_a integer[], OUT caps_b integer[], OUT caps_c integer[],
   OUT hold_keys text[], OUT placed timestamptz[])
@@ -112,9 +115,17 @@ DECLARE
   behind integer;
   hold record;
 BEGIN
-  held := p_book.held_nanos - charging.expire_lapsed(org, p_now, p_real);
+  held := p_book.held_nanos;
   SELECT l.levels, l.subjects, l.rooms, l.last_rooms INTO levels, subjects, rooms, last_rooms
     FROM orgs.limits_in(org, this_month) AS l;
+  IF (SELECT sum(amount) FROM unnest(p_amounts) AS amount)
+       >= (SELECT min(room) FROM unnest(rooms || last_rooms) AS room) THEN
+    held := held - charging.expire_lapsed(org, p_now, p_real);
+    IF held < p_book.held_nanos THEN
+      SELECT l.rooms, l.last_rooms INTO rooms, last_rooms
+        FROM orgs.limits_in(org, this_month) AS l;
+    END IF;
+  END IF;
   IF rooms IS NULL THEN RETURN; END IF;
   hold_keys := p_keys;
   placed := array_fill(p_now, ARRAY[cardinality(p_ids)]);
@@ -208,8 +219,11 @@ BEGIN
       overruns := array_fill(0::bigint, ARRAY[cardinality(ids)]);
       lates := array_fill(false, ARRAY[cardinality(ids)]);
     ELSE
-      -- Whose lease has passed is late, whether or not a sweeper ran (H4).
-      book.held_nanos := book.held_nanos - charging.expire_lapsed(p_orgs[k], now_at, real_at);
+      -- Whose lease has passed is late, whether or not a sweeper ran (H4); and what dead processes
+      -- held is there for who needs more than its hold.
+      IF ledger.needs_more_than_held(p_orgs[k], ids, costs, real_at) THEN
+        book.held_nanos := book.held_nanos - charging.expire_lapsed(p_orgs[k], now_at, real_at);
+      END IF;
       s := ledger.settle(book, ids, resolutions, costs, losses, happened, now_at);
       outcomes := s.outcomes; charges := s.charges; overruns := s.overruns; lates := s.late;
     END IF;

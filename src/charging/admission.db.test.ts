@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { newId } from '#kernel/ids';
 import { readBalance } from '#ledger/balance';
+import { bookAllStoppedGrants } from '#ledger/breakage';
 import { systemEntropy } from '#src/system';
 import { type TestDatabase, testDatabase } from '#test/database';
 import { chargingOn, give, hold, makePayer, newRequest, type Payer, usd } from '#test/ledger-world';
@@ -49,6 +50,18 @@ describe('a key', () => {
       return asked;
     });
     expect(await waiting.outcome).toMatchObject({ outcome: 'key_revoked' });
+  });
+});
+
+test('H4: a hold asked for again after its lease has passed does not hold', async () => {
+  const payer = await makePayer(db.pool);
+  await give(db.pool, payer, usd('5'));
+  const dead = chargingOn(db.url, { leaseMs: 30 });
+  const { id } = await hold(dead.charging, payer, usd('1'));
+  await dead.close();
+  await new Promise((resolve) => setTimeout(resolve, 40));
+  expect(await hold(node.charging, payer, usd('1'), id)).toMatchObject({
+    outcome: 'already_resolved',
   });
 });
 
@@ -104,5 +117,14 @@ describe('F82, F83: at the very instant at which a grant expires', () => {
     expect(await hold(node.charging, payer, usd('4'))).toMatchObject({
       outcome: 'insufficient_credit',
     });
+  });
+
+  test('F84: what is left of it is breakage, whatever is held from then on', async () => {
+    const { payer, instant } = await expiring();
+    await clock.set(instant);
+    await hold(node.charging, payer, usd('2'));
+    await bookAllStoppedGrants(db.pool);
+    const { grants } = await readBalance(db.pool, payer.organizationId);
+    expect(grants.map(({ remaining }) => remaining)).toEqual([usd('0'), usd('5')]);
   });
 });

@@ -32,6 +32,8 @@ export interface LimitReached {
   readonly level: LimitLevel;
   /** The organization, workspace or key that is limited. */
   readonly subjectId: string;
+  /** When the month that is counted ends, by business time. */
+  readonly liftsAt: Date;
 }
 
 export type HoldOutcome =

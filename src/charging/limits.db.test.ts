@@ -165,6 +165,12 @@ test('F80, F81: a request counts in the month of its admission, whenever it is s
   expect((await hold(charging, payer, usd('10'))).outcome).toBe('held');
   await settle(charging, payer, before.id, usd('9'));
   expect(await only()).toMatchObject({ charged: 0n, held: usd('10') });
+  const refused = await hold(charging, payer, usd('1'));
+  const [clock] = await db.pool.query<{ next: Date }>({
+    text: 'SELECT orgs.month_after(bursar.now()) AS next',
+  });
+  expect(refused).toMatchObject({ outcome: 'limit_reached', liftsAt: clock?.next });
+  expect(clock?.next.toISOString()).toMatch(/-01T00:00:00.000Z$/);
 });
 
 test('F80: a request that runs over midnight grows within the limit of its own month', async () => {

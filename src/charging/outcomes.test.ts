@@ -51,8 +51,10 @@ describe('what a hold is told', () => {
   });
 
   test('which limit it reached', () => {
-    const row = placed('limit_reached', { limit_level: 'workspace', limit_subject: 'wrkspc_1' });
-    const told = { outcome: 'limit_reached', level: 'workspace', subjectId: 'wrkspc_1' };
+    const liftsAt = new Date('2027-01-01T00:00:00Z');
+    const named = { limit_level: 'workspace', limit_subject: 'wrkspc_1' } as const;
+    const row = placed('limit_reached', { ...named, limit_lifts_at: liftsAt });
+    const told = { outcome: 'limit_reached', level: 'workspace', subjectId: 'wrkspc_1', liftsAt };
     expect(holdOutcome(hold, row)).toEqual(told);
     expect(extendOutcome(extension, row)).toEqual(told);
   });
@@ -74,6 +76,7 @@ describe('what a hold is told', () => {
       available_nanos: 0n,
       limit_level: null,
       limit_subject: null,
+      limit_lifts_at: null,
     });
   });
 

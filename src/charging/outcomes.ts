@@ -17,6 +17,7 @@ export const UNANSWERED: sql.PlacedRow = {
   available_nanos: 0n,
   limit_level: null,
   limit_subject: null,
+  limit_lifts_at: null,
 };
 
 type Promised =
@@ -34,12 +35,14 @@ function promised(row: sql.PlacedRow, required: NanoUsd): Promised | undefined {
     case 'insufficient_credit':
     case 'in_debt':
       return { outcome: row.outcome, available, required };
-    case 'limit_reached':
+    case 'limit_reached': {
+      const { limit_level: level, limit_subject: subjectId, limit_lifts_at: liftsAt } = row;
       assert(
-        row.limit_level !== null && row.limit_subject !== null,
+        level !== null && subjectId !== null && liftsAt !== null,
         'a limit that refuses is named',
       );
-      return { outcome: row.outcome, level: row.limit_level, subjectId: row.limit_subject };
+      return { outcome: row.outcome, level, subjectId, liftsAt };
+    }
     case 'already_resolved':
     case 'ledger_unavailable':
       return { outcome: row.outcome };

@@ -8,6 +8,7 @@ export interface PlacedRow {
   readonly available_nanos: bigint;
   readonly limit_level: LimitLevel | null;
   readonly limit_subject: string | null;
+  readonly limit_lifts_at: Date | null;
 }
 
 export interface SettledRow {

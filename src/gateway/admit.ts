@@ -122,7 +122,7 @@ function admission(deps: AdmissionDeps, call: AdmittedCall, held: HoldOutcome): 
         },
       };
     case 'limit_reached':
-      return limitReached(deps, held, call.at);
+      return limitReached(deps, held);
     case 'already_resolved':
       // Request ids are made here and never reused.
       return refused('internal');
@@ -132,10 +132,10 @@ function admission(deps: AdmissionDeps, call: AdmittedCall, held: HoldOutcome): 
 }
 
 /** The literal text of the public API, which says when the month of the limit is over. */
-function limitReached(deps: AdmissionDeps, held: LimitReached, at: Date): Refused {
+function limitReached(deps: AdmissionDeps, held: LimitReached): Refused {
   const code = `${held.level}_limit_reached` as const;
-  const next = new Date(Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + 1)).toISOString();
-  const back = `You will regain access on ${next.slice(0, 10)} at 00:00 UTC.`;
+  const day = held.liftsAt.toISOString().slice(0, 10);
+  const back = `You will regain access on ${day} at 00:00 UTC.`;
   const details = { level: held.level, subject_id: held.subjectId, billing_url: deps.billingUrl };
   return { outcome: 'refused', code, message: `${REFUSALS[code].message} ${back}`, details };
 }

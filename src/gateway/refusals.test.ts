@@ -134,16 +134,19 @@ describe('credit', () => {
     'a reached %s limit says whose it is and when access comes back',
     async (level, text) => {
       gateway = await startGateway(upstream.url);
-      gateway.charging.holdAnswer = { outcome: 'limit_reached', level, subjectId: 'subject' };
+      gateway.charging.holdAnswer = {
+        outcome: 'limit_reached',
+        level,
+        subjectId: 'subject',
+        liftsAt: new Date('2027-02-01T00:00:00Z'),
+      };
       const { status, headers, error } = await refusal();
       expect([status, headers['x-should-retry']]).toEqual([400, 'false']);
       expect(error).toMatchObject({
         type: 'invalid_request_error',
         details: { error_code: 'spend_limit_reached', level, subject_id: 'subject' },
       });
-      const now = new Date();
-      const next = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1, 1));
-      const back = `You will regain access on ${next.toISOString().slice(0, 10)} at 00:00 UTC.`;
+      const back = 'You will regain access on 2027-02-01 at 00:00 UTC.';
       expect(error.message).toBe(`${text} ${back}`);
     },
   );

@@ -11,12 +11,6 @@ export function only<Row>(rows: readonly Row[]): Row {
   return row;
 }
 
-export interface GrantTerms {
-  readonly id: GrantId;
-  readonly granted_at: Date;
-  readonly expires_at: Date;
-}
-
 /** Makes the organization's book if it has none. */
 export const openBook = (organizationId: OrganizationId): Statement => ({
   text: `INSERT INTO ledger.books (organization_id) VALUES ($1)
