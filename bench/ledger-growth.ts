@@ -25,7 +25,7 @@ export async function measureGrowth(
   metrics: Record<string, number>,
 ): Promise<void> {
   const pool = openPool({ url: server.url, name: 'growth', max: 4 });
-  const [runs, ms] = quick ? [1, 1_000] : [5, 3_000];
+  const [runs, ms] = quick ? [1, 1_000] : [3, 2_500];
   const compare = async (title: string, metric: string, cases: readonly Case[]): Promise<void> => {
     const medians = await inTurns(cases, runs, ms);
     printTable(title, medians);

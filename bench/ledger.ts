@@ -63,7 +63,7 @@ async function measureThroughput(
   const node = chargingOn(url);
   const singles = Array.from({ length: CONNECTIONS / 2 }, () => chargingOn(url, { batchMax: 1 }));
   const modes = [oneByOne(singles), groupCommit(node)];
-  const [runs, ms] = quick ? [1, 2_000] : [3, 4_000];
+  const [runs, ms] = quick ? [1, 2_000] : [3, 3_000];
   const alone: number[] = [];
   for (const organizations of [1, 1_000]) {
     for (const inFlight of quick ? [32, 256] : [1, 32, 256]) {

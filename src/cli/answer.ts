@@ -3,6 +3,9 @@ import type { Identity } from '#identity/port';
 import type { Entropy } from '#kernel/ids';
 import type { PriceBook } from '#pricing/book';
 
+/** Who the audit trail says it was: the command line does not know which person. */
+export const OPERATOR = 'operator';
+
 /** What a verb found out. `exitCode` other than 0 for an answer that is bad news. */
 export type Answer =
   | {

@@ -19,18 +19,24 @@ async function balance(system: System, options: BalanceOptions): Promise<Answer>
   if (refusal !== undefined || organizationId === undefined) {
     return refusal ?? failed('organization_not_found', `There is no organization ${options.org}.`);
   }
-  const { by = 'recorded', asOf } = options;
+  const { asOf, by = 'recorded' } = options;
   if (by !== 'effective' && by !== 'recorded') {
     return failed('invalid_time_basis', `--by is effective or recorded, not "${by}".`);
+  }
+  if (asOf === undefined && options.by !== undefined) {
+    return failed('as_of_missing', '--by says how to read --as-of; name a time with --as-of too.');
   }
   if (asOf === undefined) return shown(await readBalance(system.pool, organizationId));
   const at = parseTime(asOf);
   if (at === undefined) {
-    return failed('invalid_time', `"${asOf}" is not a time such as 2026-11-21T13:00:00Z.`);
+    return failed('invalid_time', `--as-of "${asOf}" is not a time such as 2026-11-21T13:00:00Z.`);
   }
   const { now } = await readDeployment(system.pool);
   if (at > now) {
-    return failed('time_in_the_future', `It is ${now.toISOString()}; ${asOf} is still to come.`);
+    return failed(
+      'time_in_the_future',
+      `It is ${now.toISOString()}; --as-of ${asOf} is still to come.`,
+    );
   }
   return shown(await readBalanceAsOf(system.pool, organizationId, at, by));
 }

@@ -88,6 +88,55 @@ test('suspending and resuming answer the organization and leave who, what and wh
   ]);
 });
 
+test.each([
+  ['Ac\r\nme', 'U+000D'],
+  ['Ac\nme', 'U+000A'],
+  ['Ac\u001b[2Jme', 'U+001B'],
+  ['Ac\u0085me', 'U+0085'],
+])('an organization is not called %j, and the answer says why', async (name, which) => {
+  const told = await bursar('org', 'create', name, '--json');
+  expect([told.exitCode, told.stdout]).toEqual([1, '']);
+  const { code, message } = JSON.parse(told.stderr).error;
+  expect([code, message]).toEqual(['invalid_name', expect.stringContaining(which)]);
+});
+
+test('a limit is set, listed with its level and when it was reached, and removed', async () => {
+  const org = await organization();
+  expect((await bursar('limit', 'list', '--org', org)).stdout).toBe('no limits\n');
+  const set = (usd: string) => answer('limit', 'set', '--org', org, '--usd', usd);
+  expect(await set('25.5')).toMatchObject({ level: 'organization', amount_usd: '25.5' });
+  const line = `organization  ${org}  $25.5  notify_and_pause  charged $0  held $0`;
+  expect((await bursar('limit', 'list', '--org', org)).stdout).toBe(`${line}\n`);
+  await database.ownerPool.query({
+    text: `UPDATE orgs.spend_limits SET reached_at = '2026-05-04T03:02:01Z'
+            WHERE organization_id = $1`,
+    values: [org],
+  });
+  const reached = await bursar('limit', 'list', '--org', org);
+  expect(reached.stdout).toBe(`${line}  reached 2026-05-04T03:02:01.000Z\n`);
+  expect(await set('0')).toMatchObject({ amount_usd: '0' });
+  const removed = { level: 'organization', subject_id: org, amount_usd: null };
+  expect(await set('none')).toEqual(removed);
+  expect(await answer('limit', 'list', '--org', org)).toEqual({ data: [] });
+  const reasons = await database.pool.query({
+    text: `SELECT reason FROM identity.audit_events
+            WHERE organization_id = $1 AND action = 'spend_limit.set' ORDER BY id`,
+    values: [org],
+  });
+  const expected = ['$25.5 notify_and_pause', '$0 notify_and_pause', 'none'];
+  expect(reasons).toEqual(expected.map((reason) => ({ reason })));
+});
+
+test.each(['-1', '1e3', 'None', ''])('a limit of %j is misuse and changes nothing', async (usd) => {
+  const org = await organization();
+  const told = await bursar('limit', 'set', '--org', org, '--usd', usd, '--json');
+  expect([told.exitCode, JSON.parse(told.stderr).error]).toEqual([
+    2,
+    { code: 'usage', message: expect.stringContaining('--usd') },
+  ]);
+  expect(await answer('limit', 'list', '--org', org)).toEqual({ data: [] });
+});
+
 test('a key that would be expired at once is refused', async () => {
   const id = await organization();
   const told = await bursar('key', 'create', '--org', id, '--expires', '2020-01-01', '--json');
@@ -126,10 +175,11 @@ test.each([
   [['--usd', '5', '--kind', 'purchase'], 'invalid_kind'],
   [['--usd', '5', '--expires', 'tomorrow'], 'invalid_time'],
   [['--usd', '5', '--expires', '2001-01-01'], 'already_expired'],
-])('a grant of %j is refused as %s', async (words, code) => {
+])('a grant of %j is refused as %s, by the name of the option', async (words, code) => {
   const told = await bursar('grant', '--org', await organization(), ...words, '--json');
   expect([told.exitCode, told.stdout]).toEqual([1, '']);
-  expect(JSON.parse(told.stderr)).toEqual({ error: { code, message: expect.any(String) } });
+  const message = expect.stringContaining(words.at(-2) ?? '');
+  expect(JSON.parse(told.stderr)).toEqual({ error: { code, message } });
 });
 
 test('a key is shown once when made, and revoked for good', async () => {

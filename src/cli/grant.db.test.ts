@@ -6,6 +6,7 @@ import { newId } from '#kernel/ids';
 import { parseUsd } from '#kernel/money';
 import { issueGrant } from '#ledger/grants';
 import { verifyLedger } from '#ledger/reconcile';
+import { lockBook } from '#ledger/sql';
 import { bundledBook } from '#pricing/bundled-book';
 import { systemEntropy } from '#src/system';
 import { type TestDatabase, testDatabase } from '#test/database';
@@ -44,7 +45,8 @@ async function bursar(...words: string[]) {
   };
   const exitCode = await runCli([...words, '--json'], host);
   const told = exitCode === 0 && stdout.startsWith('{') ? JSON.parse(stdout) : undefined;
-  return { exitCode, told, code: exitCode === 0 ? undefined : JSON.parse(stderr).error.code };
+  const { code, message } = exitCode === 0 ? {} : JSON.parse(stderr).error;
+  return { exitCode, told, code, message };
 }
 
 const organization = async () => (await makePayer(database.pool)).organizationId;
@@ -86,6 +88,67 @@ test('F93: more credit than the ledger holds is refused by name', async () => {
   for (let i = 0; i < 9; i++) await give(org, '--usd', '999999999');
   const refused = await bursar('grant', '--org', org, '--usd', '10');
   expect([refused.exitCode, refused.code]).toEqual([1, 'balance_too_large']);
+});
+
+test('the largest grant is given; a larger one is refused by its name, however many digits', async () => {
+  const org = await organization();
+  for (const usd of ['1000000001', '1000000000.000000001', '99999999999999999999']) {
+    const { code, message } = await bursar('grant', '--org', org, '--usd', usd);
+    expect([code, message]).toEqual([
+      'amount_out_of_range',
+      '--usd is too much: one grant is at most $1000000000.',
+    ]);
+  }
+  expect((await bursar('grant', '--org', org, '--usd', '1000000000')).exitCode).toBe(0);
+  expect((await bursar('balance', '--org', org)).told).toMatchObject({
+    available_usd: '1000000000',
+  });
+});
+
+test('who gave credit and who took it back is in the audit trail, with the reason', async () => {
+  const org = await organization();
+  const first = await give(org, '--reason', 'an outage');
+  const second = await give(org);
+  for (const reason of ['twice', 'again']) {
+    await bursar('grant', 'void', first, '--org', org, '--reason', reason);
+  }
+  await bursar('grant', '--org', org, '--usd', '1000000001');
+  const trail = await database.pool.query({
+    text: `SELECT actor, action, subject, reason FROM identity.audit_events
+            WHERE organization_id = $1 AND action LIKE 'grant.%' ORDER BY id`,
+    values: [org],
+  });
+  expect(trail).toEqual([
+    { actor: 'operator', action: 'grant.issue', subject: first, reason: 'an outage' },
+    { actor: 'operator', action: 'grant.issue', subject: second, reason: null },
+    { actor: 'operator', action: 'grant.void', subject: first, reason: 'twice' },
+  ]);
+});
+
+async function untilWaiting(many: number): Promise<void> {
+  const text = `SELECT FROM pg_stat_activity
+                 WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+  for (let tries = 0; tries < 500; tries++) {
+    if ((await database.pool.query({ text })).length >= many) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error(`fewer than ${many} wait for the lock`);
+}
+
+test('of two grants that race for the last room, one is given and one refused by name', async () => {
+  const org = await organization();
+  for (let i = 0; i < 9; i++) await give(org, '--usd', '999999999');
+  const racing = await database.pool.transaction(async (tx) => {
+    await tx.query(lockBook(org));
+    const both = [1, 2].map(() => bursar('grant', '--org', org, '--usd', '5'));
+    await untilWaiting(2);
+    // Not awaited here: they end after this transaction.
+    return { both };
+  });
+  const told = await Promise.all(racing.both);
+  expect(told.map(({ code }) => code).sort()).toEqual(['balance_too_large', undefined]);
+  const refused = told.find(({ exitCode }) => exitCode !== 0);
+  expect([refused?.exitCode, refused?.message]).toEqual([1, expect.stringContaining('$4 more')]);
 });
 
 test('a grant verb that lacks what it needs is misuse', async () => {

@@ -1,10 +1,11 @@
-import { type Answer, done, failed, parseTime, type System } from '#cli/answer';
+import { type Answer, done, failed, OPERATOR, parseTime, type System } from '#cli/answer';
 import { unknownOrganization } from '#cli/organization';
 import type { Verbs } from '#cli/verbs';
 import { readDeployment } from '#db/deployment';
+import { recordAudit } from '#identity/audit';
 import { newId, parseId } from '#kernel/ids';
-import { formatUsd, parseUsd } from '#kernel/money';
-import { type GrantRefusal, grantRefusal, issueGrant } from '#ledger/grants';
+import { formatUsd, type NanoUsd, parseUsd } from '#kernel/money';
+import { GRANT_MOST, type GrantRefusal, issueIfRoom } from '#ledger/grants';
 import { voidGrant } from '#ledger/voiding';
 
 interface GrantOptions {
@@ -15,42 +16,62 @@ interface GrantOptions {
   reason?: string;
 }
 
+/** More digits than an amount has. */
+const TOO_LONG = /^0*[1-9]\d{9,}(\.\d{1,9})?$/;
+
+/** The largest grant has a digit more than other amounts may have. */
+function readAmount(text: string): NanoUsd | Answer {
+  if (text === formatUsd(GRANT_MOST)) return GRANT_MOST;
+  if (TOO_LONG.test(text)) return refused({ outcome: 'amount_out_of_range', most: GRANT_MOST });
+  const amount = parseUsd(text);
+  if (amount !== undefined && amount > 0n) return amount;
+  return failed('invalid_amount', `--usd "${text}" is not an amount above 0 such as 5 or 2.50.`);
+}
+
 async function grant(system: System, options: GrantOptions): Promise<Answer> {
-  const amount = parseUsd(options.usd);
-  if (amount === undefined || amount <= 0n) {
-    return failed('invalid_amount', `"${options.usd}" is not an amount above 0 such as 5 or 2.50.`);
-  }
+  const amount = readAmount(options.usd);
+  if (typeof amount !== 'bigint') return amount;
   const kind = (['promotional', 'adjustment'] as const).find((each) => each === options.kind);
   if (kind === undefined) {
-    return failed('invalid_kind', 'A grant is promotional or adjustment; purchases are paid for.');
+    return failed(
+      'invalid_kind',
+      `--kind is promotional or adjustment, not "${options.kind}"; purchases are paid for.`,
+    );
   }
   const expiresAt = options.expires === undefined ? undefined : parseTime(options.expires);
   if (options.expires !== undefined) {
     if (expiresAt === undefined) {
-      return failed('invalid_time', `"${options.expires}" is not a time such as 2030-01-31.`);
+      return failed(
+        'invalid_time',
+        `--expires "${options.expires}" is not a time such as 2030-01-31.`,
+      );
     }
     const { now } = await readDeployment(system.pool);
-    if (expiresAt <= now) return failed('already_expired', 'The grant would be expired at once.');
+    if (expiresAt <= now) {
+      const sentence = `--expires ${options.expires} is past: the grant would be expired at once.`;
+      return failed('already_expired', sentence);
+    }
   }
   const organizationId = parseId('organization', options.org);
   const refusal = await unknownOrganization(system, options.org);
   if (refusal !== undefined || organizationId === undefined) {
     return refusal ?? failed('organization_not_found', `There is no organization ${options.org}.`);
   }
-  const tooMuch = await grantRefusal(system.pool, organizationId, amount);
-  if (tooMuch !== undefined) return refused(tooMuch);
   const grantId = newId('grant', system.entropy);
-  const issued = await system.pool.transaction((tx) =>
-    issueGrant(tx, {
-      organizationId,
-      grantId,
-      kind,
-      amount,
-      source: grantId,
-      ...(expiresAt === undefined ? {} : { expiresAt }),
-      ...(options.reason === undefined ? {} : { reason: options.reason }),
-    }),
-  );
+  const why = options.reason === undefined ? {} : { reason: options.reason };
+  const until = expiresAt === undefined ? {} : { expiresAt };
+  const request = { organizationId, grantId, kind, amount, source: grantId, ...until, ...why };
+  const issued = await system.pool.transaction(async (tx) => {
+    const told = await issueIfRoom(tx, request);
+    if (told.outcome === 'issued') {
+      const who = { organizationId, actor: OPERATOR, subject: grantId, requestId: null };
+      await recordAudit(tx, { ...who, action: 'grant.issue', ...why });
+    }
+    return told;
+  });
+  if (issued.outcome === 'amount_out_of_range' || issued.outcome === 'balance_too_large') {
+    return refused(issued);
+  }
   const expires = issued.expiresAt.toISOString();
   const json = { id: issued.grantId, amount_usd: formatUsd(amount), expires_at: expires };
   return done(json, `Granted $${json.amount_usd} until ${expires} (${json.id}).`);
@@ -59,7 +80,7 @@ async function grant(system: System, options: GrantOptions): Promise<Answer> {
 function refused(refusal: GrantRefusal): Answer {
   if (refusal.outcome === 'amount_out_of_range') {
     const most = formatUsd(refusal.most);
-    return failed(refusal.outcome, `One grant is at most $${most}.`);
+    return failed(refusal.outcome, `--usd is too much: one grant is at most $${most}.`);
   }
   const room = formatUsd(refusal.room);
   return failed(refusal.outcome, `There is room for $${room} more in this organization's credit.`);
@@ -83,9 +104,14 @@ async function voidOne(system: System, id: string, options: VoidOptions): Promis
   const grantId = parseId('grant', id);
   if (organizationId === undefined || grantId === undefined) return unknown;
   const { reason } = options;
-  const told = await system.pool.transaction((tx) =>
-    voidGrant(tx, { organizationId, grantId, reason }),
-  );
+  const told = await system.pool.transaction(async (tx) => {
+    const outcome = await voidGrant(tx, { organizationId, grantId, reason });
+    if (outcome.outcome === 'voided') {
+      const who = { organizationId, actor: OPERATOR, subject: grantId, requestId: null };
+      await recordAudit(tx, { ...who, action: 'grant.void', reason });
+    }
+    return outcome;
+  });
   if (told.outcome === 'unknown_grant') return unknown;
   if (told.outcome !== 'voided') return failed(told.outcome, NOT_VOIDED[told.outcome]);
   const json = {

@@ -44,7 +44,12 @@ async function bursar(...words: string[]) {
   return { exitCode: await runCli(words, host), ...told };
 }
 
-const codeOf = (stderr: string): string => JSON.parse(stderr).error.code;
+/** The code of a refusal, which must name the option that is wrong. */
+const codeNaming = (option: string, stderr: string): string => {
+  const { code, message } = JSON.parse(stderr).error;
+  expect(message).toContain(option);
+  return code;
+};
 
 test('a balance of the past is what the ledger knew, or what had happened', async () => {
   const payer = await makePayer(database.pool);
@@ -64,10 +69,12 @@ test.each([
   [['--as-of', '2026-02-31T00:00:00Z'], 'invalid_time'],
   [['--as-of', '2999-01-01'], 'time_in_the_future'],
   [['--by', 'guess'], 'invalid_time_basis'],
-])('a balance %j is refused as %s', async (words, code) => {
+  [['--by', 'recorded'], 'as_of_missing'],
+])('a balance %j is refused as %s, by the name of the option', async (words, code) => {
   const { organizationId } = await makePayer(database.pool);
   const told = await bursar('balance', '--org', organizationId, '--json', ...words);
-  expect([told.exitCode, told.stdout, codeOf(told.stderr)]).toEqual([1, '', code]);
+  const named = codeNaming(words[0] ?? '', told.stderr);
+  expect([told.exitCode, told.stdout, named]).toEqual([1, '', code]);
 });
 
 test('a ledger out of order exits with 1 and names the rows; either mode is asked for', async () => {
@@ -119,12 +126,20 @@ test('an export is on standard output and nothing else is', async () => {
 test.each([
   [['--format', 'xml'], 'invalid_format'],
   [['--from', 'May'], 'invalid_time'],
+  [['--to', '2026-02-31'], 'invalid_time'],
+  [['--from', '2026-05-02', '--to', '2026-05-01T23:59:59Z'], 'invalid_range'],
   [['--by', 'guess'], 'invalid_time_basis'],
-  [['--org', 'org_nobody'], 'organization_not_found'],
-])('an export %j is refused as %s', async (words, code) => {
+])('an export %j is refused as %s, by the name of the option', async (words, code) => {
   const { organizationId } = await makePayer(database.pool);
   const told = await bursar('ledger', 'export', '--org', organizationId, ...words, '--json');
-  expect([told.exitCode, told.stdout, codeOf(told.stderr)]).toEqual([1, '', code]);
+  const named = codeNaming(words[0] ?? '', told.stderr);
+  expect([told.exitCode, told.stdout, named]).toEqual([1, '', code]);
+});
+
+test('an export for nobody is refused', async () => {
+  const told = await bursar('ledger', 'export', '--org', 'org_nobody', '--json');
+  const named = codeNaming('org_nobody', told.stderr);
+  expect([told.exitCode, told.stdout, named]).toEqual([1, '', 'organization_not_found']);
 });
 
 test('a long verification says how far it is, a line at each tenth, a short one nothing', () => {

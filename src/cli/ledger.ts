@@ -87,9 +87,15 @@ async function exportLines(
     if (text === undefined) continue;
     const time = parseTime(text);
     if (time === undefined) {
-      return failed('invalid_time', `"${text}" is not a time such as 2026-11-21T13:00:00Z.`);
+      return failed(
+        'invalid_time',
+        `--${end} "${text}" is not a time such as 2026-11-21T13:00:00Z.`,
+      );
     }
     range[end] = time;
+  }
+  if (range.from !== undefined && range.to !== undefined && range.from > range.to) {
+    return failed('invalid_range', `--from ${options.from} is after --to ${options.to}.`);
   }
   const request: ExportRequest = { organizationId, format, by, ...range };
   for await (const part of exportStatement(system.pool, request)) write(part);

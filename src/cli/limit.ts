@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { setSpendLimit } from '#charging/limits';
-import { type Answer, done, failed, type System, table } from '#cli/answer';
+import { type Answer, done, failed, OPERATOR, type System, table } from '#cli/answer';
 import { unknownOrganization } from '#cli/organization';
 import type { Verbs } from '#cli/verbs';
 import { recordAudit } from '#identity/audit';
@@ -14,18 +14,19 @@ import {
   type SpendLimit,
 } from '#orgs/spend-limits';
 
+/** Not null for none: commander takes a null of a parser for an option without a value. */
+type Amount = NanoUsd | 'none';
+
 interface SetOptions {
   org: string;
   workspace?: string;
   key?: string;
-  usd: NanoUsd | null;
+  usd: Amount;
   action: LimitAction;
 }
 
-const OPERATOR = 'operator';
-
-function amount(text: string): NanoUsd | null {
-  if (text === 'none') return null;
+function amount(text: string): Amount {
+  if (text === 'none') return text;
   const parsed = parseUsd(text);
   if (parsed === undefined || parsed < 0n) {
     throw new InvalidArgumentError(
@@ -72,7 +73,8 @@ async function set(system: System, options: SetOptions): Promise<Answer> {
   const { level, subjectId } = subject(options);
   const outcome = await system.pool.transaction(async (tx) => {
     const { usd, action: chosen } = options;
-    const change = { organizationId, level, subjectId, amount: usd, action: chosen };
+    const limited = usd === 'none' ? null : usd;
+    const change = { organizationId, level, subjectId, amount: limited, action: chosen };
     const set = await setSpendLimit(tx, { ...change, setBy: OPERATOR });
     if (set === 'set') {
       await recordAudit(tx, {
@@ -80,7 +82,7 @@ async function set(system: System, options: SetOptions): Promise<Answer> {
         actor: OPERATOR,
         action: 'spend_limit.set',
         subject: subjectId,
-        reason: usd === null ? 'none' : `$${formatUsd(usd)} ${chosen}`,
+        reason: usd === 'none' ? usd : `$${formatUsd(usd)} ${chosen}`,
         requestId: null,
       });
     }
@@ -104,13 +106,16 @@ async function list(system: System, options: { org: string }): Promise<Answer> {
   if (refusal !== undefined) return refusal;
   const limits = await readSpendLimits(system.pool, options.org);
   const rows = limits.map((l) => [
+    l.level,
     l.subjectId,
     `$${formatUsd(l.amount)}`,
     l.action,
     `charged $${formatUsd(l.charged)}`,
     `held $${formatUsd(l.held)}`,
+    l.reachedAt === null ? '' : `reached ${l.reachedAt.toISOString()}`,
   ]);
-  return done({ data: limits.map(limitJson) }, table(rows));
+  const text = limits.length === 0 ? 'no limits' : table(rows);
+  return done({ data: limits.map(limitJson) }, text);
 }
 
 export function addLimitVerbs({ program, onSystem }: Verbs): void {

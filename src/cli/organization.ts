@@ -1,4 +1,4 @@
-import { type Answer, done, failed, type System, table } from '#cli/answer';
+import { type Answer, done, failed, OPERATOR, type System, table } from '#cli/answer';
 import type { Verbs } from '#cli/verbs';
 import { recordAudit } from '#identity/audit';
 import {
@@ -23,6 +23,8 @@ export async function unknownOrganization(system: System, id: string): Promise<A
 }
 
 const NAME_LENGTH_MAX = 200;
+/** A name is shown on one line, in tables and on documents. */
+const CONTROL = /\p{Cc}/u;
 const EMAIL = /^[^\s@<>]{1,64}@[^\s@<>]{1,189}$/;
 
 async function create(
@@ -33,6 +35,11 @@ async function create(
   const trimmed = name.trim();
   if (trimmed === '' || trimmed.length > NAME_LENGTH_MAX) {
     return failed('invalid_name', `A name has 1 to ${NAME_LENGTH_MAX} characters.`);
+  }
+  const control = CONTROL.exec(trimmed)?.[0].charCodeAt(0);
+  if (control !== undefined) {
+    const which = `U+${control.toString(16).toUpperCase().padStart(4, '0')}`;
+    return failed('invalid_name', `A name has no control characters; this one has ${which}.`);
   }
   const { ownerEmail } = options;
   if (ownerEmail !== undefined && !EMAIL.test(ownerEmail)) {
@@ -61,7 +68,7 @@ const setStatus =
       if (changed === undefined) return undefined;
       const action = status === 'suspended' ? 'organization.suspend' : 'organization.resume';
       const why = reason === undefined ? {} : { reason };
-      const event = { organizationId: id, actor: 'operator', action, subject: id, ...why } as const;
+      const event = { organizationId: id, actor: OPERATOR, action, subject: id, ...why } as const;
       await recordAudit(tx, { ...event, requestId: null });
       return changed;
     });

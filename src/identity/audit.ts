@@ -11,6 +11,8 @@ export type AuditAction =
   | 'api_key.create'
   | 'api_key.revoke'
   | 'spend_limit.set'
+  | 'grant.issue'
+  | 'grant.void'
   | 'purchase.begin'
   | 'purchase.cancel';
 

@@ -69,6 +69,20 @@ export async function grantRefusal(
  * transaction that records why, for amounts that `grantRefusal` lets pass.
  */
 export async function issueGrant(tx: Db, request: GrantRequest): Promise<GrantIssued> {
+  const told = await issueIfRoom(tx, request);
+  const issued = told.outcome === 'issued' || told.outcome === 'already_issued';
+  assert(issued, `a grant was issued that is refused: ${told.outcome}`);
+  return told;
+}
+
+/**
+ * `issueGrant` for who can still say no: the refusal is decided with the book locked, so of two
+ * grants that race for the last room one is told so.
+ */
+export async function issueIfRoom(
+  tx: Db,
+  request: GrantRequest,
+): Promise<GrantIssued | GrantRefusal> {
   const { organizationId, grantId, kind, amount } = request;
   await tx.query(openBook(organizationId));
   await tx.query(lockBook(organizationId));
@@ -76,7 +90,7 @@ export async function issueGrant(tx: Db, request: GrantRequest): Promise<GrantIs
   const earlier = await readEarlier(tx, request, reference);
   if (earlier !== undefined) return earlier;
   const refusal = await grantRefusal(tx, organizationId, amount);
-  assert(refusal === undefined, `a grant was issued that is refused: ${refusal?.outcome}`);
+  if (refusal !== undefined) return refusal;
   const opened = only(await tx.query<sql.GrantTerms>(sql.openGrant(request)));
   const { debt } = await readPosition(tx, organizationId);
   const repaid = kind === 'purchase' ? least(amount, debt) : ZERO;
