@@ -12,7 +12,8 @@ export interface ExportRequest extends Pick<sql.StatementRange, 'from' | 'to' | 
   readonly format: ExportFormat;
 }
 
-const LINES_PER_PAGE = 1_000;
+/** Numbers have no gaps, so that a page of so many is found without counting lines. */
+const TRANSACTIONS_PER_PAGE = 1_000n;
 
 /**
  * The statement as text, oldest line first, a page at a time: memory does not grow with it. It ends
@@ -23,23 +24,20 @@ export async function* exportStatement(db: Db, request: ExportRequest): AsyncGen
   const { organizationId } = request;
   const write = request.format === 'csv' ? csvLine : jsonLine;
   if (request.format === 'csv') yield csvRow(Object.keys(COLUMNS));
-  const [book] = await db.query<{ last: bigint }>(sql.lastTransaction(organizationId));
-  if (book === undefined) return;
-  let after: sql.Position = { transaction: 0n, line: 0 };
-  let total = 0n;
-  for (;;) {
-    const rows = await db.query<sql.StatementRow>(
-      sql.linesAfter(organizationId, after, book.last, LINES_PER_PAGE),
-    );
+  const [start] = await db.query<sql.ExportStart>(sql.exportStart(organizationId, request.from));
+  if (start === undefined) return;
+  let total = BigInt(start.total_nanos);
+  for (let after = start.after; after < start.last; after += TRANSACTIONS_PER_PAGE) {
+    const page = after + TRANSACTIONS_PER_PAGE;
+    const upto = page < start.last ? page : start.last;
+    const rows = await db.query<sql.MoveRow>(sql.movesBetween(organizationId, after, upto));
     let text = '';
     for (const row of rows) {
       total += row.delta_nanos;
-      const line = { ...statementLine(row), total: nanos(total) };
+      const line = statementLine(row, nanos(total));
       if (within(line, request)) text += write(line);
-      after = { transaction: row.transaction_no, line: row.line };
     }
     if (text !== '') yield text;
-    if (rows.length < LINES_PER_PAGE) return;
   }
 }
 

@@ -187,7 +187,8 @@ export const unbookedOf = (organization: string, limit: number): Statement => ({
       FROM ledger.holds h
      WHERE h.organization_id = $1 AND h.charged_nanos > 0 AND NOT EXISTS (
        SELECT FROM ledger.entries e WHERE e.organization_id = h.organization_id
-          AND e.reference = h.id AND e.reason = 'usage.settle')
+          AND e.transaction_no = h.transaction_no AND e.reference = h.id
+          AND e.reason = 'usage.settle')
     UNION ALL
     SELECT 'every_grant_was_booked_once', g.organization_id || ' grant ' || g.id || ' of '
              || g.amount_nanos || ' was booked as 0 in 0'

@@ -3,7 +3,8 @@ import type { OrganizationId } from '#kernel/ids';
 import { type TimeBasis, timeColumn } from '#ledger/as-of-sql';
 import type { Reason } from '#ledger/flows';
 
-export interface StatementRow {
+/** A move into (+) or out of (-) a grant. */
+export interface MoveRow {
   readonly transaction_no: bigint;
   readonly line: number;
   readonly happened_at: Date;
@@ -11,9 +12,12 @@ export interface StatementRow {
   readonly reason: Reason;
   readonly delta_nanos: bigint;
   readonly balance_nanos: bigint;
-  readonly total_nanos: string;
   readonly grant_id: string;
   readonly reference: string;
+}
+
+export interface StatementRow extends MoveRow {
+  readonly total_nanos: string;
 }
 
 export interface StatementRange {
@@ -27,12 +31,27 @@ export interface StatementRange {
   readonly by?: TimeBasis;
 }
 
+/** The moves of grants among entries that were read once, whichever side the grant is on. */
+const moves = (entries: string): string => `
+  (SELECT e.transaction_no, e.line, e.happened_at, e.recorded_at, e.reason, e.reference,
+          m.account, m.delta_nanos, m.balance_nanos
+     FROM (${entries}) AS e CROSS JOIN LATERAL (VALUES
+       (e.from_account, -e.amount_nanos, e.from_balance_nanos),
+       (e.to_account, e.amount_nanos, e.to_balance_nanos)
+     ) AS m (account, delta_nanos, balance_nanos)
+    WHERE m.account LIKE 'grant:%')`;
+
+const TOUCHES_A_GRANT = `(from_account LIKE 'grant:%' OR to_account LIKE 'grant:%')`;
+
 /**
  * Moves of the organization's grants, newest first, before a cursor "transaction.line".
  *
- * The total over all grants after each line is counted back from the first known total at or after
- * the page: that of a seal, or else of now. So it costs at most one sealed block, or what is not
- * sealed yet, whatever the length of the history.
+ * Entries are read backwards from the cursor until the page is full, in one walk of their primary
+ * key: reading `ledger.legs` instead would walk both of its sides, and credit may be far back. A
+ * range of time is a filter on that walk. The total over all grants after each line is counted back
+ * from the first known total at or after the page: that of a seal, or else of now. So beyond the
+ * walk it costs at most one sealed block, or what is not sealed yet, whatever the length of the
+ * history.
  */
 export const statementLines = (
   organizationId: OrganizationId,
@@ -45,12 +64,15 @@ export const statementLines = (
   return {
     text: `
       WITH page AS MATERIALIZED (
-        SELECT * FROM ledger.legs
-         WHERE organization_id = $1 AND account LIKE 'grant:%'
-           AND ($2::bigint IS NULL OR (transaction_no, line) < ($2, $3::smallint))
-           AND ($5::timestamptz IS NULL OR ${time} >= $5)
-           AND ($6::timestamptz IS NULL OR ${time} < $6)
-           AND ($7::timestamptz IS NULL OR ${time} <= $7)
+        SELECT * FROM ${moves(`
+          SELECT * FROM ledger.entries
+           WHERE organization_id = $1 AND ${TOUCHES_A_GRANT}
+             AND (transaction_no, line)
+                   < (coalesce($2::bigint, 9223372036854775807), coalesce($3::smallint, 32767))
+             AND ($5::timestamptz IS NULL OR ${time} >= $5)
+             AND ($6::timestamptz IS NULL OR ${time} < $6)
+             AND ($7::timestamptz IS NULL OR ${time} <= $7)
+           ORDER BY transaction_no DESC, line DESC LIMIT $4`)} AS l
          ORDER BY transaction_no DESC, line DESC LIMIT $4),
       edge AS MATERIALIZED (
         SELECT min(transaction_no) AS oldest, max(transaction_no) AS newest FROM page),
@@ -68,10 +90,10 @@ export const statementLines = (
       totals AS (
         SELECT transaction_no, line, known.total + delta_nanos - sum(delta_nanos)
                  OVER (ORDER BY transaction_no DESC, line DESC) AS total
-          FROM edge, known, LATERAL (
-            SELECT transaction_no, line, delta_nanos FROM ledger.legs
-             WHERE organization_id = $1 AND account LIKE 'grant:%'
-               AND transaction_no >= edge.oldest AND transaction_no <= known.upto) AS l)
+          FROM edge, known, LATERAL ${moves(`
+            SELECT * FROM ledger.entries
+             WHERE organization_id = $1
+               AND transaction_no >= edge.oldest AND transaction_no <= known.upto OFFSET 0`)} AS l)
       SELECT p.transaction_no, p.line, p.happened_at, p.recorded_at, p.reason, p.delta_nanos,
              p.balance_nanos, t.total::text AS total_nanos, substr(p.account, 7) AS grant_id,
              p.reference
@@ -89,30 +111,40 @@ export const statementLines = (
   };
 };
 
-/** The last transaction at this moment: an export ends there, however long it takes. */
-export const lastTransaction = (organizationId: OrganizationId): Statement => ({
-  text: 'SELECT next_transaction - 1 AS last FROM ledger.books WHERE organization_id = $1',
-  values: [organizationId],
-});
-
-export interface Position {
-  readonly transaction: bigint;
-  readonly line: number;
+export interface ExportStart {
+  /** The last transaction at this moment: an export ends there, however long it takes. */
+  readonly last: bigint;
+  readonly after: bigint;
+  readonly total_nanos: string;
 }
 
-/** Oldest first, after a position; the caller adds up the totals. */
-export const linesAfter = (
+/**
+ * Where an export begins, and what all grants had then. What was sealed a day before `from` or
+ * earlier had happened by `from`, clocks of others being at most a little off.
+ */
+export const exportStart = (organizationId: OrganizationId, from: Date | undefined): Statement => ({
+  text: `SELECT b.next_transaction - 1 AS last, coalesce(s.to_transaction, 0) AS after,
+                (SELECT coalesce(sum(value::numeric), 0) FROM jsonb_each_text(s.balances)
+                  WHERE key LIKE 'grant:%')::text AS total_nanos
+           FROM ledger.books b LEFT JOIN LATERAL (
+             SELECT to_transaction, balances FROM ledger.seals
+              WHERE organization_id = $1 AND sealed_at <= $2::timestamptz - interval '1 day'
+              ORDER BY to_transaction DESC LIMIT 1) AS s ON true
+          WHERE b.organization_id = $1`,
+  values: [organizationId, from ?? null],
+});
+
+/** Those of transactions after `after` up to `upto`, oldest first; the caller adds up the totals. */
+export const movesBetween = (
   organizationId: OrganizationId,
-  after: Position,
-  last: bigint,
-  limit: number,
+  after: bigint,
+  upto: bigint,
 ): Statement => ({
-  name: 'ledger.lines_after',
   text: `SELECT transaction_no, line, happened_at, recorded_at, reason, delta_nanos, balance_nanos,
-                '0' AS total_nanos, substr(account, 7) AS grant_id, reference
-           FROM ledger.legs
-          WHERE organization_id = $1 AND account LIKE 'grant:%'
-            AND (transaction_no, line) > ($2, $3::smallint) AND transaction_no <= $4
-          ORDER BY transaction_no, line LIMIT $5`,
-  values: [organizationId, after.transaction, after.line, last, limit],
+                substr(account, 7) AS grant_id, reference
+           FROM ${moves(`
+             SELECT * FROM ledger.entries
+              WHERE organization_id = $1 AND transaction_no > $2 AND transaction_no <= $3`)} AS l
+          ORDER BY transaction_no, line`,
+  values: [organizationId, after, upto],
 });

@@ -34,10 +34,13 @@ export async function readStatement(
   const rows = await db.query<sql.StatementRow>(
     sql.statementLines(organizationId, limit + 1, before, range),
   );
-  return { lines: rows.slice(0, limit).map(statementLine), hasMore: rows.length > limit };
+  return { lines: rows.slice(0, limit).map(lineWithTotal), hasMore: rows.length > limit };
 }
 
-export const statementLine = (row: sql.StatementRow): StatementLine => ({
+const lineWithTotal = (row: sql.StatementRow): StatementLine =>
+  statementLine(row, nanos(BigInt(row.total_nanos)));
+
+export const statementLine = (row: sql.MoveRow, total: NanoUsd): StatementLine => ({
   seq: `${row.transaction_no}.${row.line}`,
   at: row.happened_at,
   recordedAt: row.recorded_at,
@@ -45,7 +48,7 @@ export const statementLine = (row: sql.StatementRow): StatementLine => ({
   amount: nanos(row.delta_nanos),
   grantId: row.grant_id,
   grantBalance: nanos(row.balance_nanos),
-  total: nanos(BigInt(row.total_nanos)),
+  total,
   reference: row.reference,
 });
 
