@@ -154,3 +154,8 @@ CREATE VIEW charging.spend_recount AS
                                         WHEN 'workspace' THEN k.workspace_id ELSE h.api_key_id END
    ) AS h;
 GRANT SELECT ON charging.spend_recount TO bursar_app;
+
+-- What receipts say was charged, with the place of each row, so that it can be read in pieces.
+CREATE VIEW charging.receipt_charges AS
+  SELECT ctid AS place, organization_id, request_id, charged_nanos FROM metering.requests;
+GRANT SELECT ON charging.receipt_charges TO bursar_app;

@@ -33,6 +33,8 @@ const payer = {
   workspaceId: newId('workspace', systemEntropy),
   apiKeyId: newId('apiKey', systemEntropy),
 };
+/** More than a float can hold. */
+const AMOUNT = nanos(9_007_199_254_740_993n);
 const held = { outcome: 'held', available_nanos: '7', limit_level: null, limit_subject: null };
 
 function holding(answers: Answer[]) {
@@ -40,7 +42,7 @@ function holding(answers: Answer[]) {
   const charging = openCharging({ holdLane: lane, settleLane: lane });
   const ask = (organizationId: OrganizationId = payer.organizationId) => {
     const requestId = newId('request', systemEntropy);
-    return charging.hold({ ...payer, organizationId, requestId, amount: nanos(5n) });
+    return charging.hold({ ...payer, organizationId, requestId, amount: AMOUNT });
   };
   return { charging, asked, ask };
 }
@@ -51,6 +53,7 @@ test.each(['40001', '40P01'])(
     const { asked, ask, charging } = holding([{ code }, { code }, [held]]);
     expect(await ask()).toEqual({ outcome: 'held', available: 7n });
     expect(asked).toHaveLength(3);
+    expect(asked[0]?.values).toContainEqual([AMOUNT]);
     expect(asked[1]).toEqual(asked[0]);
     expect(asked[2]).toEqual(asked[0]);
     await charging.close();

@@ -88,7 +88,7 @@ export const createOrganizationRequest = z.object({ name: shortText });
 export const grant = z.object({
   id,
   kind: z.enum(['purchase', 'promotional', 'adjustment']),
-  state: z.enum(['active', 'exhausted', 'expired']),
+  state: z.enum(['active', 'exhausted', 'expired', 'frozen', 'voided']),
   amount_usd: usd,
   remaining_usd: usd,
   granted_at: time,

@@ -1,9 +1,10 @@
 import type { Db } from '#db/pool';
-import type { OrganizationId } from '#kernel/ids';
+import type { GrantId, OrganizationId } from '#kernel/ids';
 import { least, type NanoUsd, nanos, ZERO } from '#kernel/money';
 import * as sql from '#ledger/as-of-sql';
 import type { Balance, GrantView } from '#ledger/balance';
 import { byBurnDown } from '#ledger/grants';
+import { endedBy, type GrantState, type PastEndRow } from '#ledger/sql';
 
 const amountOf = (text: string): NanoUsd => nanos(BigInt(text));
 
@@ -23,6 +24,8 @@ export async function readBalanceAsOf(
   by: sql.TimeBasis,
 ): Promise<Balance> {
   const rows = await db.query<sql.PastRow>(sql.balanceAsOf(organizationId, at, by));
+  const ends = await db.query<PastEndRow>(endedBy(organizationId, at, sql.timeColumn(by)));
+  const ended = new Map(ends.map((row) => [row.id, row.ended]));
   const [first] = rows;
   const held = first === undefined ? ZERO : amountOf(first.held_nanos);
   return {
@@ -30,7 +33,7 @@ export async function readBalanceAsOf(
     held,
     frozen: first === undefined ? ZERO : amountOf(first.frozen_nanos),
     debt: first === undefined ? ZERO : amountOf(first.debt_nanos),
-    grants: rows.flatMap(grantView).sort(byBurnDown),
+    grants: rows.flatMap((row) => grantView(row, ended)).sort(byBurnDown),
   };
 }
 
@@ -51,14 +54,18 @@ function availableOf(rows: readonly sql.PastRow[], held: NanoUsd): NanoUsd {
   return nanos(live - held + covered);
 }
 
-function grantView(row: sql.PastRow): GrantView[] {
+function grantView(
+  row: sql.PastRow,
+  ended: ReadonlyMap<GrantId, PastEndRow['ended']>,
+): GrantView[] {
   if (row.id === null) return [];
   const remaining = amountOf(row.remaining_nanos);
+  const left: GrantState = remaining === 0n ? 'exhausted' : row.expired ? 'expired' : 'active';
   return [
     {
       id: row.id,
       kind: row.kind,
-      state: remaining === 0n ? 'exhausted' : row.expired ? 'expired' : 'active',
+      state: ended.get(row.id) ?? left,
       amount: nanos(row.amount_nanos),
       remaining,
       grantedAt: row.granted_at,

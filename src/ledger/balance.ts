@@ -7,7 +7,11 @@ import * as sql from '#ledger/sql';
 export interface GrantView {
   readonly id: GrantId;
   readonly kind: GrantKind;
-  readonly state: 'active' | 'exhausted' | 'expired';
+  /**
+   * The first of these that is so: given by mistake; disputed; over with a part unspent; nothing is
+   * left; usable.
+   */
+  readonly state: sql.GrantState;
   readonly amount: NanoUsd;
   readonly remaining: NanoUsd;
   readonly grantedAt: Date;

@@ -188,10 +188,21 @@ export const holdFingerprints = (seed: bigint, page: number, pages: number): Sta
   values: [seed, `(${page},0)`, `(${page + pages},0)`],
 });
 
-export const holdPages: Statement = {
-  text: `SELECT (pg_relation_size('ledger.holds') / current_setting('block_size')::bigint)::int
+/** What receipts say was charged, as `holdFingerprints` weighs it. */
+export const receiptFingerprints = (seed: bigint, page: number, pages: number): Statement => ({
+  text: `SELECT organization_id,
+                (${weighed('request_id', 'charged_nanos')})::text AS fingerprint
+           FROM charging.receipt_charges
+          WHERE place >= $2::text::tid AND place < $3::text::tid
+          GROUP BY organization_id`,
+  values: [seed, `(${page},0)`, `(${page + pages},0)`],
+});
+
+export const tablePages = (table: 'ledger.holds' | 'metering.requests'): Statement => ({
+  text: `SELECT (pg_relation_size($1::regclass) / current_setting('block_size')::bigint)::int
            AS pages`,
-};
+  values: [table],
+});
 
 export const grantFingerprints = (seed: bigint): Statement => ({
   text: `SELECT organization_id,

@@ -7,6 +7,7 @@ import { only } from '#ledger/sql';
 export const HASH_CHAIN = 'hash_chain_is_intact';
 export const CHARGES = 'charges_are_entries';
 export const CREDITS = 'every_grant_was_booked_once';
+export const RECEIPTS = 'receipts_are_charges';
 
 /** A piece of work of bounded size; answers how many entries it read. */
 export type Piece = (db: Db) => Promise<bigint>;
@@ -30,29 +31,39 @@ export class BlockReading {
   readonly #seed: bigint;
   /** Entries minus holds and grants: zero for every organization in order. */
   readonly #difference = new Map<string, bigint>();
+  /** What receipts say was charged, and what holds say. */
+  readonly #receipts = new Map<string, bigint>();
+  readonly #charged = new Map<string, bigint>();
 
   constructor(findings: Findings, seed: bigint) {
     this.#findings = findings;
     this.#seed = seed;
-    for (const name of [HASH_CHAIN, CHARGES, CREDITS]) findings.add(name, []);
+    for (const name of [HASH_CHAIN, CHARGES, CREDITS, RECEIPTS]) findings.add(name, []);
   }
 
   async pieces(db: Db): Promise<Piece[]> {
     const ends = await db.query<sql.BlockKey>(sql.pieceEnds(SEALS_PER_PIECE));
-    const { pages } = only(await db.query<{ pages: number }>(sql.holdPages));
     const blocks = ends.map((to, index): Piece => {
       const from = ends[index - 1] ?? { organization: '', to: 0n };
       return (lane) => this.#readBlocks(lane, from, to);
     });
-    const holds = Array.from({ length: Math.ceil(pages / PAGES_PER_PIECE) }, (_, index): Piece => {
-      const first = index * PAGES_PER_PIECE;
-      return (lane) =>
-        this.#weigh(lane, -1n, sql.holdFingerprints(this.#seed, first, PAGES_PER_PIECE));
+    const holds = await this.#pagesOf(db, 'ledger.holds', async (lane, first) => {
+      const rows = await this.#ask(lane, sql.holdFingerprints(this.#seed, first, PAGES_PER_PIECE));
+      for (const [organization, weight] of rows) {
+        this.#count(organization, -weight);
+        add(this.#charged, organization, weight);
+      }
+    });
+    const receipts = await this.#pagesOf(db, 'metering.requests', async (lane, first) => {
+      const statement = sql.receiptFingerprints(this.#seed, first, PAGES_PER_PIECE);
+      for (const [organization, weight] of await this.#ask(lane, statement)) {
+        add(this.#receipts, organization, weight);
+      }
     });
     const tail: Piece = (lane) =>
       this.#weigh(lane, 1n, sql.tailFingerprints(this.#seed, spans.TAIL.text));
     const grants: Piece = (lane) => this.#weigh(lane, -1n, sql.grantFingerprints(this.#seed));
-    return [tail, grants, ...holds, ...blocks];
+    return [tail, grants, ...holds, ...receipts, ...blocks];
   }
 
   async compare(db: Db): Promise<void> {
@@ -68,6 +79,26 @@ export class BlockReading {
       this.#findings.add(CREDITS, texts(credits));
       for (const { name, violation } of unbooked) this.#findings.add(name, [violation]);
     }
+    for (const [organization, weight] of this.#receipts) {
+      if (weight === (this.#charged.get(organization) ?? 0n)) continue;
+      const wrong = await db.query<Violation>(spans.receiptsOf(organization, VIOLATIONS_MAX));
+      this.#findings.add(RECEIPTS, texts(wrong));
+    }
+  }
+
+  /** A table in pieces of its pages. */
+  async #pagesOf(
+    db: Db,
+    table: Parameters<typeof sql.tablePages>[0],
+    read: (lane: Db, first: number) => Promise<void>,
+  ): Promise<Piece[]> {
+    const { pages } = only(await db.query<{ pages: number }>(sql.tablePages(table)));
+    return Array.from({ length: Math.ceil(pages / PAGES_PER_PIECE) }, (_, index): Piece => {
+      return async (lane) => {
+        await read(lane, index * PAGES_PER_PIECE);
+        return 0n;
+      };
+    });
   }
 
   async #readBlocks(db: Db, from: sql.BlockKey, to: sql.BlockKey): Promise<bigint> {
@@ -110,16 +141,25 @@ export class BlockReading {
   }
 
   async #weigh(db: Db, sign: bigint, statement: Parameters<Db['query']>[0]): Promise<bigint> {
-    for (const row of await db.query<Fingerprint>(statement)) {
-      this.#count(row.organization_id, sign * BigInt(row.fingerprint));
+    for (const [organization, weight] of await this.#ask(db, statement)) {
+      this.#count(organization, sign * weight);
     }
     return 0n;
   }
 
+  async #ask(db: Db, statement: Parameters<Db['query']>[0]): Promise<[string, bigint][]> {
+    const rows = await db.query<Fingerprint>(statement);
+    return rows.map((row) => [row.organization_id, BigInt(row.fingerprint)]);
+  }
+
   #count(organization: string, weight: bigint): void {
-    this.#difference.set(organization, (this.#difference.get(organization) ?? 0n) + weight);
+    add(this.#difference, organization, weight);
   }
 }
+
+const add = (sums: Map<string, bigint>, organization: string, weight: bigint): void => {
+  sums.set(organization, (sums.get(organization) ?? 0n) + weight);
+};
 
 export interface Violation {
   readonly violation: string;

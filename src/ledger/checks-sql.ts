@@ -24,7 +24,38 @@ const REPLAY = `
          WHERE e.organization_id = s.organization_id AND e.transaction_no >= s.since OFFSET 0) AS l
   ) AS d GROUP BY organization_id, account`;
 
-/** Cost follows what is live: grants with something left, open holds, books, open disputes. */
+/** What entries of one reference moved, as the columns `moved`: found by the index of references. */
+const movedBy = (row: string, moved: Readonly<Record<string, string>>): string => `
+  CROSS JOIN LATERAL (
+    SELECT ${Object.entries(moved)
+      .map(([name, which]) => `coalesce(sum(amount_nanos) FILTER (WHERE ${which}), 0) AS ${name}`)
+      .join(',\n           ')}
+      FROM ledger.entries WHERE organization_id = ${row}.organization_id
+       AND reference = ${row}.reference
+       AND reason NOT IN ('usage.settle', 'usage.overrun', 'upstream.loss')) AS e`;
+
+/** What was booked of refunds and disputes; a row must say the same, whatever its state. */
+const REFUND_MOVES = movedBy('f', {
+  credit: `reason = 'refund.credit' AND from_account = 'grant:' || f.grant_id`,
+  tax: `reason = 'refund.tax'`,
+  paid: `reason = 'refund.paid'`,
+  bounced: `reason = 'refund.bounced'`,
+  returned: `reason = 'refund.returned' AND to_account = 'grant:' || f.grant_id`,
+  tax_returned: `reason = 'refund.tax_returned'`,
+});
+const DISPUTE_MOVES = movedBy('f', {
+  seized: `reason = 'dispute.seize'`,
+  debt: `reason = 'dispute.debt'`,
+  breakage: `reason = 'dispute.breakage'`,
+  tax: `reason = 'dispute.tax'`,
+  withdrawn: `reason = 'dispute.withdrawn'`,
+  released: `reason = 'dispute.release' AND to_account = 'grant:' || f.grant_id`,
+});
+
+/**
+ * Cost follows what is live: grants with something left, open holds, books; and refunds and
+ * disputes, which are few.
+ */
 export const STATE_CHECKS: readonly StateCheck[] = [
   check(
     'stored_balances_replay',
@@ -113,12 +144,65 @@ export const STATE_CHECKS: readonly StateCheck[] = [
        FROM ledger.books b CROSS JOIN LATERAL (
          SELECT coalesce(sum(amount_nanos), 0) AS amount FROM ledger.freezes f
           WHERE f.organization_id = b.organization_id AND f.state = 'frozen') AS f
-      WHERE b.dispute_frozen_nanos <> f.amount`,
+      WHERE b.dispute_frozen_nanos <> f.amount
+     UNION ALL
+     SELECT f.organization_id || ' dispute ' || f.reference || ' is ' || f.state || ' and says seized '
+              || f.seized_nanos || ', debt ' || f.debt_nanos || ', breakage ' || f.breakage_nanos
+              || ', tax ' || f.tax_nanos || '; entries say ' || e.seized || ', ' || e.debt || ', '
+              || e.breakage || ', ' || e.tax || ', withdrawn ' || e.withdrawn || ', released '
+              || e.released
+       FROM ledger.freezes f ${DISPUTE_MOVES}
+      WHERE e.seized <> f.seized_nanos OR e.debt <> f.debt_nanos
+         OR e.breakage <> f.breakage_nanos OR e.tax <> f.tax_nanos
+         OR e.withdrawn <> e.seized + e.debt + e.breakage + e.tax
+         OR e.released <> CASE f.state WHEN 'frozen' THEN 0
+                          ELSE f.amount_nanos - f.seized_nanos END
+         OR (f.state <> 'seized' AND e.withdrawn <> 0)`,
+  ),
+  check(
+    'refunds_are_entries',
+    // A refund that failed was never paid out, or came back.
+    `SELECT f.organization_id || ' refund ' || f.reference || ' of grant ' || f.grant_id || ' is '
+              || f.state || ' with ' || f.amount_nanos || ' and tax ' || f.tax_nanos
+              || ', entries say ' || e.credit || ' and ' || e.tax || ', paid ' || e.paid
+              || ', bounced ' || e.bounced || ', returned ' || e.returned || ' and '
+              || e.tax_returned AS violation
+       FROM ledger.refunds f ${REFUND_MOVES}
+      WHERE e.credit <> f.amount_nanos OR e.tax <> f.tax_nanos
+         OR e.returned <> CASE f.state WHEN 'failed' THEN f.amount_nanos ELSE 0 END
+         OR e.tax_returned <> CASE f.state WHEN 'failed' THEN f.tax_nanos ELSE 0 END
+         OR e.paid - e.bounced <> CASE f.state
+              WHEN 'paid' THEN f.amount_nanos::numeric + f.tax_nanos ELSE 0 END
+         OR e.paid NOT IN (0, f.amount_nanos::numeric + f.tax_nanos)`,
+  ),
+  check(
+    'no_purchase_is_given_back_twice',
+    `SELECT g.organization_id || ' grant ' || g.id || ' of ' || g.amount_nanos || ' and tax '
+              || g.tax_nanos || ' gave back ' || b.amount || ' and tax ' || b.tax AS violation
+       FROM (SELECT organization_id, grant_id, sum(amount) AS amount, sum(tax) AS tax FROM (
+               SELECT organization_id, grant_id, amount_nanos AS amount, tax_nanos AS tax
+                 FROM ledger.refunds WHERE state <> 'failed'
+               UNION ALL
+               SELECT organization_id, grant_id, seized_nanos::numeric + debt_nanos + breakage_nanos,
+                      tax_nanos
+                 FROM ledger.freezes) AS back
+              GROUP BY organization_id, grant_id) AS b
+       JOIN ledger.grants g ON g.organization_id = b.organization_id AND g.id = b.grant_id
+      WHERE b.amount > g.amount_nanos OR b.tax > g.tax_nanos`,
   ),
 ];
 
-/** Reads every hold of the month of an organization with limits. */
-export const SPEND_CHECK: StateCheck = check(
+/** The other way around: reads every entry that is not of a request, by the index of references. */
+const unknownTo = (table: 'refunds' | 'freezes', what: string, prefix: string): string => `
+  SELECT e.organization_id || ' has entries of ${what} ' || e.reference || ', which is not stored'
+           AS violation
+    FROM (SELECT DISTINCT organization_id, reference FROM ledger.entries
+           WHERE reason NOT IN ('usage.settle', 'usage.overrun', 'upstream.loss')
+             AND reason LIKE '${prefix}.%') AS e
+   WHERE NOT EXISTS (SELECT FROM ledger.${table} f
+      WHERE f.organization_id = e.organization_id AND f.reference = e.reference)`;
+
+const SPEND_CHECK: StateCheck = check(
   'spend_limits_count_holds',
   `SELECT organization_id || ' ' || level || ' ' || subject_id || ' counts held ' || held_nanos
             || ' and charged ' || charged_nanos || ' in ' || month || ', holds say '
@@ -126,6 +210,13 @@ export const SPEND_CHECK: StateCheck = check(
      FROM charging.spend_recount
     WHERE held_nanos <> recounted_held OR charged_nanos <> recounted_charged`,
 );
+
+/** Cost grows with the ledger: for limits, with the holds of two months. */
+export const FULL_CHECKS: readonly StateCheck[] = [
+  SPEND_CHECK,
+  check('refunds_are_entries', unknownTo('refunds', 'refund', 'refund')),
+  check('freezes_are_entries', unknownTo('freezes', 'dispute', 'dispute')),
+];
 
 /** One snapshot for all checks, so that traffic meanwhile cannot look like a violation. */
 export const oneSnapshot: Statement = {

@@ -1,5 +1,5 @@
 import type { Db } from '#db/pool';
-import { assert } from '#kernel/assert';
+import { Fault } from '#kernel/assert';
 import type { GrantId, OrganizationId } from '#kernel/ids';
 import { least, NANOS_PER_USD, type NanoUsd, nanos, ZERO } from '#kernel/money';
 import * as sql from '#ledger/grants-sql';
@@ -68,21 +68,23 @@ export async function grantRefusal(
  * Opens a grant and books it; a purchase first repays what the customer owes. Call it in the
  * transaction that records why, for amounts that `grantRefusal` lets pass.
  */
-export async function issueGrant(tx: Db, request: GrantRequest): Promise<GrantIssued> {
-  const told = await issueIfRoom(tx, request);
-  const issued = told.outcome === 'issued' || told.outcome === 'already_issued';
-  assert(issued, `a grant was issued that is refused: ${told.outcome}`);
-  return told;
-}
+export const issueGrant = (tx: Db, request: GrantRequest): Promise<GrantIssued> =>
+  issue(tx, request, (refusal): never => {
+    throw new Fault(`a grant was issued that is refused: ${refusal.outcome}`);
+  });
 
 /**
  * `issueGrant` for who can still say no: the refusal is decided with the book locked, so of two
  * grants that race for the last room one is told so.
  */
-export async function issueIfRoom(
+export const issueIfRoom = (tx: Db, request: GrantRequest): Promise<GrantIssued | GrantRefusal> =>
+  issue(tx, request, (refusal) => refusal);
+
+async function issue<R>(
   tx: Db,
   request: GrantRequest,
-): Promise<GrantIssued | GrantRefusal> {
+  refused: (refusal: GrantRefusal) => R,
+): Promise<GrantIssued | R> {
   const { organizationId, grantId, kind, amount } = request;
   await tx.query(openBook(organizationId));
   await tx.query(lockBook(organizationId));
@@ -90,7 +92,7 @@ export async function issueIfRoom(
   const earlier = await readEarlier(tx, request, reference);
   if (earlier !== undefined) return earlier;
   const refusal = await grantRefusal(tx, organizationId, amount);
-  if (refusal !== undefined) return refusal;
+  if (refusal !== undefined) return refused(refusal);
   const opened = only(await tx.query<sql.GrantTerms>(sql.openGrant(request)));
   const { debt } = await readPosition(tx, organizationId);
   const repaid = kind === 'purchase' ? least(amount, debt) : ZERO;

@@ -280,7 +280,7 @@ const buried: readonly Fault[] = [
       `UPDATE ledger.holds SET charged_nanos = 1 WHERE organization_id = :org
           AND id = (SELECT reference FROM ledger.entries WHERE ${ENTRY} = 9)`,
     ],
-    found: ['charges_are_entries'],
+    found: ['charges_are_entries', 'receipts_are_charges'],
     named: /request req_\w+ charged 1, entries say 0/,
   },
   {
@@ -291,7 +291,7 @@ const buried: readonly Fault[] = [
         WHERE organization_id = :org AND id IN (SELECT reference FROM ledger.entries
           WHERE organization_id = :org AND transaction_no IN (5, 6))`,
     ],
-    found: ['charges_are_entries'],
+    found: ['charges_are_entries', 'receipts_are_charges'],
     named: /charged 400000001, entries say 400000000[\s\S]*charged 399999999, entries say/,
   },
   {

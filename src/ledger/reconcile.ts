@@ -67,8 +67,9 @@ async function verifyAll(
   await tx.query(checks.readByKey);
   const findings = new Findings();
   const { entries: total, unsealed } = await readTail(tx, findings);
-  const spend = checks.SPEND_CHECK;
-  findings.add(spend.name, await violations(tx, spend.statement(VIOLATIONS_MAX)));
+  for (const check of checks.FULL_CHECKS) {
+    findings.add(check.name, await violations(tx, check.statement(VIOLATIONS_MAX)));
+  }
   const { seed } = only(await tx.query<{ seed: bigint }>(drawSeed));
   const reading = new BlockReading(findings, seed);
   let read = unsealed;

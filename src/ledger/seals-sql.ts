@@ -35,10 +35,24 @@ export const recordVerification = (row: Omit<VerificationRow, 'at'>): Statement 
   values: [row.mode, row.ok, row.entries, row.failed],
 });
 
-export const lastVerification: Statement = {
-  text: `SELECT at, mode, ok, entries, failed FROM ledger.verifications
-          ORDER BY id DESC LIMIT 1`,
+export const lastVerifications: Statement = {
+  text: `SELECT at, mode, ok, entries, failed
+           FROM (SELECT DISTINCT ON (mode) * FROM ledger.verifications
+                  ORDER BY mode, id DESC) AS v
+          ORDER BY id DESC`,
 };
+
+/** The first transaction of an organization is its oldest entry, and found by key. */
+export const verificationOverdue = (days: number): Statement => ({
+  text: `WITH since AS (SELECT bursar.now() - make_interval(days => $1) AS at)
+         SELECT NOT EXISTS (SELECT FROM ledger.verifications v WHERE v.at >= since.at)
+            AND EXISTS (SELECT FROM ledger.books b
+                          JOIN ledger.entries e ON e.organization_id = b.organization_id
+                           AND e.transaction_no = 1 AND e.line = 1
+                         WHERE e.recorded_at < since.at) AS overdue
+           FROM since`,
+  values: [days],
+});
 
 /** Takes the night that has begun, unless it is done or a living process has it. */
 export const takeNight = (beginsAt: string, leaseSeconds: number): Statement => ({

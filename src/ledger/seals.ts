@@ -64,9 +64,14 @@ export async function recordVerification(db: Db, result: Verification): Promise<
   await db.query(sql.recordVerification({ ...result, failed }));
 }
 
-export async function readLastVerification(db: Db): Promise<PastVerification | undefined> {
-  const [row] = await db.query<PastVerification>(sql.lastVerification);
-  return row;
+/** The last one of each mode, newest first: a pass in one mode says nothing of the other. */
+export function readLastVerifications(db: Db): Promise<readonly PastVerification[]> {
+  return db.query<PastVerification>(sql.lastVerifications);
+}
+
+/** No verification for so many days of business time, though there were entries to verify. */
+export async function verificationIsOverdue(db: Db, days: number): Promise<boolean> {
+  return only(await db.query<{ overdue: boolean }>(sql.verificationOverdue(days))).overdue;
 }
 
 export interface Night {

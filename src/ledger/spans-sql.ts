@@ -179,6 +179,19 @@ export const wholeOf = (organization: string): Span => ({
   values: [organization],
 });
 
+/** Receipts of an organization beside the holds of their requests. */
+export const receiptsOf = (organization: string, limit: number): Statement => ({
+  text: `SELECT r.organization_id || ' request ' || r.request_id || ' charged '
+                  || coalesce(h.charged_nanos, 0) || ', its receipt says ' || r.charged_nanos
+                  AS violation
+           FROM charging.receipt_charges r
+           LEFT JOIN ledger.holds h ON h.organization_id = r.organization_id
+            AND h.id = r.request_id
+          WHERE r.organization_id = $1 AND r.charged_nanos <> coalesce(h.charged_nanos, 0)
+          LIMIT ${limit}`,
+  values: [organization],
+});
+
 /** Holds that say they were charged, and grants, for which there is no entry at all. */
 export const unbookedOf = (organization: string, limit: number): Statement => ({
   text: `

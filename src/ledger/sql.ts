@@ -43,6 +43,9 @@ export const postLines = (
   ],
 });
 
+/** The first that is true: a grant that was voided, then expired, is voided. */
+export type GrantState = 'voided' | 'frozen' | 'expired' | 'exhausted' | 'active';
+
 export interface BalanceRow {
   readonly available_nanos: bigint;
   readonly held_nanos: bigint;
@@ -50,14 +53,17 @@ export interface BalanceRow {
   readonly debt_nanos: bigint;
   readonly grant_id: GrantId | null;
   readonly kind: GrantKind;
-  readonly state: 'active' | 'exhausted' | 'expired';
+  readonly state: GrantState;
   readonly amount_nanos: bigint;
   readonly remaining_nanos: bigint;
   readonly granted_at: Date;
   readonly expires_at: Date;
 }
 
-/** Position and grants at one instant. Holds whose lease has passed are not counted (H4). */
+/**
+ * Position and grants at one instant. Holds whose lease has passed are not counted (H4). A grant
+ * that ended with a part unspent is expired, before the job has booked that part and after.
+ */
 export const balance = (organizationId: OrganizationId): Statement => ({
   name: 'ledger.balance',
   text: `WITH instant AS MATERIALIZED (SELECT bursar.now() AS at, bursar.real_now() AS real),
@@ -72,11 +78,45 @@ export const balance = (organizationId: OrganizationId): Statement => ({
                 -book.customer_debt_nanos AS debt_nanos,
                 g.id AS grant_id, g.kind, g.amount_nanos, g.remaining_nanos,
                 g.granted_at, g.expires_at,
-                CASE WHEN g.exhausted THEN 'exhausted'
-                     WHEN g.expires_at <= instant.at THEN 'expired' ELSE 'active' END AS state
+                CASE WHEN g.voided_at IS NOT NULL THEN 'voided'
+                     WHEN EXISTS (SELECT FROM ledger.freezes f
+                        WHERE f.organization_id = g.organization_id AND f.grant_id = g.id
+                          AND f.state = 'frozen') THEN 'frozen'
+                     WHEN g.expires_at <= instant.at AND (NOT g.exhausted OR EXISTS (
+                       SELECT FROM ledger.entries x
+                        WHERE x.organization_id = g.organization_id
+                          AND x.reference = 'expiry:' || g.id AND x.reason = 'credit.expire'))
+                       THEN 'expired'
+                     WHEN g.exhausted THEN 'exhausted' ELSE 'active' END AS state
            FROM instant CROSS JOIN book
            LEFT JOIN ledger.grants g ON g.organization_id = $1`,
   values: [organizationId],
+});
+
+export interface PastEndRow {
+  readonly id: GrantId;
+  /** What ended the grant by then, whatever was left of it; NULL if nothing did. */
+  readonly ended: 'voided' | 'frozen' | 'expired' | null;
+}
+
+/** By the same rule as `balance`, at an instant; `time` is the column of entries that counts. */
+export const endedBy = (
+  organizationId: OrganizationId,
+  at: Date | string,
+  time: string,
+): Statement => ({
+  text: `SELECT g.id, CASE
+                  WHEN g.voided_at <= $2::timestamptz THEN 'voided'
+                  WHEN EXISTS (SELECT FROM ledger.freezes f
+                     WHERE f.organization_id = g.organization_id AND f.grant_id = g.id
+                       AND f.frozen_at <= $2::timestamptz
+                       AND (f.ended_at IS NULL OR f.ended_at > $2::timestamptz)) THEN 'frozen'
+                  WHEN g.expires_at <= $2::timestamptz AND EXISTS (SELECT FROM ledger.entries x
+                     WHERE x.organization_id = g.organization_id
+                       AND x.reference = 'expiry:' || g.id AND x.reason = 'credit.expire'
+                       AND x.${time} <= $2::timestamptz) THEN 'expired' END AS ended
+           FROM ledger.grants g WHERE g.organization_id = $1`,
+  values: [organizationId, at],
 });
 
 export interface HoldRow {

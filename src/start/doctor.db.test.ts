@@ -7,6 +7,7 @@ import { parseConfig } from '#src/config';
 import { examine } from '#src/start/doctor';
 import { type TestDatabase, testDatabase } from '#test/database';
 import { settlement } from '#test/journal-world';
+import { give, makePayer, usd } from '#test/ledger-world';
 
 let db: TestDatabase;
 let folder: string;
@@ -53,5 +54,44 @@ test('doctor counts what is journaled, and fails for what the ledger can never t
   writeFileSync(join(journal, '1-2-ab.rejected'), rejectedBytes(kept, 'rejected'));
   const found = await lineOf('settlement journal');
   expect(found.line).toMatch(/^FAILED .*1 waiting, 1 never bookable/);
+  expect(found.exitCode).toBe(1);
+});
+
+const verified = (mode: string, failed: string) => ({
+  text: `INSERT INTO ledger.verifications (at, mode, ok, entries, failed)
+         VALUES (bursar.now(), $1, $2::text[] = '{}', 0, $2::text[])`,
+  values: [mode, failed],
+});
+
+test('doctor fails until the mode that found the ledger broken finds it in order', async () => {
+  expect((await lineOf('last verification')).line).toMatch(/^ok .*none yet/);
+  await db.ownerPool.query(verified('full', '{hash_chain_is_intact}'));
+  await db.ownerPool.query(verified('incremental', '{}'));
+  const found = await lineOf('last verification');
+  expect(found.line).toMatch(/^FAILED .*incremental.*; full.*broken: hash_chain_is_intact/);
+  expect(found.exitCode).toBe(1);
+  await db.ownerPool.query(verified('full', '{}'));
+  expect((await lineOf('last verification')).line).toMatch(/^ok /);
+  await db.ownerPool.query(verified('incremental', '{running_balances_replay}'));
+  await db.ownerPool.query(verified('full', '{}'));
+  expect((await lineOf('last verification')).line).toMatch(/^FAILED .*running_balances_replay/);
+});
+
+test('doctor fails when nothing was verified for two days, if there was something', async () => {
+  const pass = (days: number) =>
+    db.pool.query({ text: `SELECT bursar.advance_clock(make_interval(days => ${days}))` });
+  await db.ownerPool.query({ text: 'UPDATE bursar.deployment SET simulated = true' });
+  await db.ownerPool.query({ text: 'DELETE FROM ledger.verifications' });
+  await pass(3);
+  await give(db.pool, await makePayer(db.pool), usd('5'));
+  expect((await lineOf('last verification')).line).toMatch(/^ok .*none yet/);
+  await pass(3);
+  expect((await lineOf('last verification')).line).toMatch(/^FAILED .*none for 2 days/);
+  await db.ownerPool.query(verified('incremental', '{}'));
+  await pass(1);
+  expect((await lineOf('last verification')).line).toMatch(/^ok /);
+  await pass(2);
+  const found = await lineOf('last verification');
+  expect(found.line).toMatch(/^FAILED .*incremental, 0 entries.*none for 2 days/);
   expect(found.exitCode).toBe(1);
 });

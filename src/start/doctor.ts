@@ -7,7 +7,7 @@ import { findBinaries } from '#db/embedded/binaries';
 import { pendingMigrations } from '#db/migrate';
 import { type Db, openPool } from '#db/pool';
 import { verifyLedger } from '#ledger/reconcile';
-import { readLastVerification } from '#ledger/seals';
+import { readLastVerifications, verificationIsOverdue } from '#ledger/seals';
 import { unresolvedPayments } from '#payments/quarantine';
 import { type ConfigOutcome, describeProblems, runFileOf } from '#src/config';
 import { readRunFile } from '#src/start/run-file';
@@ -20,6 +20,9 @@ interface Check {
   readonly ok: boolean;
   readonly detail: string;
 }
+
+/** Business time: the night that is due, and one that failed for another reason. */
+const OVERDUE_DAYS = 2;
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -108,14 +111,21 @@ async function databaseChecks(url: string): Promise<Check[]> {
   }
 }
 
-/** What the nightly job found; the line above is what is so now. */
+/**
+ * What the nightly job found, last in each mode; the line above is what is so now. A job that does
+ * not run any more must not look like one that finds nothing.
+ */
 async function lastVerification(db: Db): Promise<Check> {
   const name = 'last verification';
-  const last = await readLastVerification(db);
-  if (last === undefined) return { name, ok: true, detail: 'none yet; a worker does it nightly' };
-  const what = `${last.mode}, ${last.entries} entries, ${last.at.toISOString()}`;
-  const detail = last.ok ? what : `${what}, broken: ${last.failed.join(', ')}`;
-  return { name, ok: last.ok, detail };
+  const last = await readLastVerifications(db);
+  const told = last.map(({ mode, ok, entries, at, failed }) => {
+    const what = `${mode}, ${entries} entries, ${at.toISOString()}`;
+    return ok ? what : `${what}, broken: ${failed.join(', ')}`;
+  });
+  const found = told.length === 0 ? 'none yet; a worker does it nightly' : told.join('; ');
+  const overdue = await verificationIsOverdue(db, OVERDUE_DAYS);
+  const detail = overdue ? `${found}; none for ${OVERDUE_DAYS} days: does a worker run?` : found;
+  return { name, ok: !overdue && last.every(({ ok }) => ok), detail };
 }
 
 async function quarantinedPayments(db: Db): Promise<Check> {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Pool } from '#db/pool';
-import { readLastVerification } from '#ledger/seals';
+import { readLastVerifications } from '#ledger/seals';
 import { type TestDatabase, testDatabase } from '#test/database';
 import { give, makePayer, usd } from '#test/ledger-world';
 import { workNight } from '#worker/nightly';
@@ -38,6 +38,21 @@ async function until(day: string): Promise<void> {
   throw new Error(`no ${day}`);
 }
 
+/** As the owner of the server, who may switch off what would refuse. */
+async function tamper(text: string): Promise<void> {
+  for (const each of ['DISABLE', text, 'ENABLE']) {
+    const whole = each === text ? text : `ALTER TABLE ledger.entries ${each} TRIGGER USER`;
+    await db.ownerPool.query({ text: whole });
+  }
+}
+
+const unsealed = async (organization: string): Promise<number> => {
+  const text = `SELECT FROM ledger.entries e WHERE organization_id = $1 AND line = 1
+    AND transaction_no > (SELECT max(to_transaction) FROM ledger.seals s
+                           WHERE s.organization_id = e.organization_id)`;
+  return (await db.pool.query({ text, values: [organization] })).length;
+};
+
 const seals = async (pool: Pool) => (await pool.query({ text: 'SELECT FROM ledger.seals' })).length;
 
 test('of several workers one verifies and seals, once a night by business time', async () => {
@@ -48,7 +63,9 @@ test('of several workers one verifies and seals, once a night by business time',
   await until('tuesday');
   expect(await worker()).toMatchObject([{ ok: true, mode: 'incremental', sealed: 0 }]);
   expect(await seals(db.pool)).toBe(1);
-  expect(await readLastVerification(db.pool)).toMatchObject({ ok: true, entries: 2n, failed: [] });
+  expect(await readLastVerifications(db.pool)).toMatchObject([
+    { ok: true, mode: 'incremental', entries: 2n, failed: [] },
+  ]);
 });
 
 test('on a Sunday everything is read from the first entry', async () => {
@@ -68,6 +85,32 @@ test('a night whose worker died is done by another when its lease has passed', a
             WHERE done_at IS NULL`,
   });
   expect(await worker()).toMatchObject([{ ok: true }]);
+});
+
+test('what a Sunday finds broken is not sealed over, that night or later', async () => {
+  const payer = await makePayer(db.pool);
+  await give(db.pool, payer, usd('5'));
+  await until('saturday');
+  expect(await worker()).toMatchObject([{ ok: true, sealed: 1 }]);
+  const shift = (by: string) => `UPDATE ledger.entries SET happened_at = happened_at ${by}
+    WHERE organization_id = '${payer.organizationId}'`;
+  await tamper(shift("- interval '1 s'"));
+  await give(db.pool, payer, usd('1'));
+  await until('sunday');
+  const broken = { ok: false, mode: 'full', failed: ['hash_chain_is_intact'] };
+  expect(await worker()).toMatchObject([{ ok: false, mode: 'full' }]);
+  expect((await readLastVerifications(db.pool))[0]).toMatchObject(broken);
+  await until('monday');
+  expect(await worker()).toMatchObject([{ ok: false, mode: 'full' }]);
+  expect(await unsealed(payer.organizationId)).toBe(1);
+  await tamper(`${shift("+ interval '1 s'")} AND transaction_no = 1`);
+  await until('tuesday');
+  expect(await worker()).toMatchObject([
+    { ok: true, mode: 'full' },
+    { ok: true, mode: 'incremental', sealed: 1 },
+  ]);
+  expect(told.map(({ message }) => message)).toEqual(Array(2).fill('the ledger does not verify'));
+  told.length = 0;
 });
 
 test('a ledger that does not verify rings once a night, by name, and is not sealed', async () => {
@@ -92,7 +135,8 @@ test('a ledger that does not verify rings once a night, by name, and is not seal
       },
     },
   ]);
-  expect(await readLastVerification(db.pool)).toMatchObject({
+  const [last] = await readLastVerifications(db.pool);
+  expect(last).toMatchObject({
     ok: false,
     failed: expect.arrayContaining(['stored_balances_replay']),
   });

@@ -1,6 +1,13 @@
 import { openPool } from '#db/pool';
 import { type Verification, verifyLedger } from '#ledger/reconcile';
-import { endNight, keepNight, recordVerification, takeNight, verifyAndSeal } from '#ledger/seals';
+import {
+  endNight,
+  keepNight,
+  readLastVerifications,
+  recordVerification,
+  takeNight,
+  verifyAndSeal,
+} from '#ledger/seals';
 import type { PaymentsDeps } from '#payments/deps';
 import type { Timer } from '#worker/timers';
 
@@ -29,8 +36,9 @@ export const nightly = (deps: NightDeps): Timer => ({
 
 /**
  * Once in a night, in one of all workers: verifies what is new and seals it, on Sundays all there
- * is. A ledger that does not verify is an alarm, once a night, and is not sealed; an error along the
- * way is not a verdict and is tried again when the lease has passed.
+ * is. A ledger that does not verify is an alarm, once a night, and is not sealed; if it was found in
+ * full, every night reads in full until that is repaired. An error along the way is not a verdict
+ * and is tried again when the lease has passed.
  */
 export async function workNight(deps: NightDeps): Promise<readonly Verification[]> {
   const night = await takeNight(deps.pool, BEGINS_AT, LEASE_SECONDS);
@@ -43,20 +51,27 @@ export async function workNight(deps: NightDeps): Promise<readonly Verification[
   const pool = openPool({ url, name: 'nightly', max: LANES, statementTimeoutMs: STATEMENT_MS });
   try {
     const results: Verification[] = [];
-    if (night.weekday === FULL_ON) {
-      results.push(await verifyLedger(pool, { mode: 'full', lanes: LANES }));
-    }
-    results.push(await verifyAndSeal(pool));
-    for (const result of results) {
+    const tell = async (result: Verification): Promise<boolean> => {
+      results.push(result);
       await recordVerification(deps.pool, result);
       if (!result.ok) raiseAlarm(deps, result);
-    }
+      return result.ok;
+    };
+    const inFull = night.weekday === FULL_ON || (await lastFullFailed(deps));
+    const sound = !inFull || (await tell(await verifyLedger(pool, { mode: 'full', lanes: LANES })));
+    if (sound) await tell(await verifyAndSeal(pool));
     await endNight(deps.pool, night);
     return results;
   } finally {
     clearInterval(keeping);
     await pool.close();
   }
+}
+
+/** What is sealed and broken is not seen by an incremental verification, which would seal on. */
+async function lastFullFailed({ pool }: NightDeps): Promise<boolean> {
+  const last = await readLastVerifications(pool);
+  return last.some((verification) => verification.mode === 'full' && !verification.ok);
 }
 
 function raiseAlarm({ log }: NightDeps, result: Verification): void {

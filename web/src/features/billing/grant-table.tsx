@@ -13,6 +13,8 @@ const STATES: Readonly<Record<Grant['state'], { word: string; tone: Tone }>> = {
   active: { word: 'Active', tone: 'good' },
   exhausted: { word: 'Used up', tone: 'quiet' },
   expired: { word: 'Expired', tone: 'quiet' },
+  frozen: { word: 'Disputed', tone: 'warning' },
+  voided: { word: 'Voided', tone: 'quiet' },
 };
 
 /** Where the balance comes from: one row per grant, spent in the order they expire. */

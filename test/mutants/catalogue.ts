@@ -1,0 +1,21 @@
+import { BATCHES } from './batches.ts';
+import { GRANTS } from './grants.ts';
+import { HOLDS } from './holds.ts';
+import { JOURNAL } from './journal.ts';
+import { LIMITS } from './limits.ts';
+import type { PlantedBug } from './planted-bug.ts';
+import { REVERSALS } from './reversals.ts';
+import { SETTLEMENTS } from './settlements.ts';
+import { VERIFICATION } from './verification.ts';
+
+/** Every planted bug, in the order of the table of results. */
+export const BUGS: readonly PlantedBug[] = [
+  ...HOLDS,
+  ...SETTLEMENTS,
+  ...LIMITS,
+  ...GRANTS,
+  ...REVERSALS,
+  ...BATCHES,
+  ...JOURNAL,
+  ...VERIFICATION,
+];

@@ -1,0 +1,194 @@
+import { bugsIn, type PlantedBug } from './planted-bug.ts';
+
+const TESTS = ['src/charging/limits.db.test.ts', 'src/charging/extend.db.test.ts'];
+
+const BATCHES = 'migrations/0016-charging-in-full.sql';
+const SETTLING = 'migrations/0015-settlements-in-full.sql';
+
+/** Spend limits: taken or refused in the statement that takes the hold. */
+export const LIMITS: readonly PlantedBug[] = [
+  ...bugsIn({ file: 'migrations/0012-holds-in-full.sql', simulated: true, tests: TESTS }, [
+    {
+      id: 'limit-not-asked-with-credit',
+      bug: 'The quick path for organizations with credit does not ask for limits.',
+      find: `
+       AND (p_rooms IS NULL OR taken < (SELECT min(room) FROM unnest(p_rooms) AS room)) THEN`,
+      replace: ` THEN`,
+    },
+    {
+      id: 'limit-widest-refuses',
+      bug: 'The refusal names the widest of the limits that are reached, not the tightest.',
+      find: 'AND (refusing[i] IS NULL OR p_rooms[cap] < p_rooms[refusing[i]]) THEN',
+      replace: 'AND (refusing[i] IS NULL OR p_rooms[cap] > p_rooms[refusing[i]]) THEN',
+    },
+    {
+      id: 'limit-narrowest-of-equals',
+      bug: 'Of limits with equal room the key is named instead of the organization.',
+      find: 'AND (refusing[i] IS NULL OR p_rooms[cap] < p_rooms[refusing[i]]) THEN',
+      replace: 'AND (refusing[i] IS NULL OR p_rooms[cap] <= p_rooms[refusing[i]]) THEN',
+    },
+    {
+      id: 'limit-of-zero-lets-nothing-through',
+      bug: 'A request that promises nothing passes a limit that is used up.',
+      find: 'IF p_rooms[cap] < greatest(delta, 1)',
+      replace: 'IF p_rooms[cap] < delta',
+    },
+    {
+      id: 'limit-checked-after',
+      bug: 'A limit refuses only once it has been passed.',
+      find: 'IF p_rooms[cap] < greatest(delta, 1)',
+      replace: 'IF p_rooms[cap] <= 0',
+    },
+    {
+      id: 'limit-room-not-shared',
+      bug: 'Each hold of a batch has the room of a limit for itself.',
+      find: 'p_rooms[cap] := p_rooms[cap] - delta;',
+      replace: 'p_rooms[cap] := p_rooms[cap];',
+    },
+    {
+      id: 'limit-counter-not-released',
+      bug: 'A settlement counts what was charged and leaves what was held in the counter.',
+      file: BATCHES,
+      find: 'ARRAY(SELECT -x FROM unnest(s.freed) AS x), s.counted, now_at);',
+      replace: 'ARRAY(SELECT 0::bigint FROM unnest(s.freed) AS x), s.counted, now_at);',
+    },
+    {
+      id: 'limit-charge-not-counted',
+      bug: 'A settlement frees the counter and does not count what was charged.',
+      file: BATCHES,
+      find: 'ARRAY(SELECT -x FROM unnest(s.freed) AS x), s.counted, now_at);',
+      replace: `ARRAY(SELECT -x FROM unnest(s.freed) AS x),
+        ARRAY(SELECT 0::bigint FROM unnest(s.counted) AS x), now_at);`,
+    },
+    {
+      id: 'limit-hold-not-counted',
+      bug: 'Open holds are not counted, so any number of them fits into a limit.',
+      file: BATCHES,
+      find: `c.hold_keys, c.placed, s.added,
+          array_fill(0::bigint, ARRAY[z - a + 1]), now_at);`,
+      replace: `c.hold_keys, c.placed, array_fill(0::bigint, ARRAY[z - a + 1]),
+          array_fill(0::bigint, ARRAY[z - a + 1]), now_at);`,
+    },
+    {
+      id: 'limit-keeps-the-lapsed',
+      bug: 'Holds of dead processes are freed in the ledger and not in the limits.',
+      file: BATCHES,
+      find: 'IF e.freed > 0 AND orgs.is_limited(p_org) THEN',
+      replace: 'IF e.freed < 0 THEN',
+    },
+    {
+      id: 'limit-lapsed-count',
+      bug: 'Holds whose lease has passed count for a limit until the sweeper comes.',
+      file: BATCHES,
+      find: 'held := held - charging.expire_lapsed(org, p_now, p_real);',
+      replace: 'held := p_book.held_nanos;',
+    },
+    {
+      id: 'limit-first-starts-at-zero',
+      bug: 'A first limit in mid-month does not count what the month has used.',
+      file: BATCHES,
+      find: `s.charged, s.held, l.charged, l.held)`,
+      replace: `0, 0, l.charged, l.held)`,
+    },
+    {
+      id: 'limit-first-counts-everybody',
+      bug: 'The first limit of a key starts with what all keys have used.',
+      file: SETTLING,
+      find: `   WHERE organization_id = p_org AND api_key_id = ANY (p_keys)
+     AND placed_at >=`,
+      replace: `   WHERE organization_id = p_org
+     AND placed_at >=`,
+    },
+    {
+      id: 'limit-growth-of-last-month',
+      bug: 'A hold of last month that grows is refused by the limit of this month.',
+      file: BATCHES,
+      find: `behind := CASE WHEN orgs.month_of(placed[i]) < this_month THEN cardinality(levels) ELSE 0 END;`,
+      replace: `behind := 0;`,
+    },
+    {
+      id: 'limit-first-forgets-last-month',
+      bug: 'A first limit does not know what holds of the last month, still open, have used.',
+      file: BATCHES,
+      find: 's.charged, s.held, l.charged, l.held)',
+      replace: 's.charged, s.held, 0, 0)',
+    },
+    {
+      id: 'limit-growth-counts-for-nobody',
+      bug: 'An extension is not counted for the key of its hold.',
+      file: BATCHES,
+      find: 'hold_keys[i] := hold.api_key_id;',
+      replace: '',
+    },
+  ]),
+  ...bugsIn({ file: 'migrations/0011-spend-limits.sql', simulated: true, tests: TESTS }, [
+    {
+      id: 'limit-notice-refuses',
+      bug: 'A limit that should only notify refuses.',
+      find: `rooms := rooms || CASE WHEN pauses THEN l.amount_nanos - l.charged_nanos - l.held_nanos END;`,
+      replace: `rooms := rooms || (l.amount_nanos - l.charged_nanos - l.held_nanos);`,
+    },
+    {
+      id: 'limit-room-without-holds',
+      bug: 'The room of a limit is counted without what open holds have promised.',
+      find: 'THEN l.amount_nanos - l.charged_nanos - l.held_nanos END;',
+      replace: 'THEN l.amount_nanos - l.charged_nanos END;',
+    },
+    {
+      id: 'limit-never-begins-anew',
+      bug: 'The counters are not set back when a month begins.',
+      find: 'IF l.month < p_month THEN',
+      replace: 'IF l.month > p_month THEN',
+    },
+    {
+      id: 'limit-last-month-thrown-away',
+      bug: 'What the last month has used is forgotten when a month begins.',
+      find: 'last_charged_nanos = CASE WHEN orgs.follows(p_month, l.month) THEN l.charged_nanos ELSE 0 END,',
+      replace: 'last_charged_nanos = 0,',
+    },
+    {
+      id: 'limit-last-month-however-long-ago',
+      bug: 'The last month that was counted is taken for the month before, however long ago it was.',
+      find: "$$ SELECT p_month = (p_before + interval '1 month')::date $$;",
+      replace: '$$ SELECT p_month > p_before $$;',
+    },
+    {
+      id: 'limit-last-month-without-its-holds',
+      bug: 'What is left of the last month is counted without its open holds.',
+      find: 'THEN l.amount_nanos - l.last_charged_nanos - l.last_held_nanos END;',
+      replace: 'THEN l.amount_nanos - l.last_charged_nanos END;',
+    },
+    {
+      id: 'limit-by-month-of-settlement',
+      bug: 'A request counts in the month in which it is settled.',
+      find: 'SELECT x.key, orgs.month_of(x.placed) AS month,',
+      replace: 'SELECT x.key, orgs.month_of(p_now) AS month,',
+    },
+    {
+      id: 'limit-by-local-month',
+      bug: 'A month begins by the local time of the office.',
+      find: "date_trunc('month', p_at AT TIME ZONE 'UTC')::date",
+      replace: "date_trunc('month', p_at AT TIME ZONE 'America/Los_Angeles')::date",
+    },
+    {
+      id: 'limit-reached-when-passed',
+      bug: 'A limit says that it was reached only once it is passed.',
+      find: `AND l.charged_nanos + c.charged >= l.amount_nanos THEN p_now END)`,
+      replace: `AND l.charged_nanos + c.charged > l.amount_nanos THEN p_now END)`,
+    },
+    {
+      id: 'limit-of-a-workspace-counts-nothing',
+      bug: 'What a key uses does not count for the limit of its workspace.',
+      find: `       AND l.subject_id IN (p_organization, c.key, (
+         SELECT workspace_id FROM orgs.api_keys
+          WHERE organization_id = p_organization AND id = c.key));`,
+      replace: '       AND l.subject_id IN (p_organization, c.key);',
+    },
+    {
+      id: 'limit-set-and-not-known',
+      bug: 'A new limit is written down, but admission is not told that there is one.',
+      find: 'UPDATE orgs.organizations SET limited = true WHERE id = p_organization AND NOT limited;',
+      replace: '',
+    },
+  ]),
+];
