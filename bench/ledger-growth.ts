@@ -103,7 +103,7 @@ async function largestOf(owner: ReturnType<typeof openPool>): Promise<Payer> {
   };
   await owner.query({
     text: `INSERT INTO orgs.workspaces (organization_id, id, name, is_default)
-           VALUES ($1, $2, 'Bench', true)`,
+           VALUES ($1, $2, 'Bench', false)`,
     values: [payer.organizationId, payer.workspaceId],
   });
   await owner.query({

@@ -93,7 +93,8 @@ async function measureThroughput(
         `  ${(group.perSecond / single.perSecond).toFixed(1)}x one transaction per request, ` +
           `${(group.perSecond / simple.perSecond).toFixed(1)}x pgbench, ` +
           `hold p50 ${(group.p50Ms / median(alone)).toFixed(2)}x one durable commit ` +
-          `(${median(alone).toFixed(2)} ms alone), ${median(wal).toFixed(0)} WAL bytes a request`,
+          `(${median(alone).toFixed(2)} ms alone) and ${(group.p50Ms / simple.p50Ms).toFixed(2)}x one of ` +
+          `pgbench's with as many in flight, ${median(wal).toFixed(0)} WAL bytes a request`,
       );
       metrics[`pgbench_tps_${label}`] = simple.perSecond;
       metrics[`pairs_per_s_one_by_one_${label}`] = single.perSecond;
@@ -101,6 +102,7 @@ async function measureThroughput(
       metrics[`ratio_one_by_one_${label}`] = group.perSecond / single.perSecond;
       metrics[`ratio_pgbench_${label}`] = group.perSecond / simple.perSecond;
       metrics[`hold_p50_per_durable_commit_${label}`] = group.p50Ms / median(alone);
+      metrics[`hold_p50_per_pgbench_latency_${label}`] = group.p50Ms / simple.p50Ms;
       metrics[`wal_bytes_per_request_${label}`] = median(wal);
     }
   }

@@ -1,15 +1,17 @@
 import { benchGateway } from './gateway.ts';
 import { benchLedger } from './ledger.ts';
+import { benchRating } from './rating.ts';
 import { benchVerify } from './verify.ts';
 
 /**
- * npm run bench [-- ledger | verify | gateway] [--quick]
+ * npm run bench [-- ledger | verify | gateway | rating] [--quick]
  * Figures are ratios within one run on one machine; absolute numbers move from machine to machine.
  */
 const BENCHES: Readonly<Record<string, (quick: boolean) => Promise<void>>> = {
   ledger: benchLedger,
   verify: benchVerify,
   gateway: benchGateway,
+  rating: benchRating,
 };
 
 const asked = process.argv.slice(2);

@@ -40,6 +40,7 @@ test('every problem is in one report, with variable, found and expected', () => 
     BURSAR_GATEWAY_PORT: 'http',
     BURSAR_OPS_PORT: '4003',
     BURSAR_DRAIN_SECONDS: '-1',
+    BURSAR_UNBOUNDED_TOOL_USES: 'all',
     STRIPE_API_URL: 'localhost:4002',
     STRIPE_SECRET_KEY: 'pk_test_wrong',
     BURSAR_UPSTREAM_KEY: 'k',
@@ -56,6 +57,7 @@ test('every problem is in one report, with variable, found and expected', () => 
     'BURSAR_OPS_PORT',
     'BURSAR_PRICE_BOOK',
     'BURSAR_ROLE',
+    'BURSAR_UNBOUNDED_TOOL_USES',
     'BURSAR_UPSTREAM_URL',
     'LOG_LEVEL',
     'NODE_ENV',
@@ -63,7 +65,7 @@ test('every problem is in one report, with variable, found and expected', () => 
     'STRIPE_SECRET_KEY',
   ]);
   const report = describeProblems(found);
-  expect(report).toContain('The configuration has 12 problems:');
+  expect(report).toContain('The configuration has 13 problems:');
   expect(report).toContain(
     'BURSAR_ROLE: found "boss", expected one of all, gateway, console, worker',
   );

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { USES_MAX } from '#pricing/server-tools';
 import { EnvironmentReader, type Problem, type Secret } from '#src/start/environment';
 
 export type { Problem, Secret } from '#src/start/environment';
@@ -44,6 +45,8 @@ export interface Config {
   readonly mailFrom: string;
   /** Undefined: the bundled prices. */
   readonly priceBook: string | undefined;
+  /** Of a server tool without a bound, the uses that are held; 0 refuses such tools (H2). */
+  readonly carriedToolUses: number;
   /** Undefined: not set, so messages that follow an API literally keep its words. */
   readonly brand: string | undefined;
   readonly logLevel: (typeof LOG_LEVELS)[number];
@@ -86,6 +89,7 @@ export function parseConfig(
     smtpUrl: read.secretUrl('SMTP_URL', ['smtp:', 'smtps:']),
     mailFrom: read.text('MAIL_FROM') ?? 'Bursar <bursar@localhost>',
     priceBook: read.readableFile('BURSAR_PRICE_BOOK'),
+    carriedToolUses: read.integer('BURSAR_UNBOUNDED_TOOL_USES', 0, USES_MAX, 0),
     brand: read.text('BURSAR_BRAND'),
     logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, production ? 'info' : 'warn'),
     production,

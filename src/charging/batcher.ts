@@ -1,3 +1,5 @@
+import type { Flushed } from '#charging/flusher';
+
 /** A command waiting for its batch, and the promise of whoever sent it. */
 interface Waiting<Command, Outcome> {
   readonly command: Command;
@@ -5,8 +7,11 @@ interface Waiting<Command, Outcome> {
 }
 
 export interface BatcherOptions<Command, Outcome> {
-  /** Runs commands together; answers in the same order, or throws and has done nothing it knows. */
-  readonly run: (commands: readonly Command[]) => Promise<Outcome[]>;
+  /**
+   * Runs commands together; answers in the same order, or throws and has done nothing it knows.
+   * If `unflushed`, what it answers need not be on the disk yet.
+   */
+  readonly run: (commands: readonly Command[], unflushed: boolean) => Promise<Outcome[]>;
   /** What a command gets when even alone it could not be run. */
   readonly failed: (command: Command, error: unknown) => Outcome;
   /**
@@ -16,6 +21,11 @@ export interface BatcherOptions<Command, Outcome> {
   readonly split: (commands: readonly Command[], error: unknown) => Command[][] | undefined;
   /** Largest batch: bounds how long one statement holds its locks. */
   readonly batchMax: number;
+  /**
+   * Asked before a batch runs: a function that resolves when all it did is on the disk. Nobody is
+   * answered before, but the next batch need not wait for it. Undefined if its runs shall wait.
+   */
+  readonly unflushed?: (commands: readonly Command[]) => Flushed | undefined;
 }
 
 /**
@@ -26,8 +36,10 @@ export class Batcher<Command, Outcome> {
   readonly #options: BatcherOptions<Command, Outcome>;
   #waiting: Waiting<Command, Outcome>[] = [];
   #running: Promise<void> | undefined;
+  #answering: Promise<void> | undefined;
   #sent = 0;
-  #answered = 0;
+  /** Numbers of batches without an answer. One that waits for the disk may be overtaken. */
+  readonly #unanswered = new Set<number>();
 
   constructor(options: BatcherOptions<Command, Outcome>) {
     this.#options = options;
@@ -40,14 +52,16 @@ export class Batcher<Command, Outcome> {
     });
   }
 
-  /** Number of the batch that is under way; undefined if none is. */
+  /** Number of the oldest batch that is under way; undefined if none is. */
   get underWay(): number | undefined {
-    return this.#sent > this.#answered ? this.#sent : undefined;
+    const [oldest] = this.#unanswered;
+    return oldest;
   }
 
   /** Resolves when everything submitted so far has its outcome. */
   async idle(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
+    await this.#answering;
   }
 
   async #drain(): Promise<void> {
@@ -55,16 +69,42 @@ export class Batcher<Command, Outcome> {
     await new Promise(setImmediate);
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, this.#options.batchMax);
-      this.#sent += 1;
-      await this.#runTogether(batch);
-      this.#answered = this.#sent;
+      const number = ++this.#sent;
+      this.#unanswered.add(number);
+      const commands = batch.map(({ command }) => command);
+      const flushed = this.#options.unflushed?.(commands);
+      const outcomes = await this.#outcomes(commands, flushed !== undefined);
+      if (flushed === undefined) this.#answer(number, batch, outcomes);
+      else this.#answering = this.#answerOnceFlushed(number, batch, outcomes, flushed());
     }
     this.#running = undefined;
   }
 
-  async #runTogether(batch: readonly Waiting<Command, Outcome>[]): Promise<void> {
-    const commands = batch.map(({ command }) => command);
-    const outcomes = await this.#outcomes(commands, this.#options.split);
+  /** Whether they were kept is unknown if that cannot be asked: as with a commit, none is told so. */
+  async #answerOnceFlushed(
+    number: number,
+    batch: readonly Waiting<Command, Outcome>[],
+    outcomes: Map<Command, Outcome>,
+    flushed: Promise<void>,
+  ): Promise<void> {
+    const unknown = await flushed.then(
+      () => undefined,
+      (error: unknown) => ({ error }),
+    );
+    if (unknown !== undefined) {
+      for (const { command } of batch) {
+        outcomes.set(command, this.#options.failed(command, unknown.error));
+      }
+    }
+    this.#answer(number, batch, outcomes);
+  }
+
+  #answer(
+    number: number,
+    batch: readonly Waiting<Command, Outcome>[],
+    outcomes: Map<Command, Outcome>,
+  ): void {
+    this.#unanswered.delete(number);
     for (const { command, resolve } of batch) {
       resolve(outcomes.get(command) ?? this.#options.failed(command, new Error('lost outcome')));
     }
@@ -77,11 +117,11 @@ export class Batcher<Command, Outcome> {
    */
   async #outcomes(
     commands: readonly Command[],
-    split: BatcherOptions<Command, Outcome>['split'],
+    unflushed: boolean,
   ): Promise<Map<Command, Outcome>> {
-    const { run, failed } = this.#options;
+    const { run, failed, split } = this.#options;
     try {
-      const answers = await run(commands);
+      const answers = await run(commands, unflushed);
       return new Map(zip(commands, answers));
     } catch (error) {
       const parts = commands.length > 1 ? split(commands, error) : undefined;
@@ -90,7 +130,7 @@ export class Batcher<Command, Outcome> {
       }
       const found = new Map<Command, Outcome>();
       for (const part of parts) {
-        const outcomes = await this.#outcomes(part, split);
+        const outcomes = await this.#outcomes(part, unflushed);
         for (const [command, outcome] of outcomes) found.set(command, outcome);
       }
       return found;

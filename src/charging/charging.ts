@@ -7,6 +7,7 @@ import type {
   SettleCommand,
   SettleOutcome,
 } from '#charging/commands';
+import { type Flushed, flusher } from '#charging/flusher';
 import { inOrganizationOrder } from '#charging/grouping';
 import { extendOutcome, holdOutcome, settleOutcome, UNANSWERED } from '#charging/outcomes';
 import * as sql from '#charging/sql';
@@ -44,6 +45,13 @@ export interface ChargingOptions {
   /** Two lanes, so that a hold never waits behind settlements: one pool of one connection each. */
   readonly holdLane: Pool;
   readonly settleLane: Pool;
+  /**
+   * Given, large batches commit without waiting for the disk, and nobody is told of one before a
+   * later commit on this connection is on it (docs/decisions/0021).
+   */
+  readonly flushLane?: Pool;
+  /** What is large, in commands; 64 if absent. */
+  readonly unflushedFrom?: number;
   readonly leaseMs?: number;
   readonly renewEveryMs?: number;
   readonly batchMax?: number;
@@ -65,8 +73,16 @@ const RENEW_EVERY_MS = 15_000;
  */
 const TICK_MS = 100;
 const SILENT_TICKS = 8;
-/** Beyond this a batch no longer gains throughput, and it holds its locks longer. */
-const BATCH_MAX = 256;
+/**
+ * Beyond this a batch no longer gains throughput, and it holds its locks longer. With all that is in
+ * flight in one batch, this process and the database would take turns instead of working at once.
+ */
+const BATCH_MAX = 128;
+/**
+ * From this size on the other lane has waited longer for the disk than a round trip costs. Smaller
+ * batches are answered sooner when their own commit waits.
+ */
+const UNFLUSHED_FROM = 64;
 /** Statements that failed for these reasons did nothing and may run again as they are. */
 const RETRYABLE = new Set(['40001', '40P01']);
 const RETRIES_MAX = 3;
@@ -103,10 +119,18 @@ export function openCharging(options: ChargingOptions): Charging {
   const leaseMs = options.leaseMs ?? LEASE_MS;
   const batchMax = options.batchMax ?? BATCH_MAX;
   const open = new Map<string, HoldCommand>();
+  const { flushLane, unflushedFrom = UNFLUSHED_FROM } = options;
+  const disk =
+    flushLane && flusher(() => flushLane.query<sql.FlushedRow>(sql.flush).then(sql.lifeOf));
+  const unflushed = ({ length }: readonly unknown[]): Flushed | undefined =>
+    length < unflushedFrom ? undefined : disk?.begin();
 
-  async function place(commands: readonly Promising[]): Promise<sql.PlacedRow[]> {
+  async function place(
+    commands: readonly Promising[],
+    unflushed: boolean,
+  ): Promise<sql.PlacedRow[]> {
     const { orgs, ends, sorted, restore } = inOrganizationOrder(commands);
-    const statement = sql.placeBatch(
+    const asked = sql.placeBatch(
       orgs,
       ends,
       sorted.map((c) => c.kind),
@@ -115,12 +139,16 @@ export function openCharging(options: ChargingOptions): Charging {
       sorted.map((c) => (c.kind === 'place' ? c.amount : c.toAmount)),
       leaseMs,
     );
+    const statement = unflushed ? sql.unflushed(asked) : asked;
     return restore(await withRetries(() => options.holdLane.query<sql.PlacedRow>(statement)));
   }
 
-  async function resolve(commands: readonly SettleCommand[]): Promise<SettleOutcome[]> {
+  async function resolve(
+    commands: readonly SettleCommand[],
+    unflushed: boolean,
+  ): Promise<SettleOutcome[]> {
     const { orgs, ends, sorted, restore } = inOrganizationOrder(commands);
-    const statement = sql.settleBatch(
+    const asked = sql.settleBatch(
       orgs,
       ends,
       sorted.map((c) => c.requestId),
@@ -130,6 +158,7 @@ export function openCharging(options: ChargingOptions): Charging {
       sorted.map((c) => c.happenedAt ?? null),
       recordColumns(sorted.map((c) => c.record)),
     );
+    const statement = unflushed ? sql.unflushed(asked) : asked;
     const rows = await withRetries(() => options.settleLane.query<sql.SettledRow>(statement));
     return restore(rows.map(settleOutcome));
   }
@@ -148,12 +177,14 @@ export function openCharging(options: ChargingOptions): Charging {
     failed: unavailable,
     split,
     batchMax,
+    unflushed,
   });
   const settlements = new Batcher<SettleCommand, SettleOutcome>({
     run: resolve,
     failed: unsettled,
     split,
     batchMax,
+    unflushed,
   });
 
   async function renew(): Promise<void> {

@@ -36,10 +36,18 @@ export interface LimitReached {
   readonly liftsAt: Date;
 }
 
+/** What was true when a hold was taken or refused, by the statement that did. */
+export interface AsOf {
+  /** Of the prices in force (`catalog`). */
+  readonly epoch: bigint;
+  /** Business time. */
+  readonly now: Date;
+}
+
 export type HoldOutcome =
-  | { readonly outcome: 'held'; readonly available: NanoUsd }
-  | CreditRefused
-  | LimitReached
+  | (({ readonly outcome: 'held'; readonly available: NanoUsd } | CreditRefused | LimitReached) & {
+      readonly asOf: AsOf;
+    })
   | {
       readonly outcome:
         | 'key_revoked'

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -15,23 +16,40 @@ import type { Usage } from '#kernel/usage';
 import { settlement } from '#test/journal-world';
 
 const count = fc.maxSafeNat();
-const usage: fc.Arbitrary<Usage> = fc.record({
-  iterations: fc.array(
-    fc.record({
-      model: fc.string({ unit: 'binary' }),
-      inputTokens: count,
-      outputTokens: count,
-      cacheReadTokens: count,
-      cacheWrite5mTokens: count,
-      cacheWrite1hTokens: count,
+const REQUIRED = [
+  ...(['iterations', 'webSearches', 'codeExecutionSeconds', 'sessionMilliseconds'] as const),
+  ...(['speed', 'inferenceGeo', 'serviceTier'] as const),
+];
+const usage: fc.Arbitrary<Usage> = fc.record(
+  {
+    iterations: fc.array(
+      fc.record({
+        model: fc.string({ unit: 'binary' }),
+        kind: fc.constantFrom(
+          ...(['message', 'fallback_message', 'compaction', 'advisor_message', 'other'] as const),
+        ),
+        billed: fc.boolean(),
+        inputTokens: count,
+        outputTokens: count,
+        cacheReadTokens: count,
+        cacheWrite5mTokens: count,
+        cacheWrite1hTokens: count,
+      }),
+      { maxLength: 3 },
+    ),
+    webSearches: count,
+    codeExecutionSeconds: count,
+    sessionMilliseconds: count,
+    speed: fc.constantFrom('standard', 'fast'),
+    inferenceGeo: fc.constantFrom('global', 'us'),
+    serviceTier: fc.constantFrom('standard', 'batch'),
+    unknown: fc.dictionary(fc.stringMatching(/^[a-z][a-z_.]{0,9}$/), count, {
+      maxKeys: 4,
+      noNullPrototype: true,
     }),
-    { maxLength: 3 },
-  ),
-  webSearches: count,
-  speed: fc.constantFrom('standard', 'fast'),
-  inferenceGeo: fc.constantFrom('global', 'us'),
-  serviceTier: fc.constantFrom('standard', 'batch'),
-});
+  },
+  { requiredKeys: REQUIRED },
+);
 const instant = fc.date({
   min: new Date('1970-01-01'),
   max: new Date('9999-12-31'),
@@ -46,6 +64,9 @@ const kept: fc.Arbitrary<KeptSettlement> = fc
     model: fc.string({ unit: 'grapheme' }),
     rule: fc.constantFrom('S1' as const, 'S2' as const, 'S9' as const, 'S11' as const),
     usage: fc.option(usage),
+    lines: fc.option(fc.constant({ models: ['m'], lines: [['input', 0, '25', '5000000000']] })),
+    listAmount: fc.option(amount),
+    upstreamCost: fc.option(amount),
     startedAt: instant,
     estimated: fc.boolean(),
     upstreamStatus: fc.option(fc.nat(599)),
@@ -61,6 +82,9 @@ const kept: fc.Arbitrary<KeptSettlement> = fc
       record: { ...record, ...changes },
     };
   });
+
+const checksum = (text: string): string =>
+  createHash('sha256').update(text).digest('hex').slice(0, 16);
 
 const one = (): KeptSettlement => ({
   ...settlement(),
@@ -86,9 +110,47 @@ describe('a line of the journal', () => {
       ...['kind', 'organizationId', 'requestId', 'cost', 'happenedAt', 'record'],
     ]);
     expect(Object.keys(line.record ?? {})).toEqual([
-      ...['apiKeyId', 'workspaceId', 'model', 'rule', 'usage', 'priceVersion', 'startedAt'],
+      ...['apiKeyId', 'workspaceId', 'model', 'rule', 'usage', 'lines', 'listAmount'],
+      ...['upstreamCost', 'priceVersion', 'startedAt'],
       ...['clientDisconnected', 'estimated', 'quarantined', 'upstreamStatus', 'lossUsage'],
     ]);
+  });
+
+  test('that the release before wrote is read: without kinds, fees by time, lines or amounts', () => {
+    const { organizationId, requestId, cost, happenedAt, record } = one();
+    const { lines: _l, listAmount: _a, upstreamCost: _u, ...before } = record;
+    const counts = { model: 'm', inputTokens: 25, outputTokens: 15, cacheReadTokens: 0 };
+    const attempt = { ...counts, cacheWrite5mTokens: 0, cacheWrite1hTokens: 0 };
+    const settings = {
+      speed: 'standard',
+      inferenceGeo: 'global',
+      serviceTier: 'standard',
+    } as const;
+    const usage = { iterations: [attempt], webSearches: 1, ...settings };
+    const text = JSON.stringify(
+      {
+        kind: 'settlement',
+        organizationId,
+        requestId,
+        cost,
+        happenedAt,
+        record: { ...before, usage },
+      },
+      (_key, part: unknown) => (typeof part === 'bigint' ? part.toString() : part),
+    );
+    const read = readJournal(Buffer.from(`${checksum(text)} ${text}\n`));
+    expect(read.open.get(requestId)?.record).toEqual({
+      ...record,
+      usage: {
+        ...usage,
+        iterations: [{ ...attempt, kind: 'message', billed: true }],
+        codeExecutionSeconds: 0,
+        sessionMilliseconds: 0,
+      },
+      lines: null,
+      listAmount: null,
+      upstreamCost: null,
+    });
   });
 
   test('that has ended is not found any more, in whichever order they end', () => {

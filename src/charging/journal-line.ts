@@ -3,8 +3,8 @@ import { z } from 'zod';
 import type { SettleCommand } from '#charging/commands';
 import { type Id, type IdKind, parseId, type RequestId } from '#kernel/ids';
 import { nanos } from '#kernel/money';
-import type { Usage } from '#kernel/usage';
-import type { ChargeRule } from '#metering/record';
+import { type ChargeRule, isChargeRule } from '#metering/rules';
+import { linesSchema, usageSchema } from '#metering/stored-usage';
 
 /** A settlement as the journal keeps it: counts, amounts and ids, never a prompt or an answer. */
 export type KeptSettlement = SettleCommand & {
@@ -33,31 +33,8 @@ const amount = z
   .regex(/^\d{1,19}$/)
   .transform((digits) => nanos(BigInt(digits)));
 const instant = z.iso.datetime().transform((text) => new Date(text));
-const count = z.int().nonnegative();
 
-const usage: z.ZodType<Usage> = z.object({
-  iterations: z.array(
-    z.object({
-      model: z.string(),
-      inputTokens: count,
-      outputTokens: count,
-      cacheReadTokens: count,
-      cacheWrite5mTokens: count,
-      cacheWrite1hTokens: count,
-    }),
-  ),
-  webSearches: count,
-  speed: z.enum(['standard', 'fast']),
-  inferenceGeo: z.enum(['global', 'us']),
-  serviceTier: z.enum(['standard', 'batch']),
-});
-
-// A record, so that a rule added elsewhere does not compile until it is added here.
-const RULES: Readonly<Record<ChargeRule, true>> = {
-  ...{ S1: true, S2: true, S3: true, S4: true, S6: true, S7: true },
-  ...{ S8: true, S9: true, S11: true, S12: true, S14: true },
-};
-const rule = z.custom<ChargeRule>((value) => typeof value === 'string' && value in RULES);
+const rule = z.custom<ChargeRule>(isChargeRule);
 
 const settlementLine = z.object({
   kind: z.literal('settlement'),
@@ -70,7 +47,11 @@ const settlementLine = z.object({
     workspaceId: id('workspace'),
     model: z.string(),
     rule,
-    usage: usage.nullable(),
+    usage: usageSchema.nullable(),
+    // The release before wrote none of these three.
+    lines: linesSchema,
+    listAmount: amount.nullable().default(null),
+    upstreamCost: amount.nullable().default(null),
     priceVersion: z.string(),
     startedAt: instant,
     clientDisconnected: z.boolean(),

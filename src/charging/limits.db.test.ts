@@ -243,3 +243,13 @@ test('a limit for nobody is refused', async () => {
     }),
   ).toBe('unknown_subject');
 });
+
+test('the first request of a month counts in that month alone, with room to spare', async () => {
+  await limit('organization', '100');
+  await used('30');
+  await nextMonth();
+  const { id } = await hold(charging, payer, usd('20'));
+  expect(await only()).toMatchObject({ charged: 0n, held: usd('20') });
+  await settle(charging, payer, id, usd('5'));
+  expect(await only()).toMatchObject({ charged: usd('5'), held: 0n });
+});

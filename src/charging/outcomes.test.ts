@@ -23,9 +23,13 @@ const extension: ExtendCommand = {
 const placed = (outcome: string, more: Partial<PlacedRow> = {}): PlacedRow => ({
   ...UNANSWERED,
   available_nanos: 5n,
+  price_epoch: 3n,
+  business_now: new Date('2026-11-21T00:00:00Z'),
   ...more,
   outcome,
 });
+/** Which prices were in force, and when it was: they decide whether the bound was right. */
+const asOf = { epoch: 3n, now: new Date('2026-11-21T00:00:00Z') };
 const settled = (outcome: string, more: Partial<SettledRow> = {}): SettledRow => ({
   outcome,
   charged_nanos: 3n,
@@ -37,12 +41,13 @@ const settled = (outcome: string, more: Partial<SettledRow> = {}): SettledRow =>
 
 describe('what a hold is told', () => {
   test('that it holds, and what is left', () => {
-    expect(holdOutcome(hold, placed('held'))).toEqual({ outcome: 'held', available: 5n });
+    expect(holdOutcome(hold, placed('held'))).toEqual({ outcome: 'held', available: 5n, asOf });
     expect(extendOutcome(extension, placed('held'))).toEqual({ outcome: 'held', available: 5n });
   });
 
   test.each(['insufficient_credit', 'in_debt'] as const)('%s, with both amounts', (outcome) => {
-    expect(holdOutcome(hold, placed(outcome))).toEqual({ outcome, available: 5n, required: 7n });
+    const told = { outcome, available: 5n, required: 7n, asOf };
+    expect(holdOutcome(hold, placed(outcome))).toEqual(told);
     expect(extendOutcome(extension, placed(outcome))).toEqual({
       outcome,
       available: 5n,
@@ -55,7 +60,7 @@ describe('what a hold is told', () => {
     const named = { limit_level: 'workspace', limit_subject: 'wrkspc_1' } as const;
     const row = placed('limit_reached', { ...named, limit_lifts_at: liftsAt });
     const told = { outcome: 'limit_reached', level: 'workspace', subjectId: 'wrkspc_1', liftsAt };
-    expect(holdOutcome(hold, row)).toEqual(told);
+    expect(holdOutcome(hold, row)).toEqual({ ...told, asOf });
     expect(extendOutcome(extension, row)).toEqual(told);
   });
 
@@ -77,6 +82,8 @@ describe('what a hold is told', () => {
       limit_level: null,
       limit_subject: null,
       limit_lifts_at: null,
+      price_epoch: 0n,
+      business_now: new Date(0),
     });
   });
 

@@ -18,6 +18,8 @@ export const UNANSWERED: sql.PlacedRow = {
   limit_level: null,
   limit_subject: null,
   limit_lifts_at: null,
+  price_epoch: 0n,
+  business_now: new Date(0),
 };
 
 type Promised =
@@ -54,7 +56,18 @@ function promised(row: sql.PlacedRow, required: NanoUsd): Promised | undefined {
 /** A row of `charging.place_batch` for a hold. */
 export function holdOutcome(command: HoldCommand, row: sql.PlacedRow): HoldOutcome {
   const shared = promised(row, command.amount);
-  if (shared !== undefined) return shared;
+  switch (shared?.outcome) {
+    case 'held':
+    case 'insufficient_credit':
+    case 'in_debt':
+    case 'limit_reached':
+      return { ...shared, asOf: { epoch: row.price_epoch, now: row.business_now } };
+    case 'already_resolved':
+    case 'ledger_unavailable':
+      return shared;
+    case undefined:
+      break;
+  }
   switch (row.outcome) {
     case 'key_revoked':
     case 'key_expired':

@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readReceipt } from '#charging/receipt';
 import type { RequestId } from '#kernel/ids';
+import type { NanoUsd } from '#kernel/money';
 import type { Usage } from '#kernel/usage';
 import type { RequestRecord } from '#metering/record';
+import { COMPONENT_KINDS } from '#pricing/book';
 import { bundledBook } from '#pricing/bundled-book';
+import { packLines } from '#pricing/lines';
 import { rate } from '#pricing/rate';
 import { type TestDatabase, testDatabase } from '#test/database';
 import {
@@ -23,6 +26,8 @@ const usage: Usage = {
   iterations: [
     {
       model: 'claude-haiku-5-5',
+      kind: 'message',
+      billed: true,
       inputTokens: 1_000,
       outputTokens: 100,
       cacheReadTokens: 1,
@@ -31,6 +36,8 @@ const usage: Usage = {
     },
   ],
   webSearches: 2,
+  codeExecutionSeconds: 0,
+  sessionMilliseconds: 0,
   speed: 'standard',
   inferenceGeo: 'us',
   serviceTier: 'batch',
@@ -49,20 +56,28 @@ afterAll(async () => {
 });
 
 /** Settles a request for the price of `usage`, and reads its receipt. */
-async function receiptOf(payer: Payer, changes: Partial<RequestRecord>, id = newRequest()) {
+async function receiptOf(
+  payer: Payer,
+  changes: Partial<RequestRecord>,
+  id = newRequest(),
+  paid?: NanoUsd,
+) {
   const rated = rate(book, usage, startedAt);
   if (rated.outcome !== 'rated') throw new Error(rated.outcome);
   await hold(node.charging, payer, usd('0.5'), id);
+  const charged = (changes.rule ?? 'S1') === 'S1';
   const record = recordOf(payer, {
     model: 'claude-haiku-5-5',
     priceVersion: book.version,
     usage,
+    lines: charged ? packLines(rated) : null,
+    listAmount: charged ? rated.listAmount : null,
     startedAt,
     ...changes,
   });
-  const resolution = record.rule === 'S1' ? 'settle' : 'void';
+  const resolution = charged ? 'settle' : 'void';
   const { organizationId } = payer;
-  const cost = rated.amount;
+  const cost = paid ?? rated.amount;
   await node.charging.settle({ organizationId, requestId: id, resolution, cost, record });
   const read = await readReceipt(db.pool, book, id);
   if (read.outcome !== 'found') throw new Error(read.outcome);
@@ -85,13 +100,16 @@ test('a receipt explains a charge: usage, prices, multipliers, grants, and every
     model: 'claude-haiku-5-5',
     hold_usd: '0.5',
     charged_usd: '0.02008718',
+    list_usd: '0.02008718',
     estimated: true,
     client_disconnected: true,
     retry_of: null,
     usage: {
       iterations: [
         {
+          kind: 'message',
           model: 'claude-haiku-5-5',
+          billed: true,
           input_tokens: 1_000,
           output_tokens: 100,
           cache_read_input_tokens: 1,
@@ -99,6 +117,8 @@ test('a receipt explains a charge: usage, prices, multipliers, grants, and every
         },
       ],
       server_tool_use: { web_search_requests: 2 },
+      code_execution_seconds: 0,
+      session_milliseconds: 0,
       speed: 'standard',
       inference_geo: 'us',
       service_tier: 'batch',
@@ -110,7 +130,10 @@ test('a receipt explains a charge: usage, prices, multipliers, grants, and every
       line('cache_read', '1', '0.01', '0.0000000055'),
       line('output', '100', '0.5', '0.0000275'),
       { ...line('web_search', '2', '10000', '0.02'), model: null, multipliers: [] },
-      { ...line('rounding', '0', '0', '-0.0000000005'), model: null, multipliers: [] },
+      {
+        ...line('rounding', '0', '0', '-0.0000000005'),
+        ...{ model: null, multipliers: [], per: '1' },
+      },
     ],
     grants: [
       { id: gift.grantId, amount_usd: '0.02' },
@@ -127,16 +150,99 @@ const line = (kind: string, units: string, unitPrice: string, amount: string) =>
   model: 'claude-haiku-5-5',
   units,
   unit_price_usd: unitPrice,
+  per: '1000000',
   multipliers: ['region 11/10', 'batch 1/2'],
   amount_usd: amount,
 });
 
-test('prices of another version explain nothing: the version is named, the lines left empty', async () => {
+/** A decimal amount in whole parts of 10^-40, in which nothing has to be rounded. */
+function exactly(amountUsd: string): bigint {
+  const [whole = '', fraction = ''] = amountUsd.split('.');
+  return BigInt(whole + fraction.padEnd(40, '0'));
+}
+
+/** What the release before stored: no lines, and no amounts beside the charge. */
+const before = { lines: null, listAmount: null };
+
+test('the lines are those of the charge, whatever the prices are today', async () => {
   const payer = await makePayer(db.pool);
   await give(db.pool, payer, usd('5'));
-  const receipt = await receiptOf(payer, { priceVersion: 'older' });
-  expect(receipt).toMatchObject({ price_version: 'older', lines: [] });
+  const { lines, ...receipt } = await receiptOf(payer, { priceVersion: 'older' });
+  expect(receipt).toMatchObject({ price_version: 'older', list_usd: '0.02008718' });
+  expect(lines.map(({ kind }) => kind)).toEqual([
+    ...['input', 'cache_write_5m', 'cache_write_1h', 'cache_read', 'output', 'web_search'],
+    'rounding',
+  ]);
+});
+
+test('a charge of the release before is explained by the book of its version', async () => {
+  const payer = await makePayer(db.pool);
+  await give(db.pool, payer, usd('5'));
+  const today = await receiptOf(payer, {});
+  const { lines, list_usd } = await receiptOf(payer, before);
+  expect({ lines, list_usd }).toEqual({ lines: today.lines, list_usd: '0.02008718' });
+});
+
+test('by no other: the version is named, the lines left empty', async () => {
+  const payer = await makePayer(db.pool);
+  await give(db.pool, payer, usd('5'));
+  const receipt = await receiptOf(payer, { ...before, priceVersion: 'older' });
+  expect(receipt).toMatchObject({ price_version: 'older', lines: [], list_usd: null });
   expect(receipt.usage).not.toBeNull();
+});
+
+test('a discount is in the lines, and what it took off beside the charge', async () => {
+  const payer = await makePayer(db.pool);
+  await give(db.pool, payer, usd('5'));
+  const factor = { numerator: 9n, denominator: 10n };
+  const everything = { model: null, appliesTo: new Set(COMPONENT_KINDS), factor };
+  const terms = [{ ...everything, from: new Date(0), until: null }];
+  const rated = rate(book, usage, startedAt, terms);
+  if (rated.outcome !== 'rated') throw new Error(rated.outcome);
+  const { amount, listAmount } = rated;
+  const receipt = await receiptOf(
+    payer,
+    { lines: packLines(rated), listAmount },
+    newRequest(),
+    amount,
+  );
+  expect(receipt).toMatchObject({ charged_usd: '0.018078462', list_usd: '0.02008718' });
+  expect(receipt.lines[0]?.multipliers).toEqual(['region 11/10', 'batch 1/2', 'discount 9/10']);
+});
+
+test('a cost above what there was is a line of its own, so that the lines add up to the charge', async () => {
+  const payer = await makePayer(db.pool);
+  await give(db.pool, payer, usd('5'));
+  const receipt = await receiptOf(payer, {}, newRequest(), usd('0.02'));
+  expect(receipt).toMatchObject({ charged_usd: '0.02', list_usd: '0.02008718' });
+  expect(receipt.lines.at(-1)).toMatchObject({ kind: 'not_charged', amount_usd: '-0.00008718' });
+  const sum = receipt.lines.reduce((all, line) => all + exactly(line.amount_usd), 0n);
+  expect(sum).toBe(exactly(receipt.charged_usd));
+});
+
+test('every attempt is shown, with its kind and whether it was charged, and every count', async () => {
+  const payer = await makePayer(db.pool);
+  await give(db.pool, payer, usd('5'));
+  const [served] = usage.iterations;
+  if (served === undefined) throw new Error('no attempt');
+  const declined = { ...served, billed: false, outputTokens: 0 };
+  const answered = { ...served, kind: 'fallback_message' as const };
+  const counts = {
+    codeExecutionSeconds: 301,
+    sessionMilliseconds: 5,
+    unknown: { audio_tokens: 3 },
+  };
+  const attempts = { ...usage, ...counts, iterations: [declined, answered] };
+  const receipt = await receiptOf(payer, { usage: attempts });
+  expect(receipt.usage).toMatchObject({
+    iterations: [
+      { kind: 'message', billed: false, output_tokens: 0 },
+      { kind: 'fallback_message', billed: true, output_tokens: 100 },
+    ],
+    code_execution_seconds: 301,
+    session_milliseconds: 5,
+    unknown: { audio_tokens: 3 },
+  });
 });
 
 test('a request that was not charged has no lines and no grants', async () => {
@@ -146,6 +252,7 @@ test('a request that was not charged has no lines and no grants', async () => {
     outcome: 'S7',
     hold_usd: '0.5',
     charged_usd: '0',
+    list_usd: '0',
     lines: [],
     grants: [],
   });
@@ -156,7 +263,8 @@ test('an estimated charge whose usage is not known has no lines', async () => {
   const payer = await makePayer(db.pool);
   await give(db.pool, payer, usd('5'));
   const receipt = await receiptOf(payer, { usage: null });
-  expect(receipt).toMatchObject({ charged_usd: '0.02008718', usage: null, lines: [] });
+  const nothing = { usage: null, lines: [], list_usd: null };
+  expect(receipt).toMatchObject({ charged_usd: '0.02008718', ...nothing });
 });
 
 test('there is no receipt of what never ran', async () => {

@@ -1,11 +1,13 @@
 import type { Db } from '#db/pool';
 import type { RequestId } from '#kernel/ids';
-import { formatUsd, nanos } from '#kernel/money';
+import { formatUsd, type NanoUsd, nanos, ZERO } from '#kernel/money';
 import type { Usage } from '#kernel/usage';
 import { readHold } from '#ledger/holds';
-import { readRequest } from '#metering/requests';
+import { type MeteredRequest, readRequest } from '#metering/requests';
 import type { PriceBook } from '#pricing/book';
+import { readLines } from '#pricing/lines';
 import { type RatedLine, rate } from '#pricing/rate';
+import { lowestTerms } from '#pricing/rate-fraction';
 
 /** The receipt of one request, as the interface promises it. */
 export interface Receipt {
@@ -16,6 +18,8 @@ export interface Receipt {
   readonly model: string;
   readonly hold_usd: string;
   readonly charged_usd: string;
+  /** What the lines come to without discounts; null where that is not known any more. */
+  readonly list_usd: string | null;
   readonly estimated: boolean;
   readonly client_disconnected: boolean;
   readonly retry_of: null;
@@ -31,8 +35,9 @@ export interface ReceiptLine {
   readonly kind: string;
   readonly model: string | null;
   readonly units: string;
-  /** Per million units. */
+  /** For `per` units: a million tokens or searches, an hour in seconds or milliseconds. */
   readonly unit_price_usd: string;
+  readonly per: string;
   readonly multipliers: readonly string[];
   /** Exact, so it may have more than nine decimals; the rounding is a line of its own. */
   readonly amount_usd: string;
@@ -43,17 +48,15 @@ export type ReceiptRead =
   | { readonly outcome: 'not_found' };
 
 /**
- * Explains a charge from what was kept: usage, price version, and the entries it made. Lines are
- * shown for the price version of `book`; an older version is named and its lines left empty rather
- * than explained with other prices.
+ * Explains a charge from what was kept: usage, the lines it was priced by, and the entries it made.
+ * `book` is for rows of the release before, which kept no lines: they are derived from it if it has
+ * the version of the charge, and left empty rather than explained with other prices.
  */
 export async function readReceipt(db: Db, book: PriceBook, id: RequestId): Promise<ReceiptRead> {
   const request = await readRequest(db, id);
   if (request === undefined) return { outcome: 'not_found' };
   const hold = await readHold(db, request.organizationId, id);
-  const explained = request.priceVersion === book.version && request.charged > 0n;
-  const rated =
-    explained && request.usage !== null ? rate(book, request.usage, request.startedAt) : undefined;
+  const { lines, listAmount } = explained(request, book);
   const receipt: Receipt = {
     id,
     type: 'request_receipt',
@@ -62,11 +65,12 @@ export async function readReceipt(db: Db, book: PriceBook, id: RequestId): Promi
     model: request.model,
     hold_usd: formatUsd(hold?.amount ?? nanos(0n)),
     charged_usd: formatUsd(request.charged),
+    list_usd: listAmount === null ? null : formatUsd(listAmount),
     estimated: request.estimated,
     client_disconnected: request.clientDisconnected,
     retry_of: null,
     usage: request.usage === null ? null : wireUsage(request.usage),
-    lines: rated?.outcome === 'rated' ? rated.lines.map(receiptLine) : [],
+    lines: [...lines.map(receiptLine), ...notCharged(lines, request.charged)],
     grants: (hold?.grants ?? []).map((g) => ({ id: g.id, amount_usd: formatUsd(g.amount) })),
     price_version: request.priceVersion,
     started_at: request.startedAt.toISOString(),
@@ -75,9 +79,44 @@ export async function readReceipt(db: Db, book: PriceBook, id: RequestId): Promi
   return { outcome: 'found', receipt };
 }
 
+interface Explanation {
+  readonly lines: readonly RatedLine[];
+  readonly listAmount: NanoUsd | null;
+}
+
+function explained(request: MeteredRequest, book: PriceBook): Explanation {
+  const { usage, charged, priceVersion, startedAt } = request;
+  const kept = readLines(request.lines);
+  if (kept !== undefined) return { lines: kept, listAmount: request.listAmount };
+  // What is not charged has nothing to explain, though its usage may be known.
+  if (charged === ZERO) return { lines: [], listAmount: ZERO };
+  if (usage === null || priceVersion !== book.version) return { lines: [], listAmount: null };
+  const rated = rate(book, usage, startedAt);
+  return rated.outcome === 'rated' ? rated : { lines: [], listAmount: null };
+}
+
+/**
+ * What the lines come to above the charge: beyond the hold and what else there was (S13), or beyond
+ * the hold of an estimate (S11). A line of its own, so that the lines of any receipt add up.
+ */
+function notCharged(lines: readonly RatedLine[], charged: NanoUsd): ReceiptLine[] {
+  let sum = { numerator: 0n, denominator: 1n };
+  for (const { numerator, denominator } of lines) {
+    const over = sum.numerator * denominator + numerator * sum.denominator;
+    sum = lowestTerms(over, sum.denominator * denominator);
+  }
+  const rest = charged * sum.denominator - sum.numerator;
+  if (rest >= 0n) return [];
+  const amount_usd = exactUsd(rest, sum.denominator);
+  const nothing = { model: null, units: '0', unit_price_usd: '0', per: '1', multipliers: [] };
+  return [{ kind: 'not_charged', ...nothing, amount_usd }];
+}
+
 const wireUsage = (usage: Usage) => ({
   iterations: usage.iterations.map((turn) => ({
+    kind: turn.kind,
     model: turn.model,
+    billed: turn.billed,
     input_tokens: turn.inputTokens,
     output_tokens: turn.outputTokens,
     cache_read_input_tokens: turn.cacheReadTokens,
@@ -87,24 +126,29 @@ const wireUsage = (usage: Usage) => ({
     },
   })),
   server_tool_use: { web_search_requests: usage.webSearches },
+  code_execution_seconds: usage.codeExecutionSeconds,
+  session_milliseconds: usage.sessionMilliseconds,
   speed: usage.speed,
   inference_geo: usage.inferenceGeo,
   service_tier: usage.serviceTier,
+  ...(usage.unknown === undefined ? {} : { unknown: usage.unknown }),
 });
 
-const receiptLine = (line: RatedLine): ReceiptLine => ({
+/** A line of a charge, or of a quote for one. */
+export const receiptLine = (line: RatedLine): ReceiptLine => ({
   kind: line.kind,
   model: line.model,
   units: line.units.toString(),
-  unit_price_usd: formatUsd(nanos(line.unitPriceNanosPerMillion)),
+  unit_price_usd: formatUsd(nanos(line.unitPriceNanos)),
+  per: line.per.toString(),
   multipliers: line.multipliers.map((m) => `${m.name} ${m.numerator}/${m.denominator}`),
   amount_usd: exactUsd(line.numerator, line.denominator),
 });
 
-/** Denominators are products of 2 and 5 only, so every share ends after a few decimals. */
+/** Prices per million end within these; a price by the hour or a discount by thirds may never end. */
 const DECIMALS_MAX = 40;
 
-/** numerator / denominator nano-USD as a decimal of USD, written out in full. */
+/** numerator / denominator nano-USD as a decimal of USD: written out in full where it ends. */
 export function exactUsd(numerator: bigint, denominator: bigint): string {
   const scale = 10n ** BigInt(DECIMALS_MAX);
   const scaled = (numerator * scale) / (denominator * 1_000_000_000n);

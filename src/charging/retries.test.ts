@@ -25,8 +25,11 @@ function scripted(answers: Answer[]): { lane: Pool; asked: Statement[] } {
   return { lane, asked };
 }
 
-const revived = (key: string, value: unknown): unknown =>
-  key.endsWith('_nanos') && typeof value === 'string' ? BigInt(value) : value;
+function revived(key: string, value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  if (key.endsWith('_now')) return new Date(value);
+  return /_(nanos|epoch)$/.test(key) ? BigInt(value) : value;
+}
 
 const payer = {
   organizationId: newId('organization', systemEntropy),
@@ -35,7 +38,12 @@ const payer = {
 };
 /** More than a float can hold. */
 const AMOUNT = nanos(9_007_199_254_740_993n);
-const held = { outcome: 'held', available_nanos: '7', limit_level: null, limit_subject: null };
+const now = new Date('2026-11-21T12:00:00Z');
+const held = {
+  ...{ outcome: 'held', available_nanos: '7', limit_level: null, limit_subject: null },
+  ...{ price_epoch: '4', business_now: now },
+};
+const heldOutcome = { outcome: 'held', available: 7n, asOf: { epoch: 4n, now } };
 
 function holding(answers: Answer[]) {
   const { lane, asked } = scripted(answers);
@@ -51,7 +59,7 @@ test.each(['40001', '40P01'])(
   'a statement that failed with %s runs again as it was',
   async (code) => {
     const { asked, ask, charging } = holding([{ code }, { code }, [held]]);
-    expect(await ask()).toEqual({ outcome: 'held', available: 7n });
+    expect(await ask()).toEqual(heldOutcome);
     expect(asked).toHaveLength(3);
     expect(asked[0]?.values).toContainEqual([AMOUNT]);
     expect(asked[1]).toEqual(asked[0]);

@@ -1,3 +1,4 @@
+import type { PricesNow } from '#catalog/live';
 import type { Pool } from '#db/pool';
 import type { Identity } from '#identity/port';
 import type { Entropy } from '#kernel/ids';
@@ -23,7 +24,10 @@ export interface System {
   readonly entropy: Entropy;
   readonly pepper: Buffer;
   readonly identity: Identity;
+  /** The book this deployment was given: for receipts of a release that kept no lines. */
   readonly book: PriceBook;
+  /** The prices in force, and business time. */
+  latestPrices(): Promise<PricesNow>;
   close(): Promise<void>;
 }
 

@@ -5,6 +5,7 @@ import { createIdentity } from '#identity/sign-in';
 import { bundledBook } from '#pricing/bundled-book';
 import { systemEntropy } from '#src/system';
 import { type TestDatabase, testDatabase } from '#test/database';
+import { recordedPrices } from '#test/prices';
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -27,7 +28,10 @@ function hostOn(told: { stdout: string; stderr: string }): CliHost {
   const identity = createIdentity({ pool, entropy, pepper, mailer, consoleUrl, brand: 'Bursar' });
   const book = bundledBook();
   const close = async () => {};
-  const system = { pool, databaseUrl: url, entropy, pepper, identity, book, close };
+  const system = {
+    ...{ pool, databaseUrl: url, entropy, pepper, identity, book, close },
+    latestPrices: async () => (await recordedPrices(pool)).latest(),
+  };
   return {
     version: '0.0.0',
     openSystem: async () => ({ outcome: 'found', system }),

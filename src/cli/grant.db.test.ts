@@ -11,6 +11,7 @@ import { bundledBook } from '#pricing/bundled-book';
 import { systemEntropy } from '#src/system';
 import { type TestDatabase, testDatabase } from '#test/database';
 import { makePayer } from '#test/ledger-world';
+import { recordedPrices } from '#test/prices';
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -27,7 +28,10 @@ async function bursar(...words: string[]) {
   const identity = createIdentity({ pool, entropy, pepper, mailer, consoleUrl, brand: 'Bursar' });
   const close = async () => {};
   const book = bundledBook();
-  const system = { pool, databaseUrl: url, entropy, pepper, identity, book, close };
+  const system = {
+    ...{ pool, databaseUrl: url, entropy, pepper, identity, book, close },
+    latestPrices: async () => (await recordedPrices(pool)).latest(),
+  };
   let stdout = '';
   let stderr = '';
   const host: CliHost = {

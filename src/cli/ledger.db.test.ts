@@ -7,6 +7,7 @@ import { bundledBook } from '#pricing/bundled-book';
 import { systemEntropy } from '#src/system';
 import { type TestDatabase, testDatabase } from '#test/database';
 import { give, makePayer, usd } from '#test/ledger-world';
+import { recordedPrices } from '#test/prices';
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -28,6 +29,7 @@ async function bursar(...words: string[]) {
       system: {
         ...{ pool, databaseUrl: url, entropy: systemEntropy, pepper, book: bundledBook() },
         identity: createIdentity(parts),
+        latestPrices: async () => (await recordedPrices(pool)).latest(),
         close: async () => {},
       },
     }),

@@ -1,4 +1,4 @@
-import { readReceipt } from '#charging/receipt';
+import { type Receipt, type ReceiptLine, readReceipt } from '#charging/receipt';
 import { type Answer, done, failed, type System, table } from '#cli/answer';
 import type { Verbs } from '#cli/verbs';
 import { parseId } from '#kernel/ids';
@@ -13,11 +13,25 @@ async function show(system: System, text: string): Promise<Answer> {
       `No request ${id} has been settled. It may still be running.`,
     );
   }
-  const { receipt } = read;
-  const head = `${id}  ${receipt.model}  ${receipt.outcome}  charged $${receipt.charged_usd}`;
-  const rows = receipt.lines.map((l) => [l.kind, l.units, `$${l.unit_price_usd}/M`, l.amount_usd]);
-  return done(receipt, `${head}  held $${receipt.hold_usd}\n${table(rows)}`);
+  return done(read.receipt, receiptText(read.receipt));
 }
+
+/** A line says all that its amount follows from: whose price, and what multiplied it. */
+export function receiptText(receipt: Receipt): string {
+  const { id, model, outcome, charged_usd, hold_usd, lines } = receipt;
+  const head = `${id}  ${model}  ${outcome}  charged $${charged_usd}  held $${hold_usd}`;
+  const rows = lines.map((line) => [
+    ...[line.kind, line.model ?? '', line.units === '0' ? '' : line.units, priceOf(line)],
+    ...[line.multipliers.join(', '), line.amount_usd],
+  ]);
+  return [head, ...(rows.length === 0 ? [] : [table(rows)])].join('\n');
+}
+
+const PER: Readonly<Record<string, string>> = { '1000000': 'M', '3600': 'h', '3600000': 'h' };
+
+/** "$3/M" for a million tokens, "$0.05/h" for an hour; what has no units has no price. */
+const priceOf = (line: ReceiptLine): string =>
+  line.units === '0' ? '' : `$${line.unit_price_usd}/${PER[line.per] ?? line.per}`;
 
 export function addRequestVerbs({ program, onSystem }: Verbs): void {
   program

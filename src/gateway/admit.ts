@@ -1,14 +1,24 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { LivePrices, PricesNow } from '#catalog/live';
 import type { Charging } from '#charging/charging';
-import type { HoldOutcome, LimitReached } from '#charging/commands';
+import type { AsOf } from '#charging/commands';
 import type { Caller } from '#gateway/auth';
 import type { QuarantineBreaker } from '#gateway/breaker';
-import { REFUSALS, type RefusalCode } from '#http/wire-errors';
+import type { BusinessTime } from '#gateway/business-time';
+import { STORE_MS, unlessSilent, within } from '#gateway/in-time';
+import { type Refused, refused, refusedBound, refusedHold } from '#gateway/refused';
+import type { RefusalCode } from '#http/wire-errors';
 import type { RequestId } from '#kernel/ids';
-import { formatUsd, type NanoUsd } from '#kernel/money';
+import { type NanoUsd, nanos } from '#kernel/money';
 import { parseStrict } from '#metering/strict-json';
-import type { PriceBook } from '#pricing/book';
+import type { PriceBook, Terms } from '#pricing/book';
 import { boundHold } from '#pricing/bound';
+
+/** What one organization pays: a version of the book, and its discounts. */
+export interface PinnedPrices {
+  readonly book: PriceBook;
+  readonly terms: Terms;
+}
 
 /** A request with a committed hold: from here on it is either settled or voided. */
 export interface AdmittedCall {
@@ -19,27 +29,25 @@ export interface AdmittedCall {
   readonly hold: NanoUsd;
   /** The most output tokens the request allows one turn, fallbacks included. */
   readonly outputTokensMax: number;
-  /** Time of admission, by which the whole request is priced. */
+  /** Time of admission, by which the whole request is priced: business time. */
   readonly at: Date;
+  /** Those of the hold. It is settled by them, whatever comes into force meanwhile (F88). */
+  readonly prices: PinnedPrices;
   readonly body: Buffer;
-}
-
-export interface Refused {
-  readonly outcome: 'refused';
-  readonly code: RefusalCode;
-  readonly message?: string;
-  readonly details?: Readonly<Record<string, unknown>>;
 }
 
 export type Admission = { readonly outcome: 'admitted'; readonly call: AdmittedCall } | Refused;
 
 export interface AdmissionDeps {
   readonly charging: Charging;
-  readonly book: PriceBook;
+  readonly prices: LivePrices;
+  readonly time: BusinessTime;
   readonly breaker: QuarantineBreaker;
+  /** Server tools without a bound are held as that many uses; 0 refuses them (H2). */
+  readonly carriedToolUses: number;
   readonly billingUrl: string;
-  /** Told of a hold that was committed after its request had been answered with a refusal. */
-  readonly onLateHold: (call: AdmittedCall) => void;
+  /** Told of a committed hold whose request has been or will be refused: it goes back. */
+  readonly giveBack: (call: AdmittedCall) => void;
 }
 
 export interface Asked {
@@ -51,17 +59,11 @@ export interface Asked {
 }
 
 const VERSIONS: ReadonlySet<string> = new Set(['2023-06-01', '2026-10-21']);
-// A store that cannot be reached has to be an answer within a second.
-const HOLD_MS = 900;
-// A busy store is waited for, ten seconds at most.
-const LOOK_AGAIN_MS = 50;
-const BUSY_LOOKS = 180;
-
-const refused = (code: RefusalCode, message?: string): Refused => ({
-  outcome: 'refused',
-  code,
-  ...(message === undefined ? {} : { message }),
-});
+/** Refusals that another price book might not have led to. */
+const BY_BOOK: ReadonlySet<RefusalCode> = new Set<RefusalCode>([
+  'model_not_priced',
+  'invalid_request',
+]);
 
 /** The checks every call to the upstream passes, paid or free. */
 export function checkHeaders(caller: Caller, headers: IncomingHttpHeaders): Refused | undefined {
@@ -81,95 +83,128 @@ export async function admit(deps: AdmissionDeps, asked: Asked): Promise<Admissio
   if (wrong !== undefined) return wrong;
   const parsed = parseStrict(asked.body);
   if (parsed.outcome === 'invalid') return refused('invalid_request', parsed.message);
-  const bound = boundHold(deps.book, parsed.value, asked.body.length, asked.at);
-  switch (bound.outcome) {
-    case 'bounded':
-      break;
-    case 'model_not_priced':
-      return refused('model_not_priced', `model: ${bound.model}`);
-    case 'tool_cost_unbounded':
-      return refused('tool_cost_unbounded', `${bound.tool}: max_uses is required`);
-    case 'invalid_request':
-      return refused('invalid_request', bound.message);
-  }
-  if (deps.breaker.open(bound.model)) return refused('upstream_usage_unreliable');
-  const { caller, requestId, at, body } = asked;
-  const call: AdmittedCall = {
-    caller,
-    requestId,
-    model: bound.model,
-    hold: bound.amount,
-    outputTokensMax: bound.outputTokensMax,
-    at,
-    body,
-  };
-  return admission(deps, call, await holdInTime(deps, call));
+  const read: Read = { ...asked, value: parsed.value };
+  const known = { prices: deps.prices.current(), now: deps.time.guess(asked.at) };
+  const first = await promise(deps, read, known);
+  if ('call' in first) return await confirmed(deps, read, first);
+  const { refusal, asOf } = first;
+  const final = asOf === undefined ? !BY_BOOK.has(refusal.code) : stillSo(known, asOf);
+  if (final) return refusal;
+  // A refusal by prices that are no longer in force would be wrong, and nothing would ever tell.
+  const inForce = await within(pricesAsOf(deps.prices, asOf), STORE_MS).catch(() => undefined);
+  if (inForce === undefined) return refused('ledger_unavailable');
+  deps.time.heard(asked.at, inForce.now);
+  if (stillSo(known, { epoch: inForce.prices.epoch, now: inForce.now })) return refusal;
+  const second = await promise(deps, read, inForce);
+  return 'call' in second ? await confirmed(deps, read, second) : second.refusal;
 }
 
-function admission(deps: AdmissionDeps, call: AdmittedCall, held: HoldOutcome): Admission {
-  switch (held.outcome) {
-    case 'held':
-      return { outcome: 'admitted', call };
-    case 'insufficient_credit':
-    case 'in_debt':
-      return {
-        outcome: 'refused',
-        code: held.outcome,
-        details: {
-          available_usd: formatUsd(held.available),
-          required_usd: formatUsd(held.required),
-          billing_url: deps.billingUrl,
-        },
-      };
-    case 'limit_reached':
-      return limitReached(deps, held);
-    case 'already_resolved':
-      // Request ids are made here and never reused.
-      return refused('internal');
-    default:
-      return refused(held.outcome);
-  }
+async function pricesAsOf(prices: LivePrices, asOf: AsOf | undefined): Promise<PricesNow> {
+  if (asOf === undefined) return await prices.latest();
+  return { prices: await prices.since(asOf.epoch), now: asOf.now };
 }
 
-/** The literal text of the public API, which says when the month of the limit is over. */
-function limitReached(deps: AdmissionDeps, held: LimitReached): Refused {
-  const code = `${held.level}_limit_reached` as const;
-  const day = held.liftsAt.toISOString().slice(0, 10);
-  const back = `You will regain access on ${day} at 00:00 UTC.`;
-  const details = { level: held.level, subject_id: held.subjectId, billing_url: deps.billingUrl };
-  return { outcome: 'refused', code, message: `${REFUSALS[code].message} ${back}`, details };
+interface Read extends Asked {
+  readonly value: unknown;
 }
+
+/** A committed hold, the prices it was computed by, and what the store says of those in force. */
+interface Promised {
+  readonly call: AdmittedCall;
+  readonly by: PricesNow;
+  readonly asOf: AsOf;
+}
+
+interface Declined {
+  readonly refusal: Refused;
+  /** Present where other prices might have meant another answer of the store. */
+  readonly asOf?: AsOf;
+}
+
+async function promise(
+  deps: AdmissionDeps,
+  read: Read,
+  by: PricesNow,
+): Promise<Promised | Declined> {
+  const call = priced(deps, read, by);
+  if ('code' in call) return { refusal: call };
+  const { caller, requestId, hold: amount } = call;
+  const { organizationId, apiKeyId, workspaceId } = caller;
+  const held = await unlessSilent(
+    deps.charging.hold({ organizationId, requestId, apiKeyId, workspaceId, amount }),
+    deps.charging.silent,
+    (late) => {
+      if (late.outcome === 'held') deps.giveBack(call);
+    },
+  );
+  if (held === undefined) return { refusal: refused('ledger_unavailable') };
+  if (held.outcome !== 'held') {
+    const refusal = refusedHold(held, deps.billingUrl);
+    return 'asOf' in held ? { refusal, asOf: held.asOf } : { refusal };
+  }
+  deps.time.heard(read.at, held.asOf.now);
+  return { call, by, asOf: held.asOf };
+}
+
+/** The request with the most it can cost by these prices, or why there is no such amount. */
+function priced(
+  deps: AdmissionDeps,
+  read: Read,
+  { prices, now: at }: PricesNow,
+): AdmittedCall | Refused {
+  const { caller, requestId, body, value } = read;
+  const { book } = prices;
+  const terms = prices.termsOf(caller.organizationId);
+  const bound = boundHold(book, value, body.length, at, terms, deps.carriedToolUses);
+  if (bound.outcome !== 'bounded') return refusedBound(bound);
+  const { model, amount: hold, outputTokensMax } = bound;
+  if (deps.breaker.open(model)) return refused('upstream_usage_unreliable');
+  const pinned: PinnedPrices = { book, terms };
+  return { caller, requestId, model, hold, outputTokensMax, at, prices: pinned, body };
+}
+
+const stillSo = ({ prices, now }: PricesNow, asOf: AsOf): boolean =>
+  prices.epoch === asOf.epoch && prices.steady(now, asOf.now);
 
 /**
- * The hold, or `ledger_unavailable` within a second of a store that is silent. On a machine that is
- * merely busy it waits on. A hold that comes after its refusal is given back.
+ * A hold is for the prices in force when it was taken (F88). If they changed between the bound and
+ * the hold, the request is bounded again, and its hold raised where they ask for more; a hold that
+ * is now too large stays, and what is not used of it goes back when the request is settled.
  */
-function holdInTime(deps: AdmissionDeps, call: AdmittedCall): Promise<HoldOutcome> {
-  return new Promise((resolve, reject) => {
-    let late = false;
-    let patience = BUSY_LOOKS;
-    let timer = setTimeout(look, HOLD_MS);
-    function look(): void {
-      if (!deps.charging.silent() && patience > 0) {
-        patience -= 1;
-        timer = setTimeout(look, LOOK_AGAIN_MS);
-        return;
-      }
-      late = true;
-      resolve({ outcome: 'ledger_unavailable' });
-    }
-    const { caller, requestId, hold: amount } = call;
-    const { organizationId, apiKeyId, workspaceId } = caller;
-    deps.charging.hold({ organizationId, requestId, apiKeyId, workspaceId, amount }).then(
-      (outcome) => {
-        clearTimeout(timer);
-        if (!late) resolve(outcome);
-        else if (outcome.outcome === 'held') deps.onLateHold(call);
-      },
-      (error: unknown) => {
-        clearTimeout(timer);
-        if (!late) reject(error);
-      },
-    );
-  });
+async function confirmed(deps: AdmissionDeps, read: Read, promised: Promised): Promise<Admission> {
+  const { call: held, asOf } = promised;
+  if (stillSo(promised.by, asOf)) {
+    return { outcome: 'admitted', call: { ...held, at: asOf.now } };
+  }
+  const call = await repriced(deps, read, asOf);
+  const refusal = 'code' in call ? call : await raised(deps, call, held.hold);
+  if (refusal !== undefined) deps.giveBack(held);
+  if ('code' in call) return call;
+  const hold = nanos(held.hold > call.hold ? held.hold : call.hold);
+  return refusal ?? { outcome: 'admitted', call: { ...call, hold } };
+}
+
+async function repriced(
+  deps: AdmissionDeps,
+  read: Read,
+  { epoch, now }: AsOf,
+): Promise<AdmittedCall | Refused> {
+  const reading = within(deps.prices.since(epoch), STORE_MS);
+  const prices = await reading.catch(() => undefined);
+  return prices === undefined ? refused('ledger_unavailable') : priced(deps, read, { prices, now });
+}
+
+async function raised(
+  deps: AdmissionDeps,
+  call: AdmittedCall,
+  held: NanoUsd,
+): Promise<Refused | undefined> {
+  if (call.hold <= held) return undefined;
+  const { caller, requestId, hold: toAmount } = call;
+  const { organizationId } = caller;
+  // Whatever comes late: the whole hold is given back by then.
+  const extension = deps.charging.extend({ organizationId, requestId, toAmount });
+  const answer = await unlessSilent(extension, deps.charging.silent, () => {});
+  if (answer === undefined) return refused('ledger_unavailable');
+  return answer.outcome === 'held' ? undefined : refusedHold(answer, deps.billingUrl);
 }

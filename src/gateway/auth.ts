@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import { STORE_MS, within } from '#gateway/in-time';
 import type { RefusalCode } from '#http/wire-errors';
 import { Fault } from '#kernel/assert';
 import type { Clock } from '#kernel/clock';
@@ -44,8 +45,6 @@ export interface KeyDoorDeps {
 // checks key and organization again, so a revoked key buys nothing in this time.
 const REMEMBER_MS = 5_000;
 const REMEMBERED_MAX = 10_000;
-// An unreachable store has to be an answer within a second.
-const LOOKUP_MS = 900;
 
 const invalid: Authentication = { outcome: 'refused', code: 'invalid_api_key' };
 const unavailable: Authentication = { outcome: 'refused', code: 'ledger_unavailable' };
@@ -63,7 +62,7 @@ export function keyDoor(deps: KeyDoorDeps): KeyDoor {
 
   async function ask(digest: Buffer, name: string): Promise<Authentication> {
     try {
-      const found = await within(deps.find(digest), LOOKUP_MS);
+      const found = await within(deps.find(digest), STORE_MS);
       if (found === undefined || found.status !== 'active') return invalid;
       if (found.organizationStatus === 'suspended') return suspended;
       const answer = { outcome: 'authenticated', caller: callerOf(found) } as const;
@@ -122,11 +121,4 @@ function presentedKey(headers: IncomingHttpHeaders): string | undefined {
   const direct = headers['x-api-key'];
   if (typeof direct === 'string' && direct !== '') return direct;
   return /^bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
-}
-
-function within<T>(work: Promise<T>, ms: number): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
-    work.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
 }

@@ -9,11 +9,9 @@ import type { Upstream } from '#gateway/upstream';
 import { type Circumstances, type Ending, verdict } from '#gateway/verdict';
 import { type RefusalCode, type RefusalContext, wireError } from '#http/wire-errors';
 import type { Expectation } from '#metering/fold';
-import type { PriceBook } from '#pricing/book';
 
 /** What every call of this process works with. */
 export interface Desk {
-  readonly book: PriceBook;
   readonly upstream: Upstream;
   readonly settlements: Settlements;
   readonly pumps: Pumps;
@@ -58,7 +56,7 @@ export function judge(
   upstreamStatus: Circumstances['upstreamStatus'],
 ): SettleCommand {
   const circumstances = { upstreamStatus, clientDisconnected: exchange.client.gone };
-  const { command, quarantined } = verdict(desk.book, exchange.call, ending, circumstances);
+  const { command, quarantined } = verdict(exchange.call, ending, circumstances);
   if (quarantined !== undefined) {
     const { model, requestId } = exchange.call;
     const { rule } = command.record;
@@ -84,11 +82,11 @@ const printable = (name: string): string =>
   name.slice(0, LOGGED_CHARS_MAX).replace(/[^\x20-\x7e]/g, '?');
 
 /** What this request allowed: an answer beyond it is a broken counter, not a dear answer. */
-export function expectationOf(desk: Desk, call: AdmittedCall): Expectation {
+export function expectationOf(call: AdmittedCall): Expectation {
   return {
     model: call.model,
     outputTokensMax: call.outputTokensMax,
-    contextWindowOf: (model) => desk.book.priceOf(model, call.at)?.contextWindow,
+    contextWindowOf: (model) => call.prices.book.priceOf(model, call.at)?.contextWindow,
   };
 }
 

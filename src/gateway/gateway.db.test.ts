@@ -2,12 +2,12 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { readBalance } from '#ledger/balance';
 import { verifyLedger } from '#ledger/reconcile';
 import { createApiKey, revokeApiKey } from '#orgs/api-keys';
-import { bundledBook } from '#pricing/bundled-book';
 import { startModelSim } from '#sims/model-sim/server';
 import { systemClock, systemEntropy } from '#src/system';
 import { type TestDatabase, testDatabase } from '#test/database';
 import { ask, eventually, question } from '#test/gateway-world';
 import { chargingOn, give, makePayer, type Payer, usd } from '#test/ledger-world';
+import { recordedPrices } from '#test/prices';
 import { createGateway, type Gateway } from './gateway.ts';
 
 const pepper = Buffer.from('pepper of the tests');
@@ -26,7 +26,7 @@ beforeAll(async () => {
   gateway = await createGateway({
     pool: db.pool,
     charging: node.charging,
-    book: bundledBook(),
+    prices: await recordedPrices(db.pool),
     upstream: { url: sim.url, key: 'operator-key' },
     clock: systemClock,
     entropy: systemEntropy,

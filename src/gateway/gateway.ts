@@ -1,15 +1,20 @@
 import type { FastifyInstance } from 'fastify';
+import type { LivePrices } from '#catalog/live';
 import type { Charging } from '#charging/charging';
+import type { HoldCommand, HoldOutcome } from '#charging/commands';
 import type { Journal } from '#charging/journal';
+import { wouldHold } from '#charging/would-hold';
 import type { Pool } from '#db/pool';
 import { keyDoor } from '#gateway/auth';
 import { quarantineBreaker } from '#gateway/breaker';
+import { businessTime } from '#gateway/business-time';
 import type { Desk } from '#gateway/desk';
 import { CALLER_DECORATION } from '#gateway/guard';
 import { inFlight } from '#gateway/in-flight';
 import { registerMessages } from '#gateway/messages';
 import { registerModels } from '#gateway/models';
 import { PUMP_LIMITS, type PumpLimits, pumps } from '#gateway/pumps';
+import { registerQuote } from '#gateway/quote';
 import { settlements } from '#gateway/settlement';
 import { openUpstream, type UpstreamOptions } from '#gateway/upstream';
 import { verdict } from '#gateway/verdict';
@@ -19,14 +24,15 @@ import type { Clock } from '#kernel/clock';
 import type { Entropy } from '#kernel/ids';
 import type { FoundKey } from '#orgs/key-lookup';
 import { findKey } from '#orgs/key-lookup';
-import type { PriceBook } from '#pricing/book';
 
 export interface GatewayParts {
   readonly findKey: (digest: Buffer) => Promise<FoundKey | undefined>;
   readonly charging: Charging;
   /** Where a settlement is safe that the store does not answer. Without one, answers wait for it. */
   readonly journal?: Journal;
-  readonly book: PriceBook;
+  readonly prices: LivePrices;
+  /** What a hold would be answered now, for quotes. */
+  readonly wouldHold: (command: HoldCommand) => Promise<HoldOutcome>;
   readonly upstream: UpstreamOptions;
   readonly clock: Clock;
   readonly entropy: Entropy;
@@ -40,12 +46,14 @@ export interface GatewayParts {
   readonly drainSeconds: number;
   readonly version?: string;
   readonly pumpLimits?: PumpLimits;
+  /** Server tools without a bound are held as that many uses; absent or 0 refuses them (H2). */
+  readonly carriedToolUses?: number;
   /** How long the last bytes of an answer may wait if even the journal fails, in ms. */
   readonly settlePatienceMs?: number;
 }
 
 /** Keys are looked up in `pool`; money goes through `charging` alone. */
-export type GatewayDeps = Omit<GatewayParts, 'findKey'> & { readonly pool: Pool };
+export type GatewayDeps = Omit<GatewayParts, 'findKey' | 'wouldHold'> & { readonly pool: Pool };
 
 export interface Gateway {
   readonly app: FastifyInstance;
@@ -64,11 +72,15 @@ const CLOSE_GRACE_MS = 2_000;
 
 export function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const { pool, ...parts } = deps;
-  return assembleGateway({ ...parts, findKey: (digest) => findKey(pool, digest) });
+  return assembleGateway({
+    ...parts,
+    findKey: (digest) => findKey(pool, digest),
+    wouldHold: (command) => wouldHold(pool, command),
+  });
 }
 
 export async function assembleGateway(parts: GatewayParts): Promise<Gateway> {
-  const { charging, journal, book, clock, brand } = parts;
+  const { charging, journal, prices, clock, brand, carriedToolUses = 0 } = parts;
   const app = await createApp({
     entropy: parts.entropy,
     logger: parts.logger,
@@ -89,7 +101,6 @@ export async function assembleGateway(parts: GatewayParts): Promise<Gateway> {
   });
   const breaker = quarantineBreaker(clock);
   const desk: Desk = {
-    book,
     upstream,
     settlements: booked,
     pumps: pumps(parts.pumpLimits ?? PUMP_LIMITS),
@@ -106,18 +117,24 @@ export async function assembleGateway(parts: GatewayParts): Promise<Gateway> {
   const running = inFlight();
   const admission = {
     charging,
-    book,
+    prices,
+    time: businessTime(),
     breaker,
+    carriedToolUses,
     billingUrl: parts.billingUrl,
-    onLateHold: (call: Parameters<typeof verdict>[1]) =>
+    giveBack: (call: Parameters<typeof verdict>[0]) =>
       void booked.release(
-        verdict(book, call, { how: 'refused' }, { upstreamStatus: null, clientDisconnected: false })
+        verdict(call, { how: 'refused' }, { upstreamStatus: null, clientDisconnected: false })
           .command,
       ),
   };
   app.decorateRequest(CALLER_DECORATION, null);
   registerMessages(app, { desk, door, admission, running, clock });
-  registerModels(app, { book, door, running, clock });
+  registerModels(app, { prices, door, running, clock });
+  registerQuote(app, {
+    ...{ prices, door, running, clock, upstream, brand, billingUrl: parts.billingUrl },
+    ...{ wouldHold: parts.wouldHold, carriedToolUses },
+  });
 
   return {
     app,

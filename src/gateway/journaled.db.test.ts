@@ -8,12 +8,12 @@ import { createGateway, type Gateway } from '#gateway/gateway';
 import { readBalance } from '#ledger/balance';
 import { verifyLedger } from '#ledger/reconcile';
 import { createApiKey } from '#orgs/api-keys';
-import { bundledBook } from '#pricing/bundled-book';
 import { startModelSim } from '#sims/model-sim/server';
 import { systemClock, systemEntropy } from '#src/system';
 import { type TestDatabase, testDatabase } from '#test/database';
 import { type Answer, ask, question } from '#test/gateway-world';
 import { chargingOn, give, makePayer, type Payer, usd } from '#test/ledger-world';
+import { recordedPrices } from '#test/prices';
 import { openWire, type Wire } from '#test/wire';
 
 const pepper = Buffer.from('pepper of the tests');
@@ -53,7 +53,7 @@ beforeEach(async () => {
   gateway = await createGateway({
     ...{ pool: db.pool, charging: node.charging, journal, clock: systemClock, pepper },
     entropy: systemEntropy,
-    book: bundledBook(),
+    prices: await recordedPrices(db.pool),
     upstream: { url: sim.url, key: 'operator-key' },
     billingUrl: 'http://127.0.0.1:4000/settings/billing',
     logger: false,
@@ -96,6 +96,11 @@ async function until(what: () => Promise<boolean> | boolean): Promise<void> {
   throw new Error('it never came true');
 }
 const held = async (least: bigint) => (await balance()).held >= least;
+/** Seen as soon as it is committed; the process is told a moment later, once it is on the disk. */
+async function untilHeld(least: bigint): Promise<void> {
+  await until(() => held(least));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+}
 const booked = () => readdirSync(folder).length === 0;
 
 function expectWhole(answer: Answer, stream: boolean): void {
@@ -114,7 +119,7 @@ test.each([
   'a %s of the store after the hold: the client has its answer (stream: %s), the ledger its charge, once',
   async (how, stream) => {
     const answer = call(stream);
-    await until(() => held(1n));
+    await untilHeld(1n);
     wire[how]();
     expectWhole(await answer, stream);
     expect((await answer).headers['bursar-cost-usd']).toBeUndefined();

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { type AdmissionDeps, admit, checkHeaders, type Refused } from '#gateway/admit';
+import { type AdmissionDeps, admit, checkHeaders } from '#gateway/admit';
 import type { KeyDoor } from '#gateway/auth';
 import { clientOf } from '#gateway/client';
 import { type Desk, judge } from '#gateway/desk';
@@ -8,6 +8,7 @@ import { type Running, runExchange } from '#gateway/exchange';
 import { freeCall } from '#gateway/free-call';
 import { callerOf, guard, sendRefusal } from '#gateway/guard';
 import type { InFlight } from '#gateway/in-flight';
+import type { Refused } from '#gateway/refused';
 import { queryOf, upstreamHeaders } from '#gateway/wire';
 import { Fault } from '#kernel/assert';
 import type { Clock } from '#kernel/clock';

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { LivePrices } from '#catalog/live';
 import { checkHeaders } from '#gateway/admit';
 import { callerOf, type GuardDeps, guard, sendRefusal } from '#gateway/guard';
 import type { Clock } from '#kernel/clock';
@@ -38,13 +39,12 @@ type ModelInfo = z.infer<typeof modelInfo>;
 type PageQuery = z.infer<typeof pageQuery>;
 
 export interface ModelsDeps extends GuardDeps {
-  readonly book: PriceBook;
+  readonly prices: LivePrices;
   readonly clock: Clock;
 }
 
 /** The models on offer are those with a price: what the book does not know cannot be called. */
 export function registerModels(app: FastifyInstance, deps: ModelsDeps): void {
-  const { book, clock } = deps;
   const typed = app.withTypeProvider<ZodTypeProvider>();
   const onRequest = guard(deps);
   const tags = ['Models'];
@@ -61,7 +61,8 @@ export function registerModels(app: FastifyInstance, deps: ModelsDeps): void {
     async handler(request, reply) {
       const wrong = checkHeaders(callerOf(request), request.headers);
       if (wrong !== undefined) return sendRefusal(request, reply, wrong.code);
-      const listed = pageOf(offered(book, clock.now()), request.query);
+      const { book, at } = await inForce(deps);
+      const listed = pageOf(offered(book, at), request.query);
       if (listed !== undefined) return listed;
       return sendRefusal(request, reply, 'invalid_request', {
         message: 'after_id, before_id: no such model',
@@ -80,12 +81,21 @@ export function registerModels(app: FastifyInstance, deps: ModelsDeps): void {
     async handler(request, reply) {
       const wrong = checkHeaders(callerOf(request), request.headers);
       if (wrong !== undefined) return sendRefusal(request, reply, wrong.code);
-      const price = book.priceOf(request.params.id, clock.now());
+      const { book, at } = await inForce(deps);
+      const price = book.priceOf(request.params.id, at);
       if (price !== undefined) return infoOf(book, price);
       const message = `model: ${request.params.id}`;
       return sendRefusal(request, reply, 'model_not_found', { message });
     },
   });
+}
+
+/** A list of models decides nothing: while the store is away, the one last known will do. */
+async function inForce({ prices, clock }: ModelsDeps): Promise<{ book: PriceBook; at: Date }> {
+  return await prices.latest().then(
+    ({ prices: { book }, now: at }) => ({ book, at }),
+    () => ({ book: prices.current().book, at: clock.now() }),
+  );
 }
 
 /** Newest first, as the public API lists them. */

@@ -5,6 +5,7 @@ import {
   question,
   type ScriptedUpstream,
   scriptedUpstream,
+  standing,
   startGateway,
   type TestGateway,
 } from '#test/gateway-world';
@@ -139,6 +140,7 @@ describe('credit', () => {
         level,
         subjectId: 'subject',
         liftsAt: new Date('2027-02-01T00:00:00Z'),
+        asOf: standing(),
       };
       const { status, headers, error } = await refusal();
       expect([status, headers['x-should-retry']]).toEqual([400, 'false']);
@@ -154,7 +156,8 @@ describe('credit', () => {
   test('debt is the same refusal with a code of its own', async () => {
     gateway = await startGateway(upstream.url);
     const { available } = gateway.charging;
-    gateway.charging.holdAnswer = { outcome: 'in_debt', available, required: available };
+    const inDebt = { outcome: 'in_debt', available, required: available } as const;
+    gateway.charging.holdAnswer = { ...inDebt, asOf: standing() };
     const { error } = await refusal();
     expect(error).toMatchObject({ message: literal, details: { error_code: 'account_in_debt' } });
   });
@@ -254,6 +257,16 @@ describe('requests', () => {
     expect(error.details).toEqual({ error_code: 'tool_cost_unbounded' });
   });
 
+  test.each([
+    [{ type: 'web_search_20250305', max_uses: 2_000 }, /max_uses must be .* from 1 to 1000$/],
+    [{ type: 'advisor_20260301', max_uses: 2 }, /model is required/],
+    [{ type: 'code_execution_20260521', max_uses: 2 }, /not offered here, because nothing/],
+  ])('what a refused tool would need is told: %j', async (tool, remedy) => {
+    gateway = await startGateway(upstream.url);
+    const { error } = await refusal({ body: { ...question, tools: [tool] } });
+    expect(error.message).toMatch(remedy);
+  });
+
   test('a body above 32 MB is a 413', async () => {
     gateway = await startGateway(upstream.url);
     const answer = await ask(gateway, { body: Buffer.alloc(33_554_433, 0x20) }).catch(() => null);
@@ -304,6 +317,7 @@ describe('what the gateway tells about itself', () => {
       '/v1/messages/count_tokens',
       '/v1/models',
       '/v1/models/{id}',
+      '/v1/quote',
     ]);
     const page = await ask(gateway, { ...open, path: '/docs/' });
     expect(page.status).toBe(200);

@@ -34,7 +34,7 @@ export function streamAnswer(
   done: () => void,
 ): AnswerInProgress {
   const { call, client } = exchange;
-  const fold = streamFold(expectationOf(desk, call));
+  const fold = streamFold(expectationOf(call));
   const output = outputCounter();
   let held: Buffer[] = [];
   let heldBytes = 0;

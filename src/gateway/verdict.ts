@@ -3,9 +3,10 @@ import type { AdmittedCall } from '#gateway/admit';
 import { least, type NanoUsd, nanos, ZERO } from '#kernel/money';
 import type { Usage } from '#kernel/usage';
 import type { Folded } from '#metering/fold';
-import type { ChargeRule, RequestRecord } from '#metering/record';
-import type { PriceBook } from '#pricing/book';
-import { rate } from '#pricing/rate';
+import type { RequestRecord } from '#metering/record';
+import type { ChargeRule } from '#metering/rules';
+import { packLines } from '#pricing/lines';
+import { type Rated, rate } from '#pricing/rate';
 
 /** How one call to the upstream ended, as far as money is concerned. */
 export type Ending =
@@ -32,34 +33,36 @@ export interface Verdict {
   readonly quarantined: string | undefined;
 }
 
-/** What to charge and what to write down. Pure: the rules of settlement in one place. */
-export function verdict(
-  book: PriceBook,
-  call: AdmittedCall,
-  ending: Ending,
-  circumstances: Circumstances,
-): Verdict {
-  const decided = decide(book, call, ending);
+/**
+ * What to charge and what to write down. Pure: the rules of settlement in one place. Prices are
+ * those the call was admitted at (F88).
+ */
+export function verdict(call: AdmittedCall, ending: Ending, circumstances: Circumstances): Verdict {
+  const decided = decide(call, ending);
   const { caller, requestId } = call;
+  const { charge } = decided;
   const record: RequestRecord = {
     apiKeyId: caller.apiKeyId,
     workspaceId: caller.workspaceId,
     model: decided.model ?? call.model,
     rule: decided.rule,
     usage: decided.usage,
-    priceVersion: book.version,
+    lines: charge === undefined ? null : packLines(charge.rated),
+    listAmount: charge?.rated.listAmount ?? null,
+    upstreamCost: charge?.rated.upstreamCost ?? decided.lost?.upstreamCost ?? null,
+    priceVersion: call.prices.book.version,
     startedAt: call.at,
     clientDisconnected: circumstances.clientDisconnected,
     estimated: decided.estimated ?? false,
     quarantined: decided.quarantined !== undefined,
     upstreamStatus: circumstances.upstreamStatus,
-    lossUsage: decided.loss ?? ZERO,
+    lossUsage: decided.lost?.amount ?? ZERO,
   };
   const command: SettleCommand = {
     organizationId: caller.organizationId,
     requestId,
-    resolution: decided.cost === undefined ? 'void' : 'settle',
-    cost: decided.cost ?? ZERO,
+    resolution: charge === undefined ? 'void' : 'settle',
+    cost: charge?.cost ?? ZERO,
     record,
   };
   return { command, quarantined: decided.quarantined };
@@ -68,25 +71,30 @@ export function verdict(
 /** The same request given up: nothing is charged, what it would have cost is a loss of ours. */
 export function writtenOff(command: SettleCommand): SettleCommand {
   const lossUsage = command.resolution === 'settle' ? command.cost : command.record.lossUsage;
-  const record = { ...command.record, rule: 'S8', lossUsage } as const;
+  const uncharged = { rule: 'S8', lines: null, listAmount: null } as const;
+  const record = { ...command.record, ...uncharged, lossUsage };
   return { ...command, resolution: 'void', cost: ZERO, record };
 }
 
 const NO_PRICE = 'the model that served has no price';
+const OUT_OF_RANGE = 'the usage costs more than can be booked';
+
+type Priced = Extract<Rated, { outcome: 'rated' }>;
 
 interface Decision {
   readonly rule: ChargeRule;
   readonly usage: Usage | null;
   readonly model?: string | null;
   /** Undefined: not charged, the hold is released whole. */
-  readonly cost?: NanoUsd;
+  readonly charge?: { readonly cost: NanoUsd; readonly rated: Priced };
   readonly estimated?: boolean;
   /** Why a person must look at it. */
   readonly quarantined?: string;
-  readonly loss?: NanoUsd;
+  /** What known usage would have cost that nobody pays for. */
+  readonly lost?: Priced;
 }
 
-function decide(book: PriceBook, call: AdmittedCall, ending: Ending): Decision {
+function decide(call: AdmittedCall, ending: Ending): Decision {
   switch (ending.how) {
     case 'refused':
       return { rule: 'S6', usage: null };
@@ -95,44 +103,64 @@ function decide(book: PriceBook, call: AdmittedCall, ending: Ending): Decision {
     case 'unreadable':
       return { rule: 'S12', usage: null, quarantined: 'the answer is no JSON' };
     case 'answered':
-      return ofAnswer(book, call, ending.folded);
+      return ofAnswer(call, ending.folded);
     case 'abandoned':
-      return ofEstimate(book, call, ending.folded, ending.outputTokens);
+      return ofAbandoned(call, ending.folded, ending.outputTokens);
   }
 }
 
-function ofAnswer(book: PriceBook, call: AdmittedCall, folded: Folded): Decision {
+function ofAnswer(call: AdmittedCall, folded: Folded): Decision {
   const { rule, usage, model } = folded;
   if (!folded.chargeable) {
     if (rule === 'S12') return { rule, usage, model, quarantined: folded.reason };
     // A refusal without output (S3) costs nobody anything; a broken answer (S7, S8) cost us.
-    const lost = rule === 'S3' || usage === null ? ZERO : costOf(book, call, usage);
-    return { rule, usage, model, loss: lost ?? ZERO };
+    if (usage === null || rule === 'S3') return { rule, usage, model };
+    const lost = priced(call, usage);
+    return typeof lost === 'string' ? { rule, usage, model } : { rule, usage, model, lost };
   }
-  const cost = costOf(book, call, folded.usage);
+  const rated = priced(call, folded.usage);
   // Served by a model the book does not know: never guessed, a person decides.
-  if (cost === undefined) return { rule: 'S12', usage, model, quarantined: NO_PRICE };
-  return { rule, usage, model, cost };
+  if (typeof rated === 'string') return { rule: 'S12', usage, model, quarantined: rated };
+  return { rule, usage, model, charge: { cost: rated.amount, rated } };
 }
 
-function ofEstimate(
-  book: PriceBook,
-  call: AdmittedCall,
-  folded: Folded,
-  outputTokens: number,
-): Decision {
-  if (folded.chargeable) return ofAnswer(book, call, folded);
-  const [served, ...further] = folded.usage?.iterations ?? [];
-  if (folded.usage === null || served === undefined) return { rule: 'S11', usage: null };
-  const counted = { ...served, outputTokens: Math.max(served.outputTokens, outputTokens) };
-  const usage: Usage = { ...folded.usage, iterations: [counted, ...further] };
-  const cost = costOf(book, call, usage);
+/**
+ * S11: an answer that nobody read to its end. One that had already said how it ended, or failed,
+ * is not estimated.
+ */
+function ofAbandoned(call: AdmittedCall, folded: Folded, outputTokens: number): Decision {
+  if (folded.rule !== 'S8') return ofAnswer(call, folded);
+  if (folded.usage === null) return { rule: 'S11', usage: null };
+  const usage = withOutput(folded.usage, outputTokens);
+  const rated = priced(call, usage);
   const estimate = { rule: 'S11', usage, model: folded.model, estimated: true } as const;
-  if (cost === undefined) return { ...estimate, quarantined: NO_PRICE };
-  return { ...estimate, cost: nanos(least(cost, call.hold)) };
+  if (typeof rated === 'string') return { ...estimate, quarantined: rated };
+  return { ...estimate, charge: { cost: nanos(least(rated.amount, call.hold)), rated } };
 }
 
-function costOf(book: PriceBook, call: AdmittedCall, usage: Usage): NanoUsd | undefined {
-  const rated = rate(book, usage, call.at);
-  return rated.outcome === 'rated' ? rated.amount : undefined;
+/** The output counted on its way, as that of the last attempt at the answer. */
+function withOutput(usage: Usage, outputTokens: number): Usage {
+  const answering = usage.iterations.findLastIndex(
+    ({ kind }) => kind === 'message' || kind === 'fallback_message',
+  );
+  const iterations = usage.iterations.map((attempt, index) =>
+    index === answering
+      ? { ...attempt, outputTokens: Math.max(attempt.outputTokens, outputTokens) }
+      : attempt,
+  );
+  return { ...usage, iterations };
+}
+
+/** A text says why it cannot be priced. */
+function priced(call: AdmittedCall, usage: Usage): Priced | string {
+  const { book, terms } = call.prices;
+  const rated = rate(book, usage, call.at, terms);
+  switch (rated.outcome) {
+    case 'rated':
+      return rated;
+    case 'model_not_priced':
+      return NO_PRICE;
+    case 'amount_out_of_range':
+      return OUT_OF_RANGE;
+  }
 }

@@ -75,7 +75,7 @@ export function jsonAnswer(
       await desk.settlements.release(judge(desk, exchange, unusable(result), 200));
       return refuse(desk, exchange, 'upstream_malformed');
     }
-    const folded = foldMessage(value, expectationOf(desk, exchange.call));
+    const folded = foldMessage(value, expectationOf(exchange.call));
     const command = judge(desk, exchange, { how: 'answered', folded }, 200);
     const charged = command.resolution === 'settle';
     const booking = await desk.settlements[charged ? 'book' : 'release'](command);

@@ -198,14 +198,24 @@ export interface WireError {
 }
 
 /** The envelope every refusal wears, also as the data of an `error` event in a stream. */
-export function errorEnvelope(code: RefusalCode, context: RefusalContext): string {
+export const errorEnvelope = (code: RefusalCode, context: RefusalContext): string =>
+  JSON.stringify(errorBody(code, context));
+
+/** What programs branch on; null where the public API has none. */
+export function errorCodeOf(code: RefusalCode): string | null {
+  const refusal: Refusal = REFUSALS[code];
+  return refusal.errorCode ?? null;
+}
+
+/** The same before it is text. */
+export function errorBody(code: RefusalCode, context: RefusalContext) {
   const refusal: Refusal = REFUSALS[code];
   const details = {
     ...(refusal.errorCode === undefined ? {} : { error_code: refusal.errorCode }),
     ...context.details,
   };
   const message = context.message ?? branded(refusal.message, context.brand);
-  return JSON.stringify({
+  return {
     type: 'error',
     error: {
       type: refusal.type,
@@ -213,7 +223,7 @@ export function errorEnvelope(code: RefusalCode, context: RefusalContext): strin
       ...(Object.keys(details).length === 0 ? {} : { details }),
     },
     request_id: context.requestId,
-  });
+  };
 }
 
 export function wireError(code: RefusalCode, context: RefusalContext): WireError {

@@ -8,6 +8,7 @@ export const ID_PREFIXES = {
   grant: 'grant_',
   purchase: 'pur_',
   session: 'sess_',
+  discount: 'disc_',
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;
@@ -20,6 +21,7 @@ export type ApiKeyId = Id<'apiKey'>;
 export type RequestId = Id<'request'>;
 export type GrantId = Id<'grant'>;
 export type PurchaseId = Id<'purchase'>;
+export type DiscountId = Id<'discount'>;
 
 /** A source of unpredictable bytes and of the time that makes ids sort. */
 export interface Entropy {

@@ -5,7 +5,7 @@ import { nanos } from '#kernel/money';
 import { readBalanceAsOf } from '#ledger/as-of';
 import { type Balance, readBalance } from '#ledger/balance';
 import { bookStoppedGrants } from '#ledger/breakage';
-import { freezeGrant, releaseFreeze } from '#ledger/disputes';
+import { freezeGrant, releaseFreeze, seizeFreeze } from '#ledger/disputes';
 import { sealLedger } from '#ledger/seals';
 import { type TestDatabase, testDatabase } from '#test/database';
 import {
@@ -237,4 +237,32 @@ test('a settlement booked late frees its hold, by effective time, when it took e
     available: usd('4'),
     grants: [{ remaining: usd('4') }],
   });
+});
+
+test('what was owed and frozen at any moment can be read later, also when it is paid', async () => {
+  const payer = await makePayer(db.pool);
+  const { organizationId } = payer;
+  const dispute = { organizationId, reference: 'dp_debt' };
+  const { grantId } = await give(db.pool, payer, usd('5'));
+  const { id } = await hold(node.charging, payer, usd('2'));
+  await settle(node.charging, payer, id, usd('2'));
+  const moments = [await wait(1)];
+  for (const happen of [
+    () => db.pool.transaction((tx) => freezeGrant(tx, { ...dispute, grantId })),
+    () => db.pool.transaction((tx) => seizeFreeze(tx, dispute)),
+    () => give(db.pool, payer, usd('10')),
+  ]) {
+    await wait(1);
+    await happen();
+    moments.push(await wait(1));
+  }
+  const then = await Promise.all(
+    moments.map((at) => readBalanceAsOf(db.pool, organizationId, at, 'recorded')),
+  );
+  expect(then.map(({ available, frozen, debt }) => [available, frozen, debt])).toEqual([
+    [usd('3'), 0n, 0n],
+    [0n, usd('3'), 0n],
+    [0n, 0n, usd('2')],
+    [usd('8'), 0n, 0n],
+  ]);
 });

@@ -1,11 +1,12 @@
 import type { Statement } from '#db/pool';
+import { weighed, weightOfEntry } from '#ledger/weights-sql';
 
 export interface BlockKey {
   readonly organization: string;
   readonly to: bigint;
 }
 
-/** What one pass over a sealed block found. */
+/** What one pass over a sealed block found; what is left to look at is in `rows`. */
 export interface BlockScreen {
   readonly organization_id: string;
   readonly from_transaction: bigint;
@@ -13,35 +14,18 @@ export interface BlockScreen {
   readonly entries: bigint;
   /** The entries are those that were sealed, and the seal continues the one before. */
   readonly intact: boolean;
-  /**
-   * An unbroken run of settlements of one grant, each continuing the balance of the one before and
-   * ending in the sealed balance: every rule holds. Any other block is examined.
-   */
-  readonly steady: boolean;
-  /** Of a steady block. */
-  readonly fingerprint: string;
+  /** Each number from the first to the last has a first line. */
+  readonly complete: boolean;
+  /** Each 'account amount': sealed before and after the block. */
+  readonly before: readonly string[];
+  readonly after: readonly string[];
+  /** Transactions of charges that do not continue the charge before; numbers in arrays are text. */
+  readonly breaks: readonly string[];
+  /** Those, the ones before them, and all that are no charge. */
+  readonly rows: readonly string[];
+  /** See `weights-sql.ts`. */
+  readonly moved: string;
 }
-
-/**
- * An order-free fingerprint of "who moved how much": the sum of amount x weight, where the weight
- * is drawn from the name by a hash seeded anew for each run. It is linear, so the parts of a charge
- * weigh as much as the whole, and two tables can be compared without joining them. Exact: halves
- * of a bigint, summed in 128 bits. `$1` is the seed.
- */
-const weighed = (name: string, amount: string, filter = 'true'): string => {
-  const weight = `(hashtextextended(${name}, $1) >> 33)`;
-  return `coalesce(sum(${weight} * (${amount} & 4294967295)) FILTER (WHERE ${filter}), 0)
-          + 4294967296 * coalesce(sum(${weight} * (${amount} >> 32))
-              FILTER (WHERE ${filter} AND ${amount} >> 32 <> 0), 0)`;
-};
-
-const MOVED = `${weighed('reference', 'amount_nanos', `reason = 'usage.settle'`)}
-  + ${weighed(
-    'to_account',
-    'amount_nanos',
-    `reason IN
-    ('credit.purchase', 'credit.promotional', 'credit.adjustment')`,
-  )}`;
 
 const BYTES = `ledger.entry_bytes(transaction_no, line, from_account, to_account, reason,
   amount_nanos, from_balance_nanos, to_balance_nanos, reference, happened_at, recorded_at)`;
@@ -49,7 +33,8 @@ const BYTES = `ledger.entry_bytes(transaction_no, line, from_account, to_account
 /** Seals of (from, to] in key order, each with the one before it. `$2` to `$5` are the two keys. */
 const SEALED = `(
   SELECT s.*, p.hash AS before_hash, p.entries_total AS before_total,
-         coalesce(p.balances, '{}') AS before_balances
+         coalesce(p.balances, '{}') AS before_balances,
+         hashtextextended(s.organization_id, $1) AS seed
     FROM (SELECT * FROM ledger.seals
            WHERE (organization_id, to_transaction) > ($2, $3)
              AND (organization_id, to_transaction) <= ($4, $5)) AS s
@@ -62,29 +47,42 @@ const IN_BLOCK = `e.organization_id = s.organization_id AND e.transaction_no <= 
   AND e.transaction_no >= CASE s.from_transaction
     WHEN 1 THEN -9223372036854775808 ELSE s.from_transaction END`;
 
-/** A weight for each transaction number, unknown before the run. */
-const weight = (number: string): string => `(hashint8extended(${number}, $1) >> 35)`;
+/**
+ * Nearly every entry is a charge of one grant, alone in its transaction. A row made up to overflow
+ * must be found, not end the search, so it is no charge: both its numbers are below 2^62.
+ */
+export const CHARGE = `(reason = 'usage.settle' AND line = 1 AND to_account = 'revenue'
+  AND from_account ^@ 'grant:' AND from_account <> 'grant:' AND to_balance_nanos IS NULL
+  AND amount_nanos <> 0 AND (amount_nanos | from_balance_nanos) >> 62 = 0) IS TRUE`;
 
-/** A row made up to overflow must be found, not end the search. No other row is left out. */
-const ADDABLE = `(from_balance_nanos < 4611686018427387904 AND amount_nanos < 4611686018427387904)`;
+/** Alone in its transaction, between accounts without a balance: nothing depends on it. */
+const UNPAID = `(line = 1 AND amount_nanos > 0
+  AND (reason = 'upstream.loss' AND from_account = 'operator_upstream_loss'
+         AND to_account = 'upstream_unbilled'
+    OR reason = 'usage.overrun' AND from_account = 'operator_overrun'
+         AND to_account = 'revenue')) IS TRUE`;
+
+/** How a row is looked at: kinds of `screenBlocks`. */
+const [IS_CHARGE, IS_OTHER] = ['kind = 1', 'kind = 3'] as const;
 
 /**
- * Zero if every balance is the one before it minus its amount: Σ w(n)·(before - balance - amount).
- * The balance before is that of the row before, so its weight w(n + 1) is taken along there and no
- * row has to look at another. A wrong one stays hidden with a chance of 1 in 2^28 a run.
+ * `ends[n]`, `starts[n]` and `numbers[n]` are those of charge n: rows come in order, and a plain
+ * aggregate takes them as they come. Asked for an order of its own, each would sort.
  */
-const CONTINUITY = `
-  coalesce(sum(${weight('transaction_no + 1')} * (from_balance_nanos & 4294967295)
-    - ${weight('transaction_no')} * ((from_balance_nanos + amount_nanos) & 4294967295))
-      FILTER (WHERE ${ADDABLE}), 0)
-  + 4294967296 * coalesce(sum(${weight('transaction_no + 1')} * (from_balance_nanos >> 32)
-    - ${weight('transaction_no')} * ((from_balance_nanos + amount_nanos) >> 32))
-      FILTER (WHERE ${ADDABLE} AND (from_balance_nanos + amount_nanos) >> 32 <> 0), 0)
-  - ${weight('s.to_transaction + 1')}::numeric * l.from_balance_nanos
-  + ${weight('s.from_transaction')}::numeric
-    * coalesce((s.before_balances ->> l.from_account)::numeric, 0)`;
+const ofCharges = (value: string): string =>
+  `coalesce(array_agg(${value}) FILTER (WHERE ${IS_CHARGE}), '{}')`;
 
-/** One pass in key order over each block, without a sort. */
+/** Charges compared at once, before looking where they differ. */
+const STRIDE = 128;
+
+const amounts = (balances: string): string =>
+  `ARRAY(SELECT key || ' ' || value FROM jsonb_each_text(${balances}))`;
+
+/**
+ * One pass in key order over each block, without a sort. A charge begins where the one before has
+ * ended if both are of one account and the balances meet; account and balance are compared as one
+ * number, and where they differ both transactions are looked at, as is all that is no charge.
+ */
 export const screenBlocks = (seed: bigint, from: BlockKey, to: BlockKey): Statement => ({
   name: 'ledger.screen_blocks',
   text: `
@@ -93,68 +91,82 @@ export const screenBlocks = (seed: bigint, from: BlockKey, to: BlockKey): Statem
              AND s.entries_total = s.entries + coalesce(s.before_total, 0)
              AND s.previous_hash = coalesce(s.before_hash, '')
              AND (s.from_transaction = 1) = (s.before_hash IS NULL) AS intact,
-           coalesce(f.others = 0 AND f.discontinuity = 0
-             AND f.entries = s.to_transaction - s.from_transaction + 1
-             AND l.from_account LIKE 'grant:_%'
-             AND s.balances = (s.before_balances - l.from_account)
-               || CASE l.from_balance_nanos WHEN 0 THEN '{}'
-                  ELSE jsonb_build_object(l.from_account, l.from_balance_nanos) END, false)
-             AS steady,
-           f.fingerprint::text
+           coalesce(f.transactions = s.to_transaction - s.from_transaction + 1
+             AND f.first = s.from_transaction, false) AS complete,
+           ${amounts('s.before_balances')} AS before, ${amounts('s.balances')} AS after,
+           f.numbers[1:1] || coalesce(b.breaks, '{}') AS breaks,
+           f.numbers[1:1] || f.numbers[cardinality(f.numbers):] || coalesce(b.breaks, '{}')
+             || coalesce(b.before, '{}') || coalesce(f.others, '{}') AS rows,
+           f.moved::text
       FROM ${SEALED} AS s
-      LEFT JOIN LATERAL (SELECT * FROM ledger.entries e
-         WHERE e.organization_id = s.organization_id AND e.transaction_no = s.to_transaction
-           AND e.line = 1 OFFSET 0) AS l ON true
      CROSS JOIN LATERAL (
        SELECT ledger.seal_hash(s.previous_hash, s.organization_id, s.from_transaction,
-                s.to_transaction, string_agg(${BYTES}, '' ORDER BY transaction_no, line)) AS hash,
-              count(*) AS entries,
-              count(*) FILTER (WHERE (line = 1 AND from_account = l.from_account
-                AND amount_nanos > 0 AND from_balance_nanos >= 0 AND ${ADDABLE}
-                AND to_balance_nanos IS NULL AND to_account = 'revenue'
-                AND reason = 'usage.settle') IS NOT TRUE) AS others,
-              ${CONTINUITY} AS discontinuity,
-              ${weighed('reference', 'amount_nanos')} AS fingerprint
-         FROM ledger.entries e WHERE ${IN_BLOCK}) AS f`,
+                s.to_transaction, string_agg(${BYTES}, '')) AS hash,
+              count(*) AS entries, min(transaction_no) AS first,
+              count(*) FILTER (WHERE line = 1) AS transactions,
+              ${ofCharges('transaction_no')} AS numbers,
+              ${ofCharges('account # from_balance_nanos')} AS ends,
+              ${ofCharges('account # (from_balance_nanos + amount_nanos)')} AS starts,
+              array_agg(transaction_no) FILTER (WHERE ${IS_OTHER}) AS others,
+              ${weighed(weightOfEntry('s.seed', IS_CHARGE), 'amount_nanos')} AS moved
+         FROM (SELECT *, hashtextextended(from_account, $1) AS account,
+                      CASE WHEN ${CHARGE} THEN 1 WHEN ${UNPAID} THEN 2 ELSE 3 END AS kind
+                 FROM ledger.entries e WHERE ${IN_BLOCK}
+                ORDER BY transaction_no, line OFFSET 0) AS e) AS f
+     CROSS JOIN LATERAL (
+       SELECT array_agg(f.numbers[n]) AS before, array_agg(f.numbers[n + 1]) AS breaks
+         FROM generate_series(1, cardinality(f.numbers) - 1, ${STRIDE}) AS first
+        CROSS JOIN LATERAL generate_series(first,
+                least(first + ${STRIDE}, cardinality(f.numbers)) - 1) AS n
+        WHERE f.ends[first:least(first + ${STRIDE}, cardinality(f.numbers)) - 1]
+                <> f.starts[first + 1:first + ${STRIDE}]
+          AND f.ends[n] <> f.starts[n + 1]) AS b`,
   values: [seed, from.organization, from.to, to.organization, to.to],
 });
 
-export interface BlockExam {
+/** An entry as `block-rows.ts` looks at it. */
+export interface BlockRow {
   readonly organization_id: string;
-  readonly to_transaction: bigint;
-  readonly sound: boolean;
-  readonly fingerprint: string;
+  readonly transaction_no: bigint;
+  readonly line: number;
+  readonly from_account: string;
+  readonly to_account: string;
+  readonly amount_nanos: bigint;
+  readonly from_balance_nanos: bigint | null;
+  readonly to_balance_nanos: bigint | null;
+  readonly charge: boolean;
+  readonly permitted: boolean;
 }
 
-/** Every rule on blocks that are not a steady run, with the sorts that takes. */
-export const examineBlocks = (seed: bigint, keys: readonly BlockKey[]): Statement => ({
-  name: 'ledger.examine_blocks',
+/** These transactions, in key order. */
+export const blockRows = (
+  organizations: readonly string[],
+  numbers: readonly string[],
+): Statement => ({
+  name: 'ledger.block_rows',
   text: `
-    SELECT s.organization_id, s.to_transaction, f.fingerprint::text,
-           f.wrong = 0 AND f.transactions = s.to_transaction - s.from_transaction + 1
-             AND f.last = s.to_transaction AND r.wrong = 0
-             AND ledger.balances_after(s.organization_id, s.from_transaction, s.to_transaction,
-                   p.balances) = s.balances AS sound
-      FROM unnest($2::text[], $3::bigint[]) AS k (organization_id, to_transaction)
-      JOIN LATERAL (SELECT * FROM ledger.seals WHERE organization_id = k.organization_id
-                       AND to_transaction = k.to_transaction OFFSET 0) AS s ON true
-     CROSS JOIN LATERAL (SELECT coalesce((SELECT balances FROM ledger.seals
-         WHERE organization_id = s.organization_id AND to_transaction = s.from_transaction - 1),
-         '{}') AS balances OFFSET 0) AS p
-     CROSS JOIN LATERAL (
-       SELECT count(*) FILTER (WHERE (amount_nanos > 0 AND from_account <> to_account
-                AND ledger.flow_allowed(from_account, to_account, reason)) IS NOT TRUE) AS wrong,
-              count(*) FILTER (WHERE line = 1) AS transactions,
-              max(transaction_no) AS last, ${MOVED} AS fingerprint
-         FROM ledger.entries e WHERE ${IN_BLOCK}) AS f
-     CROSS JOIN LATERAL (
-       SELECT count(*) FILTER (WHERE balance_nanos IS DISTINCT FROM replayed) AS wrong
-         FROM (SELECT balance_nanos, coalesce((p.balances ->> account)::numeric, 0)
-                        + sum(delta_nanos) OVER (PARTITION BY account
-                            ORDER BY transaction_no, line) AS replayed
-                 FROM ledger.legs e
-                WHERE ledger.carries_balance(account) AND ${IN_BLOCK}) AS l) AS r`,
-  values: [seed, keys.map((k) => k.organization), keys.map((k) => k.to)],
+    SELECT e.organization_id, transaction_no, line, from_account, to_account, amount_nanos,
+           from_balance_nanos, to_balance_nanos, ${CHARGE} AS charge,
+           (amount_nanos > 0 AND from_account <> to_account
+             AND ledger.flow_allowed(from_account, to_account, reason)) IS TRUE AS permitted
+      FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::bigint[]) AS k (organization_id, number)
+             ORDER BY 1, 2) AS k
+     CROSS JOIN LATERAL (SELECT * FROM ledger.entries e
+        WHERE e.organization_id = k.organization_id AND e.transaction_no = k.number
+        ORDER BY e.line OFFSET 0) AS e`,
+  values: [organizations, numbers],
+});
+
+/** Whether the balances that a block seals are those its entries give. */
+export const sealedBalances = (key: BlockKey): Statement => ({
+  text: `
+    SELECT ledger.balances_after(s.organization_id, s.from_transaction, s.to_transaction,
+             coalesce(p.balances, '{}')) = s.balances AS sound
+      FROM ledger.seals s
+      LEFT JOIN ledger.seals p ON p.organization_id = s.organization_id
+       AND p.to_transaction = s.from_transaction - 1
+     WHERE s.organization_id = $1 AND s.to_transaction = $2`,
+  values: [key.organization, key.to],
 });
 
 /** Every `step`-th seal in key order, and the last: the ends of pieces of work. */
@@ -167,50 +179,3 @@ export const pieceEnds = (step: number): Statement => ({
           WHERE n % $1 = 0 OR n = seals ORDER BY n`,
   values: [step],
 });
-
-/** The fingerprint of the entries that are not sealed yet, by organization. */
-export const tailFingerprints = (seed: bigint, tail: string): Statement => ({
-  text: `SELECT organization_id, (${MOVED})::text AS fingerprint
-           FROM (${tail}) AS s, LATERAL (
-             SELECT reference, to_account, reason, amount_nanos FROM ledger.entries e
-              WHERE e.organization_id = s.organization_id
-                AND e.transaction_no >= s.since OFFSET 0) AS e
-          GROUP BY organization_id`,
-  values: [seed],
-});
-
-/** What holds say was charged, of one range of the table's pages; a bounded piece of work. */
-export const holdFingerprints = (seed: bigint, page: number, pages: number): Statement => ({
-  text: `SELECT organization_id, (${weighed('id', 'charged_nanos')})::text AS fingerprint
-           FROM ledger.holds
-          WHERE ctid >= $2::text::tid AND ctid < $3::text::tid AND charged_nanos > 0
-          GROUP BY organization_id`,
-  values: [seed, `(${page},0)`, `(${page + pages},0)`],
-});
-
-/** What receipts say was charged, as `holdFingerprints` weighs it. */
-export const receiptFingerprints = (seed: bigint, page: number, pages: number): Statement => ({
-  text: `SELECT organization_id,
-                (${weighed('request_id', 'charged_nanos')})::text AS fingerprint
-           FROM charging.receipt_charges
-          WHERE place >= $2::text::tid AND place < $3::text::tid
-          GROUP BY organization_id`,
-  values: [seed, `(${page},0)`, `(${page + pages},0)`],
-});
-
-export const tablePages = (table: 'ledger.holds' | 'metering.requests'): Statement => ({
-  text: `SELECT (pg_relation_size($1::regclass) / current_setting('block_size')::bigint)::int
-           AS pages`,
-  values: [table],
-});
-
-export const grantFingerprints = (seed: bigint): Statement => ({
-  text: `SELECT organization_id,
-                (${weighed(`'grant:' || id`, 'amount_nanos')})::text AS fingerprint
-           FROM ledger.grants GROUP BY organization_id`,
-  values: [seed],
-});
-
-export const drawSeed: Statement = {
-  text: 'SELECT (random() * 1e15)::bigint AS seed',
-};

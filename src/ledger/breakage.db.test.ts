@@ -163,6 +163,18 @@ describe('F84: breakage', () => {
       expect(await reasons(payer)).toEqual([['credit.expire', usd('1')]]);
     }
   });
+
+  test('of more organizations than one batch takes is booked in one go, and they are counted', async () => {
+    await book();
+    const expiresAt = await later('1 day');
+    const payers = await Promise.all(Array.from({ length: 3 }, () => makePayer(db.pool)));
+    for (const payer of payers) await give(db.pool, payer, usd('1'), { expiresAt });
+    await wait('2 days');
+    expect(await bookAllStoppedGrants(db.pool, 1)).toBe(3);
+    for (const payer of payers) {
+      expect(await reasons(payer)).toEqual([['credit.expire', usd('1')]]);
+    }
+  });
 });
 
 describe('a frozen grant that also expires', () => {

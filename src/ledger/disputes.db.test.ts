@@ -291,6 +291,15 @@ describe('a dispute while requests are under way', () => {
 });
 
 describe('refunded parts are not claimed again', () => {
+  test('but a claim of exactly what is left is taken', async () => {
+    const { payer, grantId } = await customer('3');
+    const { organizationId } = payer;
+    const refund = { organizationId, reference: 're', grantId, amount: usd('5') };
+    await db.pool.transaction((tx) => refundGrant(tx, refund));
+    await freeze(payer, grantId);
+    expect(await seize(payer, usd('5'))).toMatchObject({ seized: usd('2'), debt: usd('3') });
+  });
+
   test('by a lost dispute, nor more than was paid', async () => {
     const { payer, grantId } = await customer('3');
     const { organizationId } = payer;

@@ -125,6 +125,15 @@ test('F87: fifty grants with one nano each pay to the last nano, one entry each'
 });
 
 describe('F93: amounts beyond the ledger', () => {
+  test('is asked before there is a book: who never had credit has room for the largest grant', async () => {
+    const nobody = newId('organization', systemEntropy);
+    expect(await grantRefusal(db.pool, nobody, GRANT_MOST)).toBeUndefined();
+    expect(await grantRefusal(db.pool, nobody, nanos(GRANT_MOST + 1n))).toEqual({
+      outcome: 'amount_out_of_range',
+      most: GRANT_MOST,
+    });
+  });
+
   test('are refused by name before anything is written', async () => {
     const { organizationId } = await makePayer(db.pool);
     const refusal = (amount: bigint) => grantRefusal(db.pool, organizationId, nanos(amount));

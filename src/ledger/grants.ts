@@ -68,23 +68,20 @@ export async function grantRefusal(
  * Opens a grant and books it; a purchase first repays what the customer owes. Call it in the
  * transaction that records why, for amounts that `grantRefusal` lets pass.
  */
-export const issueGrant = (tx: Db, request: GrantRequest): Promise<GrantIssued> =>
-  issue(tx, request, (refusal): never => {
-    throw new Fault(`a grant was issued that is refused: ${refusal.outcome}`);
-  });
+export async function issueGrant(tx: Db, request: GrantRequest): Promise<GrantIssued> {
+  const told = await issueIfRoom(tx, request);
+  if ('grantId' in told) return told;
+  throw new Fault(`a grant was issued that is refused: ${told.outcome}`);
+}
 
 /**
  * `issueGrant` for who can still say no: the refusal is decided with the book locked, so of two
  * grants that race for the last room one is told so.
  */
-export const issueIfRoom = (tx: Db, request: GrantRequest): Promise<GrantIssued | GrantRefusal> =>
-  issue(tx, request, (refusal) => refusal);
-
-async function issue<R>(
+export async function issueIfRoom(
   tx: Db,
   request: GrantRequest,
-  refused: (refusal: GrantRefusal) => R,
-): Promise<GrantIssued | R> {
+): Promise<GrantIssued | GrantRefusal> {
   const { organizationId, grantId, kind, amount } = request;
   await tx.query(openBook(organizationId));
   await tx.query(lockBook(organizationId));
@@ -92,7 +89,7 @@ async function issue<R>(
   const earlier = await readEarlier(tx, request, reference);
   if (earlier !== undefined) return earlier;
   const refusal = await grantRefusal(tx, organizationId, amount);
-  if (refusal !== undefined) return refused(refusal);
+  if (refusal !== undefined) return refusal;
   const opened = only(await tx.query<sql.GrantTerms>(sql.openGrant(request)));
   const { debt } = await readPosition(tx, organizationId);
   const repaid = kind === 'purchase' ? least(amount, debt) : ZERO;

@@ -1,9 +1,23 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Pool } from '#db/pool';
+import { screenBlocks } from '#ledger/blocks-sql';
 import { type Verification, verifyLedger } from '#ledger/reconcile';
 import { sealLedger } from '#ledger/seals';
+import { blockSpan } from '#ledger/spans-sql';
+import { holdsByOrganization } from '#ledger/weights-sql';
 import { type TestDatabase, testDatabase } from '#test/database';
-import { chargingOn, give, hold, makePayer, type Payer, settle, usd } from '#test/ledger-world';
+import {
+  chargingOn,
+  give,
+  hold,
+  makePayer,
+  type Payer,
+  settle,
+  usd,
+  voidHold,
+} from '#test/ledger-world';
+
+const NOWHERE = { organization: '', to: 0n };
 
 let db: TestDatabase;
 let payer: Payer;
@@ -47,6 +61,37 @@ test('a run of settlements with a balance that does not follow is found, though 
 test('a run of settlements in order is in order', async () => {
   await sealLedger(db.pool);
   expect(failed(await verifyLedger(db.pool, { mode: 'full' }))).toEqual([]);
+});
+
+test('what is in order is read once and joined with nothing', async () => {
+  const node = chargingOn(db.url);
+  await give(db.pool, payer, usd('2'));
+  for (const cost of ['3', '1.5']) {
+    const { id } = await hold(node.charging, payer, usd(cost));
+    await settle(node.charging, payer, id, usd(cost));
+  }
+  const lost = await hold(node.charging, payer, usd('0.1'));
+  await voidHold(node.charging, payer, lost.id, usd('0.1'));
+  await node.close();
+  await sealLedger(db.pool);
+  const asked: string[] = [];
+  const ear: Pool = {
+    ...db.pool,
+    transaction: (work) =>
+      db.pool.transaction((tx) =>
+        work({
+          query: (statement) => {
+            asked.push(statement.text);
+            return tx.query(statement);
+          },
+        }),
+      ),
+  };
+  expect(failed(await verifyLedger(ear, { mode: 'full' }))).toEqual([]);
+  const again = blockSpan(NOWHERE).text;
+  expect(asked.filter((text) => text.includes(again))).toEqual([]);
+  expect(asked.filter((text) => text === screenBlocks(0n, NOWHERE, NOWHERE).text)).toHaveLength(1);
+  expect(asked).not.toContain(holdsByOrganization(0n).text);
 });
 
 test.each(['incremental', 'full'] as const)(

@@ -46,7 +46,7 @@ interface Found {
 
 /** What is found while the text is so, as the owner of the server could make it; undone after. */
 async function foundIn(text: string, mode: VerificationMode): Promise<Found[]> {
-  const tables = ['ledger.freezes', 'ledger.refunds', 'ledger.grants', 'metering.requests'];
+  const tables = ['ledger.freezes', 'ledger.refunds', 'ledger.grants'];
   const run = (each: string) =>
     db.ownerPool.query({ text: each.replaceAll(':org', `'${payer.organizationId}'`) });
   for (const [index, table] of tables.entries()) {
@@ -75,7 +75,7 @@ async function restore(table: string, index: number): Promise<void> {
     values: [table],
   });
   const names = columns?.names ?? '';
-  const key = { 'ledger.grants': 'id', 'metering.requests': 'request_id' }[table] ?? 'reference';
+  const key = table === 'ledger.grants' ? 'id' : 'reference';
   const same = `k.organization_id = t.organization_id AND k.${key} = t.${key}`;
   for (const text of [
     `DELETE FROM ${table} t WHERE NOT EXISTS (SELECT FROM kept_${index} k WHERE ${same})`,
@@ -146,19 +146,6 @@ const either: readonly Fault[] = [
 
 /** What reads as much as there is. */
 const full: readonly Fault[] = [
-  {
-    name: 'a receipt that says another charge',
-    plant: `UPDATE metering.requests SET charged_nanos = charged_nanos + 1
-             WHERE organization_id = :org`,
-    found: 'receipts_are_charges',
-    named: /request req_\w+ charged 2500000000, its receipt says 2500000001/,
-  },
-  {
-    name: 'a receipt of a charge that says nothing was charged',
-    plant: 'UPDATE metering.requests SET charged_nanos = 0 WHERE organization_id = :org',
-    found: 'receipts_are_charges',
-    named: /request req_\w+ charged 2500000000, its receipt says 0/,
-  },
   {
     name: 'a refund that was booked and is not stored',
     plant: `DELETE FROM ledger.refunds WHERE organization_id = :org AND reference = 're_paid'`,

@@ -139,13 +139,13 @@ const fresh: readonly Fault[] = [
       'ALTER TABLE ledger.entries DROP CONSTRAINT entries_amount_nanos_check',
       `UPDATE ledger.entries SET amount_nanos = 0 WHERE ${ENTRY} = 9`,
     ],
-    found: ['every_transaction_sums_to_zero'],
+    found: ['every_transaction_sums_to_zero', 'receipts_are_charges'],
     named: /transaction 9 line 1 moves 0 from operator_upstream_loss to upstream_unbilled/,
   },
   {
     name: 'a move that no flow permits',
     plant: [`UPDATE ledger.entries SET reason = 'usage.overrun' WHERE ${ENTRY} = 9`],
-    found: ['every_flow_is_permitted'],
+    found: ['every_flow_is_permitted', 'receipts_are_charges'],
     named: /transaction 9: usage.overrun from operator_upstream_loss to upstream_unbilled/,
   },
   {
@@ -196,7 +196,7 @@ const fresh: readonly Fault[] = [
       `UPDATE ledger.holds SET charged_nanos = charged_nanos + 1 WHERE organization_id = :org
           AND id = (SELECT reference FROM ledger.entries WHERE ${SETTLED})`,
     ],
-    found: ['charges_are_entries'],
+    found: ['charges_are_entries', 'receipts_are_charges'],
     named: /request req_\w+ charged 400000001, entries say 400000000/,
   },
   {
@@ -215,7 +215,7 @@ const buried: readonly Fault[] = [
   {
     name: 'a sealed entry with another reference',
     plant: [`UPDATE ledger.entries SET reference = 'req_other' WHERE ${ENTRY} = 9`],
-    found: ['hash_chain_is_intact'],
+    found: ['hash_chain_is_intact', 'receipts_are_charges'],
     named: /transactions 1 to 9 are not what was sealed/,
   },
   {
@@ -229,7 +229,7 @@ const buried: readonly Fault[] = [
   {
     name: 'a sealed entry removed',
     plant: [`DELETE FROM ledger.entries WHERE ${ENTRY} = 9`],
-    found: ['sequence_has_no_gap', 'hash_chain_is_intact'],
+    found: ['sequence_has_no_gap', 'hash_chain_is_intact', 'receipts_are_charges'],
     named: /has no transaction 9$/m,
   },
   {
@@ -239,7 +239,7 @@ const buried: readonly Fault[] = [
          reason, amount_nanos, NULL, NULL, reference, happened_at, recorded_at
          FROM ledger.entries WHERE ${ENTRY} = 9`,
     ],
-    found: ['hash_chain_is_intact'],
+    found: ['hash_chain_is_intact', 'receipts_are_charges'],
     named: /transactions 1 to 9 are not what was sealed/,
   },
   {
@@ -250,13 +250,13 @@ const buried: readonly Fault[] = [
          reason, amount_nanos, NULL, NULL, reference, happened_at, recorded_at
          FROM ledger.entries WHERE ${ENTRY} = 9`,
     ],
-    found: ['sequence_has_no_gap', 'hash_chain_is_intact'],
+    found: ['sequence_has_no_gap', 'hash_chain_is_intact', 'receipts_are_charges'],
     named: /has transaction 0, its book goes from 1 to 9/,
   },
   {
     name: 'a sealed amount moved, with every balance made to fit',
     plant: [`UPDATE ledger.entries SET amount_nanos = amount_nanos + 1 WHERE ${ENTRY} = 9`],
-    found: ['hash_chain_is_intact'],
+    found: ['hash_chain_is_intact', 'receipts_are_charges'],
     named: /transactions 1 to 9 are not what was sealed/,
   },
   {

@@ -1,16 +1,27 @@
 import type { Db, Pool } from '#db/pool';
-import { BlockReading, CHARGES, CREDITS, type Piece, texts, type Violation } from '#ledger/blocks';
-import { drawSeed } from '#ledger/blocks-sql';
+import {
+  BlockReading,
+  CHARGES,
+  CREDITS,
+  type Piece,
+  RECEIPTS,
+  texts,
+  type Violation,
+} from '#ledger/blocks';
 import * as checks from '#ledger/checks-sql';
 import { type CheckResult, Findings, VIOLATIONS_MAX } from '#ledger/findings';
+import * as receipts from '#ledger/receipts-sql';
 import * as spans from '#ledger/spans-sql';
 import { only } from '#ledger/sql';
+import { drawSeed } from '#ledger/weights-sql';
 
 export type VerificationMode = 'incremental' | 'full';
 
 export interface Verification {
   readonly ok: boolean;
   readonly mode: VerificationMode;
+  /** When it took its snapshot, by business time: what is written later it has not seen. */
+  readonly beganAt: string;
   readonly entries: bigint;
   readonly checks: readonly CheckResult[];
 }
@@ -52,11 +63,14 @@ export async function verifySince(
 ): Promise<Verification> {
   await tx.query(checks.readByKey);
   const findings = new Findings();
-  const { entries, unsealed } = await readTail(tx, findings);
+  const begun = await readTail(tx, findings);
   findings.add(CHARGES, await violations(tx, spans.chargesOf(spans.TAIL, VIOLATIONS_MAX)));
   findings.add(CREDITS, await violations(tx, spans.creditsOf(spans.TAIL, VIOLATIONS_MAX)));
-  options.onProgress?.({ read: unsealed, total: unsealed });
-  return verification('incremental', entries, findings);
+  findings.add(RECEIPTS, await violations(tx, receipts.receiptsOfTail(VIOLATIONS_MAX)));
+  const { since } = only(await tx.query<{ since: string }>(receipts.unverifiedSince));
+  findings.add(RECEIPTS, await violations(tx, receipts.receiptsSince(since, VIOLATIONS_MAX)));
+  options.onProgress?.({ read: begun.unsealed, total: begun.unsealed });
+  return verification('incremental', begun, findings);
 }
 
 async function verifyAll(
@@ -66,7 +80,8 @@ async function verifyAll(
 ): Promise<Verification> {
   await tx.query(checks.readByKey);
   const findings = new Findings();
-  const { entries: total, unsealed } = await readTail(tx, findings);
+  const begun = await readTail(tx, findings);
+  const { entries: total, unsealed } = begun;
   for (const check of checks.FULL_CHECKS) {
     findings.add(check.name, await violations(tx, check.statement(VIOLATIONS_MAX)));
   }
@@ -79,15 +94,18 @@ async function verifyAll(
     onProgress?.({ read, total });
   });
   await reading.compare(tx);
-  return verification('full', total, findings);
+  return verification('full', begun, findings);
+}
+
+interface Begun {
+  readonly beganAt: string;
+  readonly entries: bigint;
+  readonly unsealed: bigint;
 }
 
 /** Rules about what is stored, and about entries that are not sealed. */
-async function readTail(
-  tx: Db,
-  findings: Findings,
-): Promise<{ entries: bigint; unsealed: bigint }> {
-  const counted = only(await tx.query<{ entries: bigint; unsealed: bigint }>(spans.countTail));
+async function readTail(tx: Db, findings: Findings): Promise<Begun> {
+  const counted = only(await tx.query<Begun>(spans.countTail));
   for (const check of spans.SPAN_CHECKS) {
     const statement = check.statement(spans.TAIL, VIOLATIONS_MAX);
     findings.add(check.name, await violations(tx, statement));
@@ -127,7 +145,11 @@ async function sideBySide(
 const violations = async (tx: Db, statement: Parameters<Db['query']>[0]): Promise<string[]> =>
   texts(await tx.query<Violation>(statement));
 
-function verification(mode: VerificationMode, entries: bigint, findings: Findings): Verification {
+function verification(
+  mode: VerificationMode,
+  { beganAt, entries }: Begun,
+  findings: Findings,
+): Verification {
   const results = findings.results();
-  return { ok: results.every((check) => check.ok), mode, entries, checks: results };
+  return { ok: results.every((check) => check.ok), mode, beganAt, entries, checks: results };
 }

@@ -3,12 +3,21 @@ import { type GrantId, newId } from '#kernel/ids';
 import { fromCents, type NanoUsd, nanos } from '#kernel/money';
 import { readBalance } from '#ledger/balance';
 import { bookAllStoppedGrants } from '#ledger/breakage';
-import { freezeGrant, releaseFreeze } from '#ledger/disputes';
+import { freezeGrant, releaseFreeze, seizeFreeze } from '#ledger/disputes';
 import { verifyLedger } from '#ledger/reconcile';
 import { refundFailed, refundGrant, refundPaid } from '#ledger/refunds';
 import { systemEntropy } from '#src/system';
 import { type TestDatabase, testDatabase } from '#test/database';
-import { chargingOn, give, hold, makePayer, type Payer, settle, usd } from '#test/ledger-world';
+import {
+  chargingOn,
+  give,
+  hold,
+  makePayer,
+  type Payer,
+  settle,
+  usd,
+  voidHold,
+} from '#test/ledger-world';
 
 let db: TestDatabase;
 let node: ReturnType<typeof chargingOn>;
@@ -251,6 +260,39 @@ test('F86: a refund of the middle grant touches neither its neighbours nor what 
     [middle.grantId, 0n],
     [last.grantId, usd('5')],
   ]);
+});
+
+test('a refund of nothing, or of less, is a mistake of who asks and changes nothing', async () => {
+  const { payer, grantId } = await customer('5', '1');
+  for (const amount of [0n, -1n]) {
+    const wrong = refund(payer, grantId, nanos(amount));
+    await expect(wrong).rejects.toThrow('a refund is of an amount above 0');
+  }
+  expect(await balance(payer)).toMatchObject({ available: usd('5') });
+});
+
+test('what a lost dispute has claimed is not refunded as well, though the credit is back', async () => {
+  const { payer, grantId } = await customer('5', '0');
+  const { organizationId } = payer;
+  const { id } = await hold(node.charging, payer, usd('5'));
+  const dispute = { organizationId, reference: 'dp_claimed' };
+  await db.pool.transaction((tx) => freezeGrant(tx, { ...dispute, grantId }));
+  const taken = await db.pool.transaction((tx) => seizeFreeze(tx, dispute));
+  expect(taken).toMatchObject({ seized: 0n, debt: usd('5') });
+  // Another purchase repays that debt before the hold leaves what was made a debt of.
+  await give(db.pool, payer, usd('10'));
+  await voidHold(node.charging, payer, id);
+  await bookAllStoppedGrants(db.pool);
+  const { grants, ...rest } = await balance(payer);
+  expect(rest).toMatchObject({ available: usd('10'), debt: 0n });
+  expect(grants.find((g) => g.id === grantId)).toMatchObject({
+    state: 'active',
+    remaining: usd('5'),
+  });
+  expect(await refund(payer, grantId, 'all', 're_claimed')).toEqual({
+    outcome: 'exceeds_unspent',
+    refundable: 0n,
+  });
 });
 
 test('with every refund paid the ledger is at rest and proves itself', async () => {

@@ -22,17 +22,18 @@ export const oneWritableSnapshot: Statement = {
 };
 
 export interface VerificationRow {
-  readonly at: Date;
+  /** Text, to the microsecond. */
+  readonly beganAt: string;
   readonly mode: 'incremental' | 'full';
   readonly ok: boolean;
   readonly entries: bigint;
   readonly failed: readonly string[];
 }
 
-export const recordVerification = (row: Omit<VerificationRow, 'at'>): Statement => ({
-  text: `INSERT INTO ledger.verifications (at, mode, ok, entries, failed)
-         VALUES (bursar.now(), $1, $2, $3, $4)`,
-  values: [row.mode, row.ok, row.entries, row.failed],
+export const recordVerification = (row: VerificationRow): Statement => ({
+  text: `INSERT INTO ledger.verifications (began_at, at, mode, ok, entries, failed)
+         VALUES ($1, bursar.now(), $2, $3, $4, $5)`,
+  values: [row.beganAt, row.mode, row.ok, row.entries, row.failed],
 });
 
 export const lastVerifications: Statement = {

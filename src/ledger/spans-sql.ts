@@ -167,7 +167,7 @@ export const creditsOf = (span: Span, limit: number): Statement => ({
 
 export const countTail: Statement = {
   text: `WITH span AS MATERIALIZED (${TAIL.text})
-    SELECT coalesce((SELECT sum(sealed) FROM span), 0)::bigint
+    SELECT bursar.now()::text AS "beganAt", coalesce((SELECT sum(sealed) FROM span), 0)::bigint
       + (SELECT count(*) ${rows('entries', 'line')}) AS entries,
       (SELECT count(*) ${rows('entries', 'line')}) AS unsealed`,
 };
@@ -176,19 +176,6 @@ export const countTail: Statement = {
 export const wholeOf = (organization: string): Span => ({
   text: `SELECT $1::text AS organization_id, ${LEAST} AS since, ${MOST} AS upto, 1::bigint AS from_no,
                 ${MOST} AS to_no, '{}'::jsonb AS balances, 0::bigint AS sealed`,
-  values: [organization],
-});
-
-/** Receipts of an organization beside the holds of their requests. */
-export const receiptsOf = (organization: string, limit: number): Statement => ({
-  text: `SELECT r.organization_id || ' request ' || r.request_id || ' charged '
-                  || coalesce(h.charged_nanos, 0) || ', its receipt says ' || r.charged_nanos
-                  AS violation
-           FROM charging.receipt_charges r
-           LEFT JOIN ledger.holds h ON h.organization_id = r.organization_id
-            AND h.id = r.request_id
-          WHERE r.organization_id = $1 AND r.charged_nanos <> coalesce(h.charged_nanos, 0)
-          LIMIT ${limit}`,
   values: [organization],
 });
 

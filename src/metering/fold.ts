@@ -1,14 +1,11 @@
+import { Fault } from '#kernel/assert';
 import type { Usage } from '#kernel/usage';
-import {
-  type Expectation,
-  isObject,
-  modelName,
-  readUsage,
-  type WireObject,
-  type WireUsage,
-} from './usage-wire.ts';
+import type { Expectation } from './attempts.ts';
+import { type AnswerFacts, ruleFor } from './rules.ts';
+import { readUsage, type WireUsage } from './usage-wire.ts';
+import { isObject, modelName, type WireObject } from './wire.ts';
 
-export type { Expectation } from './usage-wire.ts';
+export type { Expectation } from './attempts.ts';
 
 /**
  * What an upstream answer means for the bill: the rule that applies and the usage it is rated by.
@@ -16,22 +13,19 @@ export type { Expectation } from './usage-wire.ts';
 export type Folded =
   | {
       readonly chargeable: true;
-      readonly rule: 'S1' | 'S2' | 'S4' | 'S9' | 'S14';
+      readonly rule: 'S1' | 'S2' | 'S4' | 'S9' | 'S14' | 'S18';
       readonly usage: Usage;
       readonly model: string;
     }
   | {
       readonly chargeable: false;
-      readonly rule: 'S3' | 'S7' | 'S8' | 'S12';
+      readonly rule: 'S3' | 'S7' | 'S8' | 'S12' | 'S18';
       /** What is known of the cost the platform bears; null if nothing can be believed. */
       readonly usage: Usage | null;
       readonly model: string | null;
       /** For operators. Carries no content of the answer. */
       readonly reason: string;
     };
-
-type ChargedRule = Extract<Folded, { chargeable: true }>['rule'];
-type UnchargedRule = Extract<Folded, { chargeable: false }>['rule'];
 
 export interface StreamFold {
   /** `data` is the parsed JSON of the event; it is read for metered events only. */
@@ -45,16 +39,34 @@ export interface StreamFold {
  * Folds the body of a 200 JSON answer (S1, S3, S4, S12, S14). Without an expectation only absolute
  * limits are checked.
  */
-export function foldMessage(body: unknown, expectation?: Expectation): Folded {
-  if (!isObject(body) || body.type !== 'message') {
-    return uncharged('S8', null, null, 'the answer is not a message');
-  }
-  const model = modelName(body.model);
-  const stopReason = body.stop_reason;
-  const wire = readUsage(body.usage, model, stopReason, expectation);
-  if (stopReason === 'refusal' && !hasOutput(body.content)) return refused(wire, model);
-  const rule = stopReason === 'refusal' ? 'S4' : completeRule('S1', expectation);
-  return charged(rule, wire, model);
+export const foldMessage = (body: unknown, expectation?: Expectation): Folded =>
+  foldBody(body, 'json', expectation);
+
+/** Folds the message of a batch item that succeeded: the same, at batch prices whatever it says (S18). */
+export function foldBatchMessage(body: unknown, expectation?: Expectation): Folded {
+  const folded = foldBody(body, 'batch item', expectation);
+  const { usage } = folded;
+  if (usage === null) return folded;
+  return { ...folded, usage: { ...usage, serviceTier: 'batch' } };
+}
+
+function foldBody(
+  body: unknown,
+  form: 'json' | 'batch item',
+  expectation: Expectation | undefined,
+): Folded {
+  const message = isObject(body) && body.type === 'message' ? body : {};
+  const { stop_reason: stopReason = null } = message;
+  const model = modelName(message.model);
+  return decide(readUsage(message.usage, model, stopReason, expectation), model, {
+    form,
+    isMessage: message === body,
+    errorSeen: false,
+    stopReason,
+    finished: true,
+    delivered: hasOutput(message.content),
+    warmsCache: expectation?.outputTokensMax === 0,
+  });
 }
 
 /**
@@ -106,34 +118,86 @@ export function streamFold(expectation?: Expectation): StreamFold {
     return readUsage(merged, model, stopReason, expectation);
   }
 
-  /** What is known of an answer that broke off: for the operator's loss, never for a charge. */
-  function partial(): Usage | null {
-    const wire = readUsage(merged, model, stopReason, expectation);
-    return wire.outcome === 'valid' ? wire.usage : null;
-  }
-
   return {
     event(type, data) {
       if (stopped) return;
       if (type === 'content_block_delta') delivered = true;
+      else if (type === 'content_block_start') delivered ||= opensWithOutput(data);
       else if (type === 'message_start') start(data);
       else if (type === 'message_delta') delta(data);
       else if (type === 'message_stop') stopped = true;
       else if (type === 'error') errorSeen = true;
     },
     end(how) {
-      if (errorSeen) return uncharged('S7', partial(), model, 'an error event ended the stream');
-      if (typeof stopReason !== 'string') {
-        if (stopped) return uncharged('S12', null, model, 'complete without a stop_reason');
-        const cut = how === 'truncated' ? 'the stream was cut' : 'the stream ended early';
-        return uncharged('S8', partial(), model, cut);
-      }
-      if (stopReason === 'refusal' && !delivered) return refused(current(), model);
-      if (stopReason === 'refusal') return charged('S4', current(), model);
-      return charged(stopped ? completeRule('S2', expectation) : 'S9', current(), model);
+      const complete = !errorSeen && typeof stopReason === 'string';
+      // What is known of an answer that broke off: for the operator's loss, never for a charge.
+      const wire = complete ? current() : readUsage(merged, model, stopReason, expectation);
+      return decide(
+        wire,
+        model,
+        {
+          form: 'stream',
+          isMessage: true,
+          errorSeen,
+          stopReason,
+          finished: stopped,
+          delivered,
+          warmsCache: expectation?.outputTokensMax === 0,
+        },
+        how,
+      );
     },
     stopSeen: () => stopped,
   };
+}
+
+/** The rule for an answer, and what of its usage it leaves. */
+function decide(
+  wire: WireUsage,
+  model: string | null,
+  facts: Omit<AnswerFacts, 'usageBelievable'>,
+  how: 'complete' | 'truncated' = 'complete',
+): Folded {
+  const usage = wire.outcome === 'valid' ? wire.usage : null;
+  // Iterations may all name their models where the answer names none.
+  const nameless = usage !== null && model === null;
+  const rule = ruleFor({ ...facts, usageBelievable: usage !== null && !nameless });
+  const uncharged = { rule, chargeable: false, model } as const;
+  switch (rule) {
+    case 'S3': {
+      const reason = 'declined before any output';
+      return { ...uncharged, rule, usage: usage === null ? null : unbilled(usage), reason };
+    }
+    case 'S7':
+      return { ...uncharged, rule, usage, reason: 'an error event ended the stream' };
+    case 'S8':
+      return { ...uncharged, rule, usage, reason: brokenOff(facts, how) };
+    case 'S12':
+      return { ...uncharged, rule, usage: null, reason: unbelievable(wire, facts) };
+    default:
+      if (usage === null || model === null) throw new Fault(`${rule} without usage`);
+      return { rule, chargeable: true, usage, model };
+  }
+}
+
+const unbilled = (usage: Usage): Usage => ({
+  ...usage,
+  iterations: usage.iterations.map((attempt) => ({ ...attempt, billed: false })),
+});
+
+function brokenOff(facts: Pick<AnswerFacts, 'isMessage'>, how: 'complete' | 'truncated'): string {
+  if (!facts.isMessage) return 'the answer is not a message';
+  return how === 'truncated' ? 'the stream was cut' : 'the stream ended early';
+}
+
+function unbelievable(
+  wire: WireUsage,
+  { isMessage, form, stopReason }: Omit<AnswerFacts, 'usageBelievable'>,
+): string {
+  if (!isMessage) return 'the answer is not a message';
+  if (form === 'stream' && typeof stopReason !== 'string') return 'complete without a stop_reason';
+  if (wire.outcome === 'implausible') return wire.reason;
+  return 'the answer names no model that can be recorded';
 }
 
 function mergeUsage(known: WireObject, delta: WireObject): WireObject {
@@ -145,34 +209,24 @@ const tellsOutput = (usage: WireObject): boolean =>
   typeof usage.output_tokens === 'number' ||
   (Array.isArray(usage.iterations) && usage.iterations.length > 0);
 
-/** S14: a request for no output warms the cache; it is complete like any other. */
-const completeRule = (rule: 'S1' | 'S2', expectation: Expectation | undefined): ChargedRule =>
-  expectation?.outputTokensMax === 0 ? 'S14' : rule;
+const hasOutput = (content: unknown): boolean => Array.isArray(content) && content.some(isOutput);
 
-/** A fallback marker or an empty text is a frame, not something the customer received. */
-function hasOutput(content: unknown): boolean {
-  if (!Array.isArray(content)) return false;
-  return content.some((block: unknown) => {
-    if (!isObject(block) || block.type === 'fallback') return false;
-    return block.type !== 'text' || block.text !== '';
-  });
+const opensWithOutput = (data: unknown): boolean => isObject(data) && isOutput(data.content_block);
+
+/**
+ * A fallback marker or an empty block is a frame, not something the customer received. Thinking that
+ * is not shown comes as its signature alone.
+ */
+function isOutput(block: unknown): boolean {
+  if (!isObject(block)) return false;
+  switch (block.type) {
+    case 'fallback':
+      return false;
+    case 'text':
+      return block.text !== '';
+    case 'thinking':
+      return block.thinking !== '' || (block.signature ?? '') !== '';
+    default:
+      return true;
+  }
 }
-
-function charged(rule: ChargedRule, wire: WireUsage, model: string | null): Folded {
-  if (wire.outcome === 'implausible') return uncharged('S12', null, model, wire.reason);
-  if (model === null)
-    return uncharged('S12', null, null, 'the answer names no model that can be recorded');
-  return { rule, chargeable: true, usage: wire.usage, model };
-}
-
-function refused(wire: WireUsage, model: string | null): Folded {
-  const usage = wire.outcome === 'valid' ? wire.usage : null;
-  return uncharged('S3', usage, model, 'declined before any output');
-}
-
-const uncharged = (
-  rule: UnchargedRule,
-  usage: Usage | null,
-  model: string | null,
-  reason: string,
-): Folded => ({ rule, chargeable: false, usage, model, reason });

@@ -1,29 +1,15 @@
 import type { ApiKeyId, WorkspaceId } from '#kernel/ids';
 import type { NanoUsd } from '#kernel/money';
-import type { Usage } from '#kernel/usage';
-
-/** Rules of money.md 5, as told to customers in docs/what-is-charged.md. */
-export type ChargeRule =
-  | 'S1'
-  | 'S2'
-  | 'S3'
-  | 'S4'
-  | 'S6'
-  | 'S7'
-  | 'S8'
-  | 'S9'
-  | 'S11'
-  | 'S12'
-  | 'S14';
+import type { ChargeRule } from './rules.ts';
+import { type PricedUsage, packUsage } from './stored-usage.ts';
 
 /** What is kept about a finished request. Never a prompt, never an answer. */
-export interface RequestRecord {
+export interface RequestRecord extends PricedUsage {
   readonly apiKeyId: ApiKeyId;
   readonly workspaceId: WorkspaceId;
   /** The model that served, or the one asked for where nothing was served. */
   readonly model: string;
   readonly rule: ChargeRule;
-  readonly usage: Usage | null;
   readonly priceVersion: string;
   readonly startedAt: Date;
   readonly clientDisconnected: boolean;
@@ -55,7 +41,7 @@ export const recordColumns = (records: readonly RequestRecord[]): RecordColumns 
   records.map((r) => r.workspaceId),
   records.map((r) => r.model),
   records.map((r) => r.rule),
-  records.map((r) => (r.usage === null ? null : JSON.stringify(r.usage))),
+  records.map(packUsage),
   records.map((r) => r.priceVersion),
   records.map((r) => r.upstreamStatus),
   records.map((r) => r.clientDisconnected),

@@ -1,18 +1,17 @@
 import type { Db } from '#db/pool';
 import type { OrganizationId, RequestId } from '#kernel/ids';
 import { type NanoUsd, nanos } from '#kernel/money';
-import type { Usage } from '#kernel/usage';
 import * as sql from '#metering/sql';
+import { type PricedUsage, readStoredUsage } from './stored-usage.ts';
 
 /** A finished request as it was recorded with its settlement. */
-export interface MeteredRequest {
+export interface MeteredRequest extends PricedUsage {
   readonly organizationId: OrganizationId;
   readonly requestId: RequestId;
   readonly apiKeyId: string;
   readonly workspaceId: string;
   readonly model: string;
   readonly rule: string;
-  readonly usage: Usage | null;
   readonly priceVersion: string;
   readonly charged: NanoUsd;
   readonly overrun: NanoUsd;
@@ -34,7 +33,7 @@ export async function readRequest(db: Db, id: RequestId): Promise<MeteredRequest
     workspaceId: row.workspace_id,
     model: row.model,
     rule: row.rule,
-    usage: row.usage as Usage | null,
+    ...readStoredUsage(row.usage),
     priceVersion: row.price_version,
     charged: nanos(row.charged_nanos),
     overrun: nanos(row.overrun_nanos),

@@ -28,7 +28,10 @@ const LETTER_D = 0x64;
 const EVENT_BYTES_MAX = 1_048_576;
 /** `data: {"type":"message_stop"}` and room for blanks; a longer line is some other event. */
 const STOP_LINE_BYTES_MAX = 256;
-const METERED = new Set(['message_start', 'message_delta', 'message_stop', 'error']);
+/** A block's start is read because some come whole with it, which decides about a refusal (S3, S4). */
+const METERED = new Set([
+  ...['message_start', 'content_block_start', 'message_delta', 'message_stop', 'error'],
+]);
 const EVENT_FIELD = Buffer.from('event');
 const DATA_FIELD = Buffer.from('data');
 const DELTA_LINE = Buffer.from('event: content_block_delta');

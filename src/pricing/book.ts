@@ -1,6 +1,4 @@
-import { z } from 'zod';
-
-/** Nano-USD per million tokens: the unit of every price (money rule 1). */
+/** Nano-USD per million tokens: the unit of every price of tokens (money rule 1). */
 export interface Rates {
   readonly input: bigint;
   readonly cacheWrite5m: bigint;
@@ -15,10 +13,44 @@ export interface Factor {
   readonly denominator: bigint;
 }
 
+export const TOKEN_KINDS = [
+  'input',
+  'cache_write_5m',
+  'cache_write_1h',
+  'cache_read',
+  'output',
+] as const;
+export const FEE_KINDS = ['web_search', 'code_execution', 'session'] as const;
+/** Everything that is paid for, in the order of a receipt. */
+export const COMPONENT_KINDS = [...TOKEN_KINDS, ...FEE_KINDS] as const;
+
+export type TokenKind = (typeof TOKEN_KINDS)[number];
+export type FeeKind = (typeof FEE_KINDS)[number];
+export type ComponentKind = (typeof COMPONENT_KINDS)[number];
+
+/** A factor and the tokens it multiplies; never fees, which belong to no model (S17, S18). */
+export interface Surcharge extends Factor {
+  readonly appliesTo: ReadonlySet<ComponentKind>;
+}
+
 /** Rates of every token of a request whose prompt is longer than the threshold. */
 export interface PriceBand {
   readonly promptTokensAbove: number;
   readonly rates: Rates;
+}
+
+/** Ascending thresholds, the first at 0. */
+export type PriceBands = readonly [PriceBand, ...PriceBand[]];
+
+/**
+ * Rates published for a way of serving. They replace the base rates and the multipliers of the
+ * settings named here; settings that are null still multiply. Explicit wins.
+ */
+export interface ExplicitRates {
+  readonly speed: 'fast' | null;
+  readonly region: 'us' | null;
+  readonly tier: 'batch' | null;
+  readonly bands: PriceBands;
 }
 
 /** One model's price over one span of time, `from` inclusive, `until` exclusive. */
@@ -26,203 +58,99 @@ export interface ModelPrice {
   readonly model: string;
   readonly aliases: readonly string[];
   readonly displayName: string;
+  readonly provider: string;
   readonly releasedAt: Date;
   readonly contextWindow: number;
   readonly outputTokensMax: number;
   readonly from: Date;
   readonly until: Date | null;
-  /** Whether US-only inference can be asked for, and then costs the book's `usInference` factor. */
-  readonly usInference: boolean;
-  /** Null where fast mode does not exist or its price is not known: then it is refused. */
-  readonly fast: Factor | null;
-  /** Ascending thresholds, the first at 0. */
-  readonly bands: readonly [PriceBand, ...PriceBand[]];
+  readonly bands: PriceBands;
+  /** Null: fast mode is not sold, so it is refused, unless explicit rates name it. */
+  readonly fast: Surcharge | null;
+  /** Null: US-only inference costs nothing extra, or is not offered. */
+  readonly region: Surcharge | null;
+  /** Null: not sold in batches, unless explicit rates name them. */
+  readonly batch: Surcharge | null;
+  /**
+   * Of those whose settings all were served, the one that names most is used. The book has no two
+   * that match a request equally well.
+   */
+  readonly explicit: readonly ExplicitRates[];
+  /**
+   * What the operator pays its upstream for the same tokens; the same factors apply. Null: not
+   * known.
+   */
+  readonly upstream: PriceBands | null;
 }
 
-/** What is priced for all models alike. */
-export interface Surcharges {
+/** What is priced for all models alike, and not by the token. */
+export interface Fees {
   /** Nano-USD per million searches. */
   readonly webSearch: bigint;
-  readonly usInference: Factor;
-  readonly batch: Factor;
+  /** Nano-USD per hour a container runs. */
+  readonly codeExecutionHour: bigint;
+  /** Per organization and calendar month. */
+  readonly codeExecutionFreeHours: number;
+  /** The shortest time one execution is charged for. */
+  readonly codeExecutionMinimumSeconds: number;
+  /** Nano-USD per hour a managed session runs. */
+  readonly sessionHour: bigint;
 }
 
+/** Immutable: a changed book is another version. */
 export interface PriceBook {
   readonly version: string;
-  readonly surcharges: Surcharges;
+  readonly fees: Fees;
+  /** Every row, past and future, in the order of the book. */
+  readonly rows: readonly ModelPrice[];
   /** Resolves aliases. Undefined before release, after retirement and for names not in the book. */
   priceOf(model: string, at: Date): ModelPrice | undefined;
   /** Every model offered at that time, in the order of the book. */
   models(at: Date): readonly ModelPrice[];
 }
 
-export type LoadedBook =
-  | { readonly outcome: 'loaded'; readonly book: PriceBook }
-  | { readonly outcome: 'invalid'; readonly problems: string[] };
-
-const digits = z.string().regex(/^\d{1,18}$/, 'expected whole nano-USD in digits');
-/** JSON has no bigint: amounts come as digits, or as numbers where those are exact. */
-const price = z
-  .union([z.bigint(), z.int(), digits])
-  .transform((value) => BigInt(value))
-  .refine((value) => value > 0n, 'a price must be above 0');
-const time = z.iso.datetime().transform((text) => new Date(text));
-const count = z.int().positive();
-const factor = z.tuple([count, count]).transform(([numerator, denominator]) => ({
-  numerator: BigInt(numerator),
-  denominator: BigInt(denominator),
-}));
-const band = z.object({
-  prompt_tokens_above: z.int().nonnegative(),
-  input: price,
-  cache_write_5m: price,
-  cache_write_1h: price,
-  cache_read: price,
-  output: price,
-});
-const row = z.object({
-  model: z.string().min(1),
-  aliases: z.array(z.string().min(1)),
-  display_name: z.string().min(1),
-  released_at: time,
-  context_window: count,
-  output_tokens_max: count,
-  from: time,
-  until: time.nullable(),
-  us_inference: z.boolean(),
-  fast: factor.nullable(),
-  bands: z.array(band).min(1),
-});
-const head = z.object({
-  version: z.string().min(1),
-  web_search: price,
-  us_inference: factor,
-  batch: factor,
-  rows: z.array(z.unknown()).min(1),
-});
-
-/** Reads a price book from data. Every problem of every row is reported at once, with its row. */
-export function loadPriceBook(data: unknown): LoadedBook {
-  const parsedHead = head.safeParse(data);
-  if (!parsedHead.success)
-    return { outcome: 'invalid', problems: issues('book', parsedHead.error) };
-  const { version, web_search, us_inference, batch, rows } = parsedHead.data;
-  const problems: string[] = [];
-  if (us_inference.numerator < us_inference.denominator) {
-    problems.push('book: us_inference must not be a discount');
-  }
-  if (batch.numerator > batch.denominator) problems.push('book: batch must not be a surcharge');
-  const prices: ModelPrice[] = [];
-  for (const [index, raw] of rows.entries()) {
-    const name = rowName(raw, index);
-    const parsed = row.safeParse(raw);
-    if (!parsed.success) {
-      problems.push(...issues(name, parsed.error));
-      continue;
-    }
-    const modelPrice = toModelPrice(parsed.data);
-    problems.push(...implausibilities(modelPrice).map((problem) => `${name}: ${problem}`));
-    prices.push(modelPrice);
-  }
-  problems.push(...overlaps(prices));
-  if (problems.length > 0) return { outcome: 'invalid', problems };
-  const surcharges = { webSearch: web_search, usInference: us_inference, batch };
-  return { outcome: 'loaded', book: bookOf(version, surcharges, prices) };
+/** A discount of one organization, by contract. */
+export interface Discount {
+  /** Null: every model. */
+  readonly model: string | null;
+  /** What is paid of the list price: above 0, at most 1. */
+  readonly factor: Factor;
+  readonly appliesTo: ReadonlySet<ComponentKind>;
+  readonly from: Date;
+  readonly until: Date | null;
 }
 
-function bookOf(version: string, surcharges: Surcharges, prices: readonly ModelPrice[]): PriceBook {
+/**
+ * The discounts of one organization; none: list prices. At most one applies to a component: one
+ * that names the model before one that does not. They are never stacked.
+ */
+export type Terms = readonly Discount[];
+
+/** Rows must be valid: spans of one name, aliases included, never overlap. */
+export function priceBook(version: string, fees: Fees, rows: readonly ModelPrice[]): PriceBook {
   const byName = new Map<string, ModelPrice[]>();
-  for (const entry of prices) {
-    for (const name of namesOf(entry)) {
+  for (const row of rows) {
+    for (const name of [row.model, ...row.aliases]) {
       const spans = byName.get(name);
-      if (spans === undefined) byName.set(name, [entry]);
-      else spans.push(entry);
+      if (spans === undefined) byName.set(name, [row]);
+      else spans.push(row);
     }
   }
   return {
     version,
-    surcharges,
-    priceOf: (model, at) => byName.get(model)?.find((entry) => inForce(entry, at)),
-    models: (at) => prices.filter((entry) => inForce(entry, at)),
+    fees,
+    rows,
+    priceOf: (model, at) => byName.get(model)?.find((row) => inForce(row, at)),
+    models: (at) => rows.filter((row) => inForce(row, at)),
   };
 }
 
-const inForce = (entry: ModelPrice, at: Date): boolean =>
-  entry.from <= at && (entry.until === null || at < entry.until);
+const inForce = (row: ModelPrice, at: Date): boolean =>
+  row.from <= at && (row.until === null || at < row.until);
 
-const namesOf = (entry: ModelPrice): string[] => [...new Set([entry.model, ...entry.aliases])];
-
-function toModelPrice(parsed: z.infer<typeof row>): ModelPrice {
-  const [first, ...rest] = parsed.bands.map((entry) => ({
-    promptTokensAbove: entry.prompt_tokens_above,
-    rates: {
-      input: entry.input,
-      cacheWrite5m: entry.cache_write_5m,
-      cacheWrite1h: entry.cache_write_1h,
-      cacheRead: entry.cache_read,
-      output: entry.output,
-    },
-  }));
-  if (first === undefined) throw new RangeError('a row without bands passed its schema');
-  return {
-    model: parsed.model,
-    aliases: parsed.aliases,
-    displayName: parsed.display_name,
-    releasedAt: parsed.released_at,
-    contextWindow: parsed.context_window,
-    outputTokensMax: parsed.output_tokens_max,
-    from: parsed.from,
-    until: parsed.until,
-    usInference: parsed.us_inference,
-    fast: parsed.fast,
-    bands: [first, ...rest],
-  };
+/** The rates of every token of a request whose prompt is just above a threshold. */
+export function ratesAbove(bands: PriceBands, promptTokensAbove: number): Rates {
+  let [{ rates }] = bands;
+  for (const band of bands) if (band.promptTokensAbove <= promptTokensAbove) rates = band.rates;
+  return rates;
 }
-
-/** The order every published price keeps; a swapped column shows here (threat T55). */
-function implausibilities(entry: ModelPrice): string[] {
-  const problems: string[] = [];
-  if (entry.until !== null && entry.until <= entry.from) problems.push('until must be after from');
-  if (entry.fast !== null && entry.fast.numerator < entry.fast.denominator) {
-    problems.push('fast must not be a discount');
-  }
-  let above = -1;
-  for (const { promptTokensAbove, rates } of entry.bands) {
-    const where = `band above ${promptTokensAbove}`;
-    if (above < 0 && promptTokensAbove !== 0) problems.push('the first band must start at 0');
-    if (promptTokensAbove <= above) problems.push(`${where}: bands must ascend`);
-    if (rates.cacheRead > rates.input) problems.push(`${where}: cache_read is above input`);
-    if (rates.input > rates.cacheWrite5m) problems.push(`${where}: input is above cache_write_5m`);
-    if (rates.cacheWrite5m > rates.cacheWrite1h) {
-      problems.push(`${where}: cache_write_5m is above cache_write_1h`);
-    }
-    if (rates.input > rates.output) problems.push(`${where}: input is above output`);
-    above = promptTokensAbove;
-  }
-  return problems;
-}
-
-function overlaps(prices: readonly ModelPrice[]): string[] {
-  const problems: string[] = [];
-  for (const [index, one] of prices.entries()) {
-    for (const other of prices.slice(index + 1)) {
-      const name = namesOf(one).find((candidate) => namesOf(other).includes(candidate));
-      if (name === undefined) continue;
-      const meets =
-        (other.until === null || one.from < other.until) &&
-        (one.until === null || other.from < one.until);
-      if (!meets) continue;
-      const [first, second] = [one, other].map((entry) => entry.from.toISOString());
-      problems.push(`${name}: the rows from ${first} and from ${second} overlap`);
-    }
-  }
-  return problems;
-}
-
-function rowName(raw: unknown, index: number): string {
-  const known: Record<string, unknown> = typeof raw === 'object' && raw !== null ? { ...raw } : {};
-  return `row ${index + 1} (${String(known.model ?? '?')} from ${String(known.from ?? '?')})`;
-}
-
-const issues = (name: string, error: z.ZodError): string[] =>
-  error.issues.map((issue) => `${name}: ${issue.path.join('.')}: ${issue.message}`);

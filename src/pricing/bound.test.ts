@@ -84,14 +84,15 @@ describe('H1: the dearest way the request can go', () => {
     expect(boundOf(ask({ fallbacks }))).toMatchObject({ outputTokensMax: 2_000 });
   });
 
-  test('a fallback is as fast as the request, unless it says otherwise', () => {
+  test('a fallback is as fast as the request; the speed that is served is one for all', () => {
     const plain = amountOf(ask(), 9_000);
     const withFallback = (speed: object, entry: object) =>
       amountOf(ask({ ...speed, fallbacks: [{ model: 'claude-opus-5', ...entry }] }), 9_000);
     expect(withFallback({}, {})).toBe(2n * plain);
     expect(withFallback({ speed: 'fast' }, {})).toBe(4n * plain);
-    expect(withFallback({ speed: 'fast' }, { speed: 'standard' })).toBe(3n * plain);
-    expect(withFallback({}, { speed: 'fast' })).toBe(3n * plain);
+    // An answer reports one speed, and every attempt in it is charged at that one.
+    expect(withFallback({ speed: 'fast' }, { speed: 'standard' })).toBe(4n * plain);
+    expect(withFallback({}, { speed: 'fast' })).toBe(4n * plain);
   });
 
   test('all that a model can give may be asked for', () => {
@@ -120,7 +121,8 @@ describe('H1: the dearest way the request can go', () => {
     const million = 1_000_000n * USD;
     const costing = (output: bigint) =>
       boundAt((price) => {
-        const rates = { ...price.bands[0].rates, input: 0n, output: output * 1_000n };
+        const unused = { input: 0n, cacheRead: 0n, cacheWrite5m: 0n, cacheWrite1h: 0n };
+        const rates = { ...unused, output: output * 1_000n };
         return { ...price, bands: [{ promptTokensAbove: 0, rates }] };
       });
     expect(costing(million)).toMatchObject({ outcome: 'bounded', amount: million });
@@ -200,35 +202,37 @@ describe('H2: loops the client does not see need a cap', () => {
   const search = { type: 'web_search_20250305', name: 'web_search' };
   const defined = { type: 'tool_addition', tool: { type: 'tool_definition', definition: search } };
 
-  test.each<[string, object, string]>([
-    ['a search without max_uses', ask({ tools: [search] }), 'web_search_20250305'],
-    ['max_uses 0', ask({ tools: [{ ...search, max_uses: 0 }] }), 'web_search_20250305'],
-    ['max_uses as text', ask({ tools: [{ ...search, max_uses: '5' }] }), 'web_search_20250305'],
-    [
-      'an absurd max_uses',
-      ask({ tools: [{ ...search, max_uses: 2 ** 52 }] }),
-      'web_search_20250305',
-    ],
+  const capped = 'web_search_20250305';
+  const uses = (value: unknown) => ask({ tools: [{ ...search, max_uses: value }] });
+
+  test.each<[string, object, string, string]>([
+    ['a search without max_uses', ask({ tools: [search] }), capped, 'max_uses'],
+    ['max_uses 0', uses(0), capped, 'max_uses_in_range'],
+    ['max_uses as text', uses('5'), capped, 'max_uses_in_range'],
+    ['an absurd max_uses', uses(2 ** 52), capped, 'max_uses_in_range'],
     [
       'the advisor',
       ask({ tools: [{ type: 'advisor_20260301', max_uses: 1 }] }),
       'advisor_20260301',
+      'model_and_max_uses',
     ],
     [
       'code execution',
-      ask({ tools: [{ type: 'code_execution_20260521' }] }),
+      ask({ tools: [{ type: 'code_execution_20260521', max_uses: 1 }] }),
       'code_execution_20260521',
+      'nothing',
     ],
     [
       'an unknown tool',
       ask({ tools: [{ type: 'oracle_20271231', max_uses: 1 }] }),
       'oracle_20271231',
+      'nothing',
     ],
-    ['an MCP server', ask({ mcp_servers: [{ url: 'a' }] }), 'mcp_servers'],
-    ['a continued thread', ask({ thread: { type: 'continue' } }), 'thread'],
-    ['a tool defined in a message', withBlock(defined), 'web_search_20250305'],
-  ])('%s is refused', (_name, body, tool) => {
-    expect(boundOf(body)).toEqual({ outcome: 'tool_cost_unbounded', tool });
+    ['an MCP server', ask({ mcp_servers: [{ url: 'a' }] }), 'mcp_servers', 'nothing'],
+    ['a continued thread', ask({ thread: { type: 'continue' } }), 'thread', 'nothing'],
+    ['a tool defined in a message', withBlock(defined), capped, 'max_uses'],
+  ])('%s is refused, and what would help is named', (_name, body, tool, missing) => {
+    expect(boundOf(body)).toEqual({ outcome: 'tool_cost_unbounded', tool, missing });
   });
 
   test('tools the client runs need none', () => {
@@ -338,6 +342,8 @@ test('no usage within the bytes and max_tokens costs more than its hold', () => 
           iterations: [
             {
               model: price.model,
+              kind: 'message',
+              billed: true,
               inputTokens,
               cacheReadTokens,
               cacheWrite5mTokens,
@@ -346,6 +352,8 @@ test('no usage within the bytes and max_tokens costs more than its hold', () => 
             },
           ],
           webSearches: 0,
+          codeExecutionSeconds: 0,
+          sessionMilliseconds: 0,
           speed: fast ? 'fast' : 'standard',
           inferenceGeo: geo === 'global' ? 'global' : 'us',
           serviceTier: 'standard',

@@ -1,7 +1,9 @@
 import { divideUp, NANOS_PER_USD, type NanoUsd, nanos } from '#kernel/money';
 import { type BodyScan, isObject, isPresent, scanBody } from './body-scan.ts';
-import type { ModelPrice, PriceBook, Rates } from './book.ts';
-import { readServerLoop, type ServerLoop } from './server-tools.ts';
+import type { ModelPrice, PriceBook, Terms } from './book.ts';
+import type { Settings, Tariff } from './rate-plan.ts';
+import { LIST_PRICES, type RateTables, rateTables } from './rate-tables.ts';
+import { type AdvisorUse, type Missing, readServerLoop, type ServerLoop } from './server-tools.ts';
 
 export type Bound =
   | {
@@ -11,9 +13,13 @@ export type Bound =
       readonly model: string;
       /** Of one sampling turn, the largest of all models that may answer: for metering's sanity. */
       readonly outputTokensMax: number;
+      /** Of the asked model's first turn: what the body proves, or a whole context window. */
+      readonly inputTokensMax: number;
+      /** The longest-lived cache write that the body asks for. */
+      readonly caching: BodyScan['caching'];
     }
   | { readonly outcome: 'model_not_priced'; readonly model: string }
-  | { readonly outcome: 'tool_cost_unbounded'; readonly tool: string }
+  | { readonly outcome: 'tool_cost_unbounded'; readonly tool: string; readonly missing: Missing }
   | { readonly outcome: 'invalid_request'; readonly message: string };
 
 type Refusal = Exclude<Bound, { outcome: 'bounded' }>;
@@ -27,59 +33,96 @@ interface Attempt {
 
 /** A million dollars for one request is a broken or hostile body; sums of holds stay in 64 bits. */
 const HOLD_NANOS_MAX = 1_000_000n * NANOS_PER_USD;
-const PER_MILLION = 1_000_000n;
 
 /**
  * The most a Messages request can cost (H1–H3): what is held before it is sent. `body` is the
- * parsed request, `bodyBytes` its length as received, `at` the time of admission.
+ * parsed request, `bodyBytes` its length as received, `at` the time of admission, `terms` the
+ * organization's discounts: never below `rate` of any usage that the request allows. With
+ * `carriedUses` above 0 server tools without a bound are let through and held as that many uses (H2).
  */
-export function boundHold(book: PriceBook, body: unknown, bodyBytes: number, at: Date): Bound {
+export function boundHold(
+  book: PriceBook,
+  body: unknown,
+  bodyBytes: number,
+  at: Date,
+  terms: Terms = LIST_PRICES,
+  carriedUses = 0,
+): Bound {
   if (!isObject(body)) return invalid('The request body must be a JSON object.');
   const geo = body.inference_geo ?? null;
   if (geo !== null && geo !== 'us' && geo !== 'global') {
     return invalid("inference_geo: Input should be 'us' or 'global'");
   }
-  const asked = readAttempt(book, body, null, at);
+  const tables = rateTables(book, terms);
+  const asked = readAttempt({ book, tables, at }, body, null);
   if ('outcome' in asked) return asked;
-  const fallbacks = readFallbacks(book, body, at);
+  const fallbacks = readFallbacks({ book, tables, at }, body);
   if ('outcome' in fallbacks) return fallbacks;
   const scan = scanBody(body, bodyBytes);
-  const loop = readServerLoop(body, scan.tools);
+  const loop = readServerLoop(body, scan.tools, carriedUses);
   if ('outcome' in loop) return loop;
-
-  const attempts = [asked, ...fallbacks];
-  // A workspace may run in the US by default; only an explicit "global" rules the surcharge out.
-  const us = geo !== 'global';
-  let amount = divideUp(BigInt(loop.webSearchesMax) * book.surcharges.webSearch, PER_MILLION);
-  // Every attempt that delivered something is billed, so a chain is bounded by its sum (S5).
-  let outputTokensMax = 0;
-  for (const attempt of attempts) {
-    amount += attemptBound(book, attempt, scan, loop, us);
-    outputTokensMax = Math.max(outputTokensMax, attempt.outputTokensMax);
+  for (const { model } of loop.advisors) {
+    if (book.priceOf(model, at) === undefined) return notPriced(model);
   }
+  const attempts = [asked, ...fallbacks];
+  let amount = 0n;
+  for (const settings of reachable(attempts, geo)) {
+    const cost = costUnder(settings, tables, attempts, scan, loop, at);
+    if (cost > amount) amount = cost;
+  }
+  const search = tables.fee('web_search', at);
+  amount += divideUp(BigInt(loop.webSearchesMax) * search.charged, search.tariffDenominator);
   if (amount > HOLD_NANOS_MAX) return invalid('The request could cost more than can be held.');
   return {
     outcome: 'bounded',
     amount: nanos(amount),
     model: asked.price.model,
-    outputTokensMax,
+    outputTokensMax: Math.max(...attempts.map((attempt) => attempt.outputTokensMax)),
+    inputTokensMax: firstInput(asked.price, scan),
+    caching: scan.caching,
   };
 }
 
 const invalid = (message: string): Refusal => ({ outcome: 'invalid_request', message });
 
+const notPriced = (model: string): Refusal => ({ outcome: 'model_not_priced', model });
+
+/**
+ * The ways of serving that the request can reach. They need not be the ones asked for (S15): fast
+ * may be served as standard, and a workspace may run in the US by default, so only an explicit
+ * "global" rules the surcharge out. The speed is one for the whole answer, whichever attempt asked
+ * for it. What no request can reach is not held for: `fast` served though nobody asked, the US in
+ * spite of "global". Holding for it would double every hold of a model that sells fast mode to
+ * cover an upstream's mistake; such a charge is an overrun (S13), taken from what is available,
+ * the rest borne by the operator, with an alarm. A message is never served as a batch.
+ */
+function reachable(attempts: readonly Attempt[], geo: 'us' | 'global' | null): Settings[] {
+  const speeds = attempts.some(({ fast }) => fast)
+    ? (['standard', 'fast'] as const)
+    : (['standard'] as const);
+  const regions = geo === 'global' ? (['global'] as const) : (['global', 'us'] as const);
+  return speeds.flatMap((speed) =>
+    regions.map((inferenceGeo) => ({ speed, inferenceGeo, serviceTier: 'standard' as const })),
+  );
+}
+
+interface At {
+  readonly book: PriceBook;
+  readonly tables: RateTables;
+  readonly at: Date;
+}
+
 /** Reads the asked model, or one entry of `fallbacks` that inherits what it leaves out. */
 function readAttempt(
-  book: PriceBook,
+  { book, tables, at }: At,
   body: Readonly<Record<string, unknown>>,
   entry: Readonly<Record<string, unknown>> | null,
-  at: Date,
 ): Attempt | Refusal {
   const { model } = entry ?? body;
   if (!isPresent(model)) return invalid('model: Field required');
   if (typeof model !== 'string') return invalid('model: Input should be a valid string');
   const price = book.priceOf(model, at);
-  if (price === undefined) return { outcome: 'model_not_priced', model };
+  if (price === undefined) return notPriced(model);
   const outputTokensMax = entry?.max_tokens ?? body.max_tokens;
   if (!isPresent(outputTokensMax)) return invalid('max_tokens: Field required');
   if (typeof outputTokensMax !== 'number' || !Number.isSafeInteger(outputTokensMax)) {
@@ -98,17 +141,15 @@ function readAttempt(
   if (isPresent(speed) && speed !== 'standard' && speed !== 'fast') {
     return invalid("speed: Input should be 'standard' or 'fast'");
   }
-  if (speed === 'fast' && price.fast === null) {
+  if (speed !== 'fast') return { price, outputTokensMax, fast: false };
+  const settings = { speed, inferenceGeo: 'global', serviceTier: 'standard' } as const;
+  if (tables.plan(model, settings, at)?.plan.outcome !== 'priced') {
     return invalid(`speed: 'fast' is not available for ${model}`);
   }
-  return { price, outputTokensMax, fast: speed === 'fast' };
+  return { price, outputTokensMax, fast: true };
 }
 
-function readFallbacks(
-  book: PriceBook,
-  body: Readonly<Record<string, unknown>>,
-  at: Date,
-): Attempt[] | Refusal {
+function readFallbacks(known: At, body: Readonly<Record<string, unknown>>): Attempt[] | Refusal {
   const { fallbacks } = body;
   if (!isPresent(fallbacks)) return [];
   if (!Array.isArray(fallbacks)) {
@@ -118,69 +159,100 @@ function readFallbacks(
   const attempts: Attempt[] = [];
   for (const entry of fallbacks) {
     if (!isObject(entry)) return invalid('fallbacks: Input should be a list of objects');
-    const attempt = readAttempt(book, body, entry, at);
+    const attempt = readAttempt(known, body, entry);
     if ('outcome' in attempt) return attempt;
     attempts.push(attempt);
   }
   return attempts;
 }
 
-function attemptBound(
-  book: PriceBook,
-  attempt: Attempt,
+/**
+ * Every attempt that delivered something is billed, so a chain is bounded by its sum (S5). What
+ * has no price under these settings cannot be part of a charge under them.
+ */
+function costUnder(
+  settings: Settings,
+  tables: RateTables,
+  attempts: readonly Attempt[],
   scan: BodyScan,
   loop: ServerLoop,
-  us: boolean,
+  at: Date,
 ): bigint {
-  const { price, outputTokensMax } = attempt;
-  const window = price.contextWindow;
-  // The first turn reads the body. Each later one reads what tools brought: up to a whole window.
-  const firstInput = scan.unbounded ? window : Math.min(scan.tokensMax, window);
-  const laterTurns = loop.turnsMax - 1;
-  const turns = [{ input: firstInput, output: outputTokensMax, count: 1 }];
-  if (laterTurns > 0) turns.push({ input: window, output: outputTokensMax, count: laterTurns });
-  if (loop.compactionsMax > 0) {
-    // A summary is a turn of its own, under the model's limit instead of the request's.
-    turns.push({ input: window, output: price.outputTokensMax, count: loop.compactionsMax });
+  let cost = 0n;
+  for (const { price, outputTokensMax } of attempts) {
+    const plan = tables.plan(price.model, settings, at)?.plan;
+    if (plan?.outcome !== 'priced') continue;
+    for (const turns of turnsOf(price, outputTokensMax, scan, loop)) {
+      cost += dearest(plan.tariffs, turns, scan.caching);
+    }
   }
-  let perMillion = 0n;
-  for (const turn of turns) {
-    perMillion += BigInt(turn.count) * dearestTurn(price, turn.input, turn.output, scan.caching);
+  for (const advisor of loop.advisors) {
+    const found = tables.plan(advisor.model, settings, at);
+    if (found?.plan.outcome !== 'priced') continue;
+    cost += dearest(found.plan.tariffs, adviceOf(found.price, advisor), scan.caching);
   }
-  let denominator = PER_MILLION;
-  const factors = [
-    attempt.fast ? price.fast : null,
-    us && price.usInference ? book.surcharges.usInference : null,
-  ];
-  for (const factor of factors) {
-    if (factor === null) continue;
-    perMillion *= factor.numerator;
-    denominator *= factor.denominator;
-  }
-  return divideUp(perMillion, denominator);
+  return cost;
 }
 
-/** A prompt of at most `input` tokens may end in any band below it; the dearest one counts. */
-function dearestTurn(
-  price: ModelPrice,
-  input: number,
-  output: number,
+/** Sampling turns alike. `reach` is the longest prompt that may decide their tariff. */
+interface Turns {
+  readonly count: number;
+  readonly input: number;
+  readonly output: number;
+  readonly reach: number;
+}
+
+function turnsOf(price: ModelPrice, output: number, scan: BodyScan, loop: ServerLoop): Turns[] {
+  const window = price.contextWindow;
+  // The first turn reads the body. Each later one reads what tools brought: up to a whole window.
+  const input = firstInput(price, scan);
+  const later = loop.turnsMax - 1;
+  // An answer may report all its turns as one, and their sum then decides the tariff of all.
+  const reach = input + later * window;
+  const turns = [{ count: 1, input, output, reach }];
+  if (later > 0) turns.push({ count: later, input: window, output, reach });
+  if (loop.compactionsMax > 0) {
+    // A summary is a turn of its own, under the model's limit instead of the request's.
+    const summary = { input: window, output: price.outputTokensMax, reach: window };
+    turns.push({ count: loop.compactionsMax, ...summary });
+  }
+  return turns;
+}
+
+/** Each advice is a turn of the adviser's own model, with an output limit of its own. */
+function adviceOf(price: ModelPrice, advisor: AdvisorUse): Turns {
+  const { contextWindow: window } = price;
+  const output = Math.min(advisor.outputTokensMax, price.outputTokensMax);
+  return { count: advisor.usesMax, input: window, output, reach: window };
+}
+
+const firstInput = (price: ModelPrice, scan: BodyScan): number =>
+  scan.unbounded ? price.contextWindow : Math.min(scan.tokensMax, price.contextWindow);
+
+/** A prompt may end in any band it reaches; the dearest one counts. */
+function dearest(
+  tariffs: readonly [Tariff, ...Tariff[]],
+  { count, input, output, reach }: Turns,
   caching: BodyScan['caching'],
 ): bigint {
-  let dearest = 0n;
-  for (const [index, band] of price.bands.entries()) {
-    if (index > 0 && input <= band.promptTokensAbove) continue;
-    const rate = dearestInput(band.rates, caching);
-    const cost = BigInt(input) * rate + BigInt(output) * band.rates.output;
-    if (cost > dearest) dearest = cost;
+  let most = 0n;
+  for (const [index, tariff] of tariffs.entries()) {
+    if (index > 0 && reach <= tariff.above) continue;
+    const turn =
+      BigInt(input) * dearestInput(tariff, caching) + BigInt(output) * tariff.output.charged;
+    const cost = divideUp(BigInt(count) * turn, tariff.denominator);
+    if (cost > most) most = cost;
   }
-  return dearest;
+  return most;
 }
 
 /**
- * A book keeps reads below input and input below writes, so the class is decided by what is asked.
+ * Of the classes the request can reach. A book keeps reads below input and input below writes, but
+ * a discount on one class alone may turn that around.
  */
-function dearestInput(rates: Rates, caching: BodyScan['caching']): bigint {
-  if (caching === '1h') return rates.cacheWrite1h;
-  return caching === '5m' ? rates.cacheWrite5m : rates.input;
+function dearestInput(tariff: Tariff, caching: BodyScan['caching']): bigint {
+  const classes = [tariff.input, tariff.cacheRead];
+  if (caching !== 'none') classes.push(tariff.cacheWrite5m);
+  if (caching === '1h') classes.push(tariff.cacheWrite1h);
+  return classes.reduce((most, { charged }) => (charged > most ? charged : most), 0n);
 }

@@ -9,6 +9,7 @@ export interface Span {
   readonly usd: Published;
   /** Rates of the whole request once its prompt is longer than this many tokens. */
   readonly above?: readonly [tokens: number, usd: Published];
+  /** What fast mode multiplies every token price by; absent where it is not sold. */
   readonly fastTimes?: number;
   readonly window?: number;
 }
@@ -21,7 +22,10 @@ export interface Model {
   readonly retired?: string;
   readonly window: number;
   readonly outputMax: number;
+  /** US-only inference can be asked for, at the published factor; older models reject it. */
   readonly usInference?: true;
+  /** Never offered in message batches. */
+  readonly batch?: false;
   readonly spans: readonly [Span, ...Span[]];
 }
 
@@ -40,12 +44,17 @@ const claude2: Published = ['8', '8', '8', '8', '24'];
 /** What 4.6 and later have in common. */
 const late = { window: M, outputMax: 128 * K, usInference: true } as const;
 const longContextEnd = '2026-03-13';
+const longContextBetaStart = '2025-08-07';
 const longContextBetaEnd = '2026-04-30';
 
 /**
- * First-party prices as published up to November 2026. A model or mode whose price is not published
- * (claude-mythos-preview, claude-mythos-5-2, fast mode of Opus 5.5 and Fable 5.2) is left out on
- * purpose: what has no price is refused, never guessed.
+ * First-party prices as published up to November 2026. What has no published price is left out on
+ * purpose, because what has no price is refused and never guessed: `claude-mythos-preview` (no
+ * price anywhere), `claude-mythos-5-2` (said to be as Fable 5.2, by nobody who sets it), fast mode
+ * of Opus 5.5 ("about twice") and of Fable 5.2 (none). An operator who knows better adds a row.
+ *
+ * No published fast, regional or batch price differs from its multiple of the base rates, cache
+ * rates included, so the table has factors and no explicit rates.
  */
 export const publishedModels: readonly Model[] = [
   {
@@ -104,6 +113,7 @@ export const publishedModels: readonly Model[] = [
     ...late,
     spans: [
       { until: '2026-11-30', usd: opus, fastTimes: 2 },
+      // Fast mode is removed then: asked for, it is an error upstream too.
       { from: '2026-11-30', usd: opus },
     ],
   },
@@ -114,6 +124,7 @@ export const publishedModels: readonly Model[] = [
     ...late,
     spans: [
       { until: '2026-07-01', usd: opus, fastTimes: 6 },
+      // Removed, and an error upstream too: only of 4.6 it is published that standard serves.
       { from: '2026-07-01', usd: opus },
     ],
   },
@@ -125,7 +136,7 @@ export const publishedModels: readonly Model[] = [
     spans: [
       { until: longContextEnd, usd: opus, above: [200 * K, opusLong], fastTimes: 6 },
       { from: longContextEnd, until: '2026-06-01', usd: opus, fastTimes: 6 },
-      // Still accepts the request for speed, and serves and bills it as standard.
+      // Speed may still be asked for, and is served and billed as standard.
       { from: '2026-06-01', usd: opus, fastTimes: 1 },
     ],
   },
@@ -227,7 +238,14 @@ export const publishedModels: readonly Model[] = [
     window: 200 * K,
     outputMax: 64 * K,
     spans: [
-      { until: longContextBetaEnd, usd: sonnet, above: [200 * K, sonnetLong], window: M },
+      { until: longContextBetaStart, usd: sonnet },
+      {
+        from: longContextBetaStart,
+        until: longContextBetaEnd,
+        usd: sonnet,
+        above: [200 * K, sonnetLong],
+        window: M,
+      },
       { from: longContextBetaEnd, usd: sonnet },
     ],
   },
@@ -283,6 +301,7 @@ export const publishedModels: readonly Model[] = [
     retired: '2025-07-21',
     window: 200 * K,
     outputMax: 4_096,
+    batch: false,
     spans: [{ usd: sonnet }],
   },
   {
@@ -301,6 +320,7 @@ export const publishedModels: readonly Model[] = [
     retired: '2025-07-21',
     window: 200 * K,
     outputMax: 4_096,
+    batch: false,
     spans: [{ usd: claude2 }],
   },
   {
@@ -310,6 +330,7 @@ export const publishedModels: readonly Model[] = [
     retired: '2025-07-21',
     window: 100 * K,
     outputMax: 4_096,
+    batch: false,
     spans: [{ usd: claude2 }],
   },
 ];

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ModelUsage, Usage } from '#kernel/usage';
+import { priceBook } from './book.ts';
 import { bundledBook } from './bundled-book.ts';
 import { type RatedLine, rate } from './rate.ts';
 
@@ -9,6 +10,8 @@ const now = new Date('2026-11-21T00:00:00Z');
 
 const turn = (model: string, counts: Partial<ModelUsage> = {}): ModelUsage => ({
   model,
+  kind: 'message',
+  billed: true,
   inputTokens: 0,
   outputTokens: 0,
   cacheReadTokens: 0,
@@ -19,6 +22,8 @@ const turn = (model: string, counts: Partial<ModelUsage> = {}): ModelUsage => ({
 const usage = (iterations: ModelUsage[], more: Partial<Usage> = {}): Usage => ({
   iterations,
   webSearches: 0,
+  codeExecutionSeconds: 0,
+  sessionMilliseconds: 0,
   speed: 'standard',
   inferenceGeo: 'global',
   serviceTier: 'standard',
@@ -27,7 +32,7 @@ const usage = (iterations: ModelUsage[], more: Partial<Usage> = {}): Usage => ({
 
 function cost(asked: Usage, at = now): bigint {
   const rated = rate(book, asked, at);
-  if (rated.outcome !== 'rated') throw new Error(`no price for ${rated.model}`);
+  if (rated.outcome !== 'rated') throw new Error(rated.reason);
   return rated.amount;
 }
 
@@ -111,13 +116,13 @@ describe('worked examples, in nano-USD', () => {
 describe('what a receipt shows', () => {
   const linesOf = (asked: Usage) => {
     const rated = rate(book, asked, now);
-    if (rated.outcome !== 'rated') throw new Error(`no price for ${rated.model}`);
+    if (rated.outcome !== 'rated') throw new Error(rated.reason);
     return rated.lines;
   };
 
   test('a line for each kind of token, in this order, at its own price', () => {
     const lines = linesOf(usage([turn('claude-sonnet-5-5', every)], { webSearches: 2 }));
-    expect(lines.map((l) => [l.kind, l.units, l.unitPriceNanosPerMillion])).toEqual([
+    expect(lines.map((l) => [l.kind, l.units, l.unitPriceNanos])).toEqual([
       ['input', 1_000n, 2_000_000_000n],
       ['cache_write_5m', 1_000n, 2_500_000_000n],
       ['cache_write_1h', 1_000n, 4_000_000_000n],
@@ -125,6 +130,7 @@ describe('what a receipt shows', () => {
       ['output', 1_000n, 10_000_000_000n],
       ['web_search', 2n, 10_000_000_000_000n],
     ]);
+    expect(new Set(lines.map((l) => l.per))).toEqual(new Set([1_000_000n]));
     expect(lines.map((l) => l.model)).toEqual([
       ...Array.from({ length: 5 }, () => 'claude-sonnet-5-5'),
       null,
@@ -184,10 +190,37 @@ describe('what has no price is never charged by guess', () => {
     ['an unknown model', usage([turn('claude-mythos-preview', ten)])],
     ['a retired model', usage([turn('claude-opus-4-1', ten)])],
     ['fast mode without a known price', usage([turn('claude-opus-5-5', ten)], { speed: 'fast' })],
-    ['fast mode after its end', usage([turn('claude-opus-4-7', ten)], { speed: 'fast' })],
     ['one unknown among known turns', usage([turn('claude-opus-5', ten), turn('nobody', ten)])],
   ])('%s', (_name, asked) => {
     expect(rate(book, asked, now).outcome).toBe('model_not_priced');
+  });
+
+  test('fast mode after its end', () => {
+    const asked = usage([turn('claude-opus-4-8', ten)], { speed: 'fast' });
+    expect(cost(asked, new Date('2026-11-29T23:59:59Z'))).toBe(150_000_000n);
+    expect(rate(book, asked, new Date('2026-11-30T00:00:00Z'))).toEqual({
+      outcome: 'model_not_priced',
+      model: 'claude-opus-4-8',
+      reason: 'fast mode of claude-opus-4-8 has no price',
+    });
+  });
+
+  test('a batch of a model that is not sold in batches', () => {
+    const rows = book.rows.map((row) => ({ ...row, batch: null }));
+    const asked = usage([turn('claude-opus-5', ten)], { serviceTier: 'batch' });
+    expect(rate(priceBook('no batches', book.fees, rows), asked, now)).toEqual({
+      outcome: 'model_not_priced',
+      model: 'claude-opus-5',
+      reason: 'claude-opus-5 is not sold in batches',
+    });
+  });
+
+  test('an attempt that declined needs no price: it is free and has no line', () => {
+    const declined = turn('nobody', { ...ten, billed: false });
+    const answered = turn('claude-opus-5', { ...ten, kind: 'fallback_message' });
+    expect(rate(book, usage([declined, answered]), now)).toEqual(
+      rate(book, usage([answered]), now),
+    );
   });
 
   test('a model that retires mid-request is charged as admitted', () => {
@@ -199,6 +232,8 @@ describe('what has no price is never charged by guess', () => {
 const counts = fc.nat(1_000_000);
 const anyTurn = fc.record({
   model: fc.constantFrom(...book.models(now).map((price) => price.model)),
+  kind: fc.constant<'message'>('message'),
+  billed: fc.constant(true),
   inputTokens: counts,
   outputTokens: counts,
   cacheReadTokens: counts,
@@ -208,6 +243,8 @@ const anyTurn = fc.record({
 const anyUsage = fc.record({
   iterations: fc.array(anyTurn, { maxLength: 5 }),
   webSearches: fc.nat(20),
+  codeExecutionSeconds: fc.constant(0),
+  sessionMilliseconds: fc.constant(0),
   speed: fc.constant<'standard'>('standard'),
   inferenceGeo: fc.constantFrom<'global' | 'us'>('global', 'us'),
   serviceTier: fc.constantFrom<'standard' | 'batch'>('standard', 'batch'),

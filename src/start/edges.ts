@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { openCharging } from '#charging/charging';
+import { openLanes } from '#charging/lanes';
 import { createConsole } from '#console-api/server';
 import { openPool, type Pool } from '#db/pool';
 import { createGateway, type Gateway } from '#gateway/gateway';
@@ -13,7 +14,7 @@ import type { Config } from '#src/config';
 import type { Closers } from '#src/start/closers';
 import type { Log } from '#src/start/log';
 import { mailerOf } from '#src/start/mailer';
-import { priceBook } from '#src/start/price-book';
+import { startPrices } from '#src/start/prices';
 import { openSettlementJournal } from '#src/start/settlement-journal';
 import { registerStripeWebhook } from '#webhooks/stripe';
 import { type RunningWorker, startWorker } from '#worker/run';
@@ -99,7 +100,7 @@ export async function runConsole(
  * A lane carries every organization's requests. A statement that takes seconds is a fault, and one
  * locked book must not hold up the others for longer than a request may wait.
  */
-const LANE = { max: 1, statementTimeoutMs: 3_000, lockTimeoutMs: 500 };
+const LANE = { statementTimeoutMs: 3_000, lockTimeoutMs: 500 };
 
 /** Longer than a settlement takes with a store that is away, on a disk that is slow. */
 const JOURNAL_GRACE_MS = 5_000;
@@ -109,26 +110,25 @@ export async function runGateway(
   port: number,
 ): Promise<{ url: string; gateway: Gateway }> {
   const { config, databaseUrl, log, closers, clock, entropy, pepper, pool, version } = parts;
-  const holdLane = openPool({ url: databaseUrl, name: 'holds', ...LANE });
-  const settleLane = openPool({ url: databaseUrl, name: 'settlements', ...LANE });
-  closers.add('hold lane', holdLane.close);
-  closers.add('settle lane', settleLane.close);
+  const { prices, notice } = await startPrices(config, pool);
+  if (notice !== undefined) log.warn({}, notice);
+  const lanes = openLanes(databaseUrl, LANE);
+  closers.add('lanes', lanes.close);
   const charging = openCharging({
-    holdLane,
-    settleLane,
+    ...lanes,
     onFailure: (error) => log.error({ err: error }, 'charging failed'),
   });
   closers.add('charging', charging.close);
   const journal = await openSettlementJournal(parts, charging);
   closers.add('journal', () => journal.close(JOURNAL_GRACE_MS));
   const gateway = await createGateway({
-    ...{ pool, charging, journal, clock, entropy, pepper, version },
-    book: priceBook(config),
+    ...{ pool, charging, journal, prices, clock, entropy, pepper, version },
     upstream: parts.upstream,
     ...(config.brand === undefined ? {} : { brand: config.brand }),
     billingUrl: `${parts.consoleUrl}/settings/billing`,
     logger: { level: config.logLevel },
     drainSeconds: config.drainSeconds,
+    carriedToolUses: config.carriedToolUses,
   });
   closers.add('gateway', gateway.close);
   return { url: await gateway.listen(config.host, port), gateway };

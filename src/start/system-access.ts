@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { readPrices } from '#catalog/live';
 import type { SystemOutcome } from '#cli/answer';
 import { readTextFields } from '#db/embedded/json-file';
 import { openPool } from '#db/pool';
@@ -49,6 +50,10 @@ export async function openSystem(config: Config, entropy: Entropy): Promise<Syst
   const brand = config.brand ?? 'Bursar';
   const identity = createIdentity({ pool, entropy, pepper, mailer, consoleUrl, brand });
   const book = priceBook(config);
-  const system = { pool, book, databaseUrl, entropy, pepper, identity, close: pool.close };
+  const system = {
+    ...{ pool, book, databaseUrl, entropy, pepper, identity, close: pool.close },
+    // A look changes nothing: what this command line was configured with is only for who has none.
+    latestPrices: () => readPrices(pool, book),
+  };
   return { outcome: 'found', system };
 }

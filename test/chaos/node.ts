@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { openCharging } from '#charging/charging';
 import { openJournal } from '#charging/journal';
 import { localDisk } from '#charging/journal-disk';
+import { openLanes } from '#charging/lanes';
 import { startOf } from '#db/embedded/alive';
 import { openPool } from '#db/pool';
 import { systemClock, systemEntropy } from '#src/system';
@@ -18,7 +19,7 @@ const WORKERS = 24;
 const LEASE_MS = 900;
 const RENEW_EVERY_MS = 250;
 /** As the gateway has them, but a lost server is noticed within a round. */
-const LANE = { max: 1, statementTimeoutMs: 3_000, lockTimeoutMs: 500, connectTimeoutMs: 1_000 };
+const LANE = { statementTimeoutMs: 3_000, lockTimeoutMs: 500, connectTimeoutMs: 1_000 };
 
 /** So that the living take over the journals of the dead within a round. */
 const LOOK_AGAIN_MS = 400;
@@ -42,8 +43,9 @@ const grant = plantedGrant(plant, grantOn(pool));
 const charging = plantedCharging(
   plant,
   openCharging({
-    holdLane: openPool({ url, name: 'chaos holds', ...LANE }),
-    settleLane: openPool({ url, name: 'chaos settlements', ...LANE }),
+    ...openLanes(url, LANE),
+    // As if four were many, so that what is killed has often committed and not flushed.
+    unflushedFrom: 4,
     leaseMs: plant === 'no-lease' ? 3_600_000 : LEASE_MS,
     renewEveryMs: RENEW_EVERY_MS,
     onFailure: refusedByDatabase,

@@ -121,5 +121,6 @@ function earlyAck(charging: Charging): Charging {
 async function openDoor(charging: Charging, command: Parameters<Charging['hold']>[0]) {
   const outcome = await charging.hold(command);
   if (outcome.outcome !== 'ledger_unavailable') return outcome;
-  return { outcome: 'held', available: ZERO } as const;
+  const asOf = { epoch: 0n, now: new Date(0) };
+  return { outcome: 'held', available: ZERO, asOf } as const;
 }

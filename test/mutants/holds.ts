@@ -19,14 +19,6 @@ export const HOLDS: readonly PlantedBug[] = [
       replace: 'IF available_nanos - taken <= 0 THEN',
     },
     {
-      id: 'hold-quick-path-unchecked',
-      bug: 'The quick path for organizations with credit does not add up what it is asked for.',
-      find: `IF all_new AND (taken < available_nanos OR taken = available_nanos AND 0 <> ALL (p_amounts))
-`,
-      replace: `IF all_new
-`,
-    },
-    {
       id: 'hold-neighbours-forgotten',
       bug: 'Each hold of a batch is compared with the balance before the batch.',
       find: 'IF delta > available_nanos - taken OR available_nanos - taken <= 0 THEN',
@@ -37,25 +29,6 @@ export const HOLDS: readonly PlantedBug[] = [
       bug: 'A request that promises nothing is let through though no credit is left.',
       find: 'IF delta > available_nanos - taken OR available_nanos - taken <= 0 THEN',
       replace: 'IF delta > available_nanos - taken THEN',
-    },
-    {
-      id: 'hold-of-nothing-beside-the-last',
-      bug: 'The quick path lets a hold of nothing through beside one that takes the last credit.',
-      find: '(taken < available_nanos OR taken = available_nanos AND 0 <> ALL (p_amounts))',
-      replace: 'taken <= available_nanos',
-    },
-    {
-      id: 'hold-not-counted',
-      bug: 'The quick path writes the holds and forgets to raise what is held.',
-      find: `      UPDATE ledger.books SET held_nanos = held_nanos + taken WHERE organization_id = org;
-      outcomes :=`,
-      replace: '      outcomes :=',
-    },
-    {
-      id: 'hold-in-debt',
-      bug: 'The quick path does not ask whether the customer owes something.',
-      find: 'IF known IS NULL AND book.customer_debt_nanos = 0 AND available_nanos > 0 THEN',
-      replace: 'IF known IS NULL AND available_nanos > 0 THEN',
     },
     {
       id: 'hold-debt-has-another-sign',
@@ -143,45 +116,6 @@ export const HOLDS: readonly PlantedBug[] = [
       replace: '',
     },
     {
-      id: 'lease-by-business-time',
-      bug: 'The lease is counted from business time, which a test clock or a date can move.',
-      find: `p_now, p_real + p_lease
-        FROM unnest(p_ids, p_keys`,
-      replace: `p_now, p_now + p_lease
-        FROM unnest(p_ids, p_keys`,
-    },
-    {
-      id: 'book-not-locked',
-      bug: 'The book is read without being locked.',
-      find: `WHERE organization_id = p_org FOR UPDATE;
-  RETURN book;`,
-      replace: 'WHERE organization_id = p_org;\n  RETURN book;',
-    },
-    {
-      id: 'hold-by-the-time-before-the-lock',
-      bug: 'Time is read when the statement began, not once the book is locked.',
-      file: BATCHES,
-      find: `    now_at := bursar.now_under_lock();
-    real_at := bursar.real_now();
-    d := charging`,
-      replace: `    now_at := bursar.now();
-    real_at := bursar.real_now();
-    d := charging`,
-    },
-    {
-      id: 'key-asked-before-the-lock',
-      bug: 'The key is looked up before the book is locked, so a revocation may slip in between.',
-      file: BATCHES,
-      find: `    book := ledger.lock_book(p_orgs[k]);
-    now_at := bursar.now_under_lock();
-    real_at := bursar.real_now();
-    d := charging.admission(p_orgs[k], kinds, keys, now_at);`,
-      replace: `    d := charging.admission(p_orgs[k], kinds, keys, bursar.now());
-    book := ledger.lock_book(p_orgs[k]);
-    now_at := bursar.now_under_lock();
-    real_at := bursar.real_now();`,
-    },
-    {
       id: 'key-unknown-admitted',
       bug: 'A key that does not exist is not refused.',
       file: BATCHES,
@@ -194,13 +128,6 @@ export const HOLDS: readonly PlantedBug[] = [
       file: BATCHES,
       find: "THEN nullif(coalesce(d.outcome, 'key_revoked'), 'admitted') END ORDER BY c.i),",
       replace: "THEN nullif(d.outcome, 'admitted') END ORDER BY c.i),",
-    },
-    {
-      id: 'hold-told-the-balance-before',
-      bug: 'A hold is told what was available before it was taken.',
-      find: `      added := p_amounts;
-      available_nanos := available_nanos - taken;`,
-      replace: '      added := p_amounts;',
     },
   ]),
   ...bugsIn({ file: 'migrations/0010-ledger-in-full.sql', simulated: true, tests: TESTS }, [

@@ -3,18 +3,12 @@ import { bugsIn, type PlantedBug } from './planted-bug.ts';
 const TESTS = ['src/charging/limits.db.test.ts', 'src/charging/extend.db.test.ts'];
 
 const BATCHES = 'migrations/0016-charging-in-full.sql';
+const CAPS = 'migrations/0020-every-lapse-leaves-the-limits.sql';
 const SETTLING = 'migrations/0015-settlements-in-full.sql';
 
 /** Spend limits: taken or refused in the statement that takes the hold. */
 export const LIMITS: readonly PlantedBug[] = [
   ...bugsIn({ file: 'migrations/0012-holds-in-full.sql', simulated: true, tests: TESTS }, [
-    {
-      id: 'limit-not-asked-with-credit',
-      bug: 'The quick path for organizations with credit does not ask for limits.',
-      find: `
-       AND (p_rooms IS NULL OR taken < (SELECT min(room) FROM unnest(p_rooms) AS room)) THEN`,
-      replace: ` THEN`,
-    },
     {
       id: 'limit-widest-refuses',
       bug: 'The refusal names the widest of the limits that are reached, not the tightest.',
@@ -46,30 +40,6 @@ export const LIMITS: readonly PlantedBug[] = [
       replace: 'p_rooms[cap] := p_rooms[cap];',
     },
     {
-      id: 'limit-counter-not-released',
-      bug: 'A settlement counts what was charged and leaves what was held in the counter.',
-      file: BATCHES,
-      find: 'ARRAY(SELECT -x FROM unnest(s.freed) AS x), s.counted, now_at);',
-      replace: 'ARRAY(SELECT 0::bigint FROM unnest(s.freed) AS x), s.counted, now_at);',
-    },
-    {
-      id: 'limit-charge-not-counted',
-      bug: 'A settlement frees the counter and does not count what was charged.',
-      file: BATCHES,
-      find: 'ARRAY(SELECT -x FROM unnest(s.freed) AS x), s.counted, now_at);',
-      replace: `ARRAY(SELECT -x FROM unnest(s.freed) AS x),
-        ARRAY(SELECT 0::bigint FROM unnest(s.counted) AS x), now_at);`,
-    },
-    {
-      id: 'limit-hold-not-counted',
-      bug: 'Open holds are not counted, so any number of them fits into a limit.',
-      file: BATCHES,
-      find: `c.hold_keys, c.placed, s.added,
-          array_fill(0::bigint, ARRAY[z - a + 1]), now_at);`,
-      replace: `c.hold_keys, c.placed, array_fill(0::bigint, ARRAY[z - a + 1]),
-          array_fill(0::bigint, ARRAY[z - a + 1]), now_at);`,
-    },
-    {
       id: 'limit-keeps-the-lapsed',
       bug: 'Holds of dead processes are freed in the ledger and not in the limits.',
       file: BATCHES,
@@ -79,9 +49,17 @@ export const LIMITS: readonly PlantedBug[] = [
     {
       id: 'limit-lapsed-count',
       bug: 'Holds whose lease has passed count for a limit until the sweeper comes.',
-      file: BATCHES,
+      file: CAPS,
       find: 'held := held - charging.expire_lapsed(org, p_now, p_real);',
       replace: 'held := p_book.held_nanos;',
+    },
+    {
+      id: 'limit-keeps-what-a-hold-freed',
+      bug: 'A hold that needs credit frees lapsed holds in the ledger and not in the limits.',
+      file: CAPS,
+      tests: ['src/ledger/history.db.test.ts'],
+      find: 'OR p_now >= p_book.live_until OR asked >= p_book.live_nanos - p_book.held_nanos THEN',
+      replace: 'THEN',
     },
     {
       id: 'limit-first-starts-at-zero',
@@ -102,7 +80,7 @@ export const LIMITS: readonly PlantedBug[] = [
     {
       id: 'limit-growth-of-last-month',
       bug: 'A hold of last month that grows is refused by the limit of this month.',
-      file: BATCHES,
+      file: CAPS,
       find: `behind := CASE WHEN orgs.month_of(placed[i]) < this_month THEN cardinality(levels) ELSE 0 END;`,
       replace: `behind := 0;`,
     },
@@ -116,7 +94,7 @@ export const LIMITS: readonly PlantedBug[] = [
     {
       id: 'limit-growth-counts-for-nobody',
       bug: 'An extension is not counted for the key of its hold.',
-      file: BATCHES,
+      file: CAPS,
       find: 'hold_keys[i] := hold.api_key_id;',
       replace: '',
     },
@@ -159,30 +137,10 @@ export const LIMITS: readonly PlantedBug[] = [
       replace: 'THEN l.amount_nanos - l.last_charged_nanos END;',
     },
     {
-      id: 'limit-by-month-of-settlement',
-      bug: 'A request counts in the month in which it is settled.',
-      find: 'SELECT x.key, orgs.month_of(x.placed) AS month,',
-      replace: 'SELECT x.key, orgs.month_of(p_now) AS month,',
-    },
-    {
       id: 'limit-by-local-month',
       bug: 'A month begins by the local time of the office.',
       find: "date_trunc('month', p_at AT TIME ZONE 'UTC')::date",
       replace: "date_trunc('month', p_at AT TIME ZONE 'America/Los_Angeles')::date",
-    },
-    {
-      id: 'limit-reached-when-passed',
-      bug: 'A limit says that it was reached only once it is passed.',
-      find: `AND l.charged_nanos + c.charged >= l.amount_nanos THEN p_now END)`,
-      replace: `AND l.charged_nanos + c.charged > l.amount_nanos THEN p_now END)`,
-    },
-    {
-      id: 'limit-of-a-workspace-counts-nothing',
-      bug: 'What a key uses does not count for the limit of its workspace.',
-      find: `       AND l.subject_id IN (p_organization, c.key, (
-         SELECT workspace_id FROM orgs.api_keys
-          WHERE organization_id = p_organization AND id = c.key));`,
-      replace: '       AND l.subject_id IN (p_organization, c.key);',
     },
     {
       id: 'limit-set-and-not-known',

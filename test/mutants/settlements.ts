@@ -15,89 +15,6 @@ export const SETTLEMENTS: readonly PlantedBug[] = bugsIn(
   { file: 'migrations/0015-settlements-in-full.sql', simulated: true, tests: TESTS },
   [
     {
-      id: 'plain-settlement-by-expired-credit',
-      bug: 'The plain path takes from the first grant though it has expired meanwhile.',
-      find: 'IF p_book.stopped_nanos > 0 OR p_now >= p_book.live_until THEN',
-      replace: 'IF p_book.stopped_nanos > 0 THEN',
-    },
-    {
-      id: 'plain-settlement-paid-first',
-      bug: 'Of grants that expire together, the bought one is used up before the gift.',
-      find: 'ORDER BY expires_at, paid, granted_at, id LIMIT 1;',
-      replace: 'ORDER BY expires_at, paid DESC, granted_at, id LIMIT 1;',
-    },
-    {
-      id: 'plain-settlement-of-the-lapsed',
-      bug: 'The plain path does not look at the lease of a hold.',
-      find: `AND costs <= paying.remaining_nanos AND hold.state = 'open'
-       AND hold.lease_expires_at > p_real THEN`,
-      replace: `AND costs <= paying.remaining_nanos AND hold.state = 'open' THEN`,
-    },
-    {
-      id: 'plain-settlement-again',
-      bug: 'The plain path does not look whether the hold is still open.',
-      find: `AND costs <= paying.remaining_nanos AND hold.state = 'open'
-       AND`,
-      replace: 'AND costs <= paying.remaining_nanos\n       AND',
-    },
-    {
-      id: 'plain-settlement-above-its-hold',
-      bug: 'The plain path charges a cost above the hold without asking what is available.',
-      find: `AND costs > 0 AND costs <= held AND`,
-      replace: `AND costs > 0 AND`,
-    },
-    {
-      id: 'plain-settlement-forgets-losses',
-      bug: 'The plain path does not note what the upstream did and nobody pays for.',
-      find: `p_resolutions[1] = 'settle' AND p_losses[1] = 0
-`,
-      replace: `p_resolutions[1] = 'settle'
-`,
-    },
-    {
-      id: 'plain-batch-above-its-holds',
-      bug: 'In a batch, a cost above its hold is charged without asking what is available.',
-      find: `h.lease_expires_at > p_real
-                                AND h.amount_nanos >= (ends -> h.id ->> 0)::bigint),`,
-      replace: 'h.lease_expires_at > p_real),',
-    },
-    {
-      id: 'plain-batch-one-balance',
-      bug: 'Every entry of a batch says the balance as if it were the only one.',
-      find: 'paying.remaining_nanos - sum(c.cost) OVER (ORDER BY c.i ROWS UNBOUNDED PRECEDING)',
-      replace: 'paying.remaining_nanos - c.cost',
-    },
-    {
-      id: 'balance-before-the-entry',
-      bug: 'An entry says the balance before it instead of the one after it.',
-      find: 'paying.remaining_nanos - costs, p_ids[1],',
-      replace: 'paying.remaining_nanos, p_ids[1],',
-    },
-    {
-      id: 'transaction-number-reused',
-      bug: 'A batch of settlements counts as one transaction, so numbers are given out again.',
-      find: 'next_transaction = base + n\n',
-      replace: 'next_transaction = base + 1\n',
-    },
-    {
-      id: 'live-sum-not-lowered',
-      bug: 'What was used is taken from the grant and not from the sum that admission reads.',
-      find: 'held_nanos = held_nanos - held, live_nanos = live_nanos - costs,',
-      replace: 'held_nanos = held_nanos - held,',
-    },
-    {
-      id: 'happened-when-it-was-booked',
-      bug: 'A settlement from the journal is dated by when it is booked.',
-      find: `IF p_happened[1] IS NULL AND p_resolutions[1] = 'settle'`,
-      replace: `IF p_resolutions[1] = 'settle'`,
-    },
-    {
-      id: 'happened-in-a-batch-when-it-was-booked',
-      bug: 'In a batch, settlements from the journal are dated by when they are booked.',
-      find: "WHERE c.happened IS NULL AND c.resolution = 'settle'",
-      replace: "WHERE c.resolution = 'settle'",
-    },
-    {
       id: 'happened-before-its-hold',
       bug: 'The clock of a process that is behind dates a charge before its hold.',
       find: 'least(greatest(p_happened[i], placed[i]), p_now) END;',
@@ -148,14 +65,6 @@ export const SETTLEMENTS: readonly PlantedBug[] = bugsIn(
       freed[i]`,
     },
     {
-      id: 'void-uses-a-number',
-      bug: 'A void without an entry uses up a transaction number.',
-      find: `      outcomes[i] := 'voided';
-      IF line = 0 THEN ordinal := ordinal - 1; ELSE numbers[i] := book.next_transaction + ordinal; END IF;`,
-      replace: `      outcomes[i] := 'voided';
-      numbers[i] := book.next_transaction + ordinal;`,
-    },
-    {
       id: 'void-charges',
       bug: 'A void is settled at its cost.',
       find: "IF p_resolutions[i] = 'void' THEN",
@@ -180,13 +89,6 @@ export const SETTLEMENTS: readonly PlantedBug[] = bugsIn(
       bug: 'A late settlement charges more than its hold was.',
       find: 'charge := least(p_costs[i], amounts[i], greatest(free, 0));',
       replace: 'charge := least(p_costs[i], greatest(free, 0));',
-    },
-    {
-      id: 'late-is-not-late',
-      bug: 'A settlement that comes before the sweeper is not late, though the lease has passed.',
-      file: BATCHES,
-      find: 'IF ledger.needs_more_than_held(p_orgs[k], ids, costs, real_at) THEN',
-      replace: 'IF false THEN',
     },
     {
       id: 'overrun-takes-what-others-hold',

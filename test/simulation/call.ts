@@ -25,6 +25,8 @@ export interface Call {
   /** Whose books it needs, in the order in which it asks for them. */
   readonly locks: readonly string[];
   readonly touches: readonly string[];
+  /** Before it may be sent: the order of effects must be known. */
+  readonly needs: 'books' | 'nobody waits' | { readonly decided: string };
   readonly transaction: Transaction | undefined;
   readonly follow: (rows: Row[], instants: ReadonlyMap<string, Instant>) => void;
   readonly resolve: (rows: Row[]) => void;
@@ -49,7 +51,10 @@ export interface Transaction {
   instant: Instant;
   db: Db | undefined;
   done: Promise<unknown>;
-  abort: (error: unknown) => void;
+  /** Fails what it waits for now. */
+  fail: (error: unknown) => void;
+  /** Why it is to be rolled back: whatever it asks for after that fails with this. */
+  aborted: Error | undefined;
 }
 
 /** What the office does in one transaction, and what the model says about it. */
@@ -57,6 +62,8 @@ export interface OfficeWork<T> {
   readonly kind: string;
   readonly about: string;
   readonly organization: string;
+  /** It changes nothing that the book of the organization guards, and does not ask for it. */
+  readonly bookless?: true;
   readonly work: (tx: Db) => Promise<T>;
   readonly follow: (value: T, at: Instant) => void;
 }
@@ -66,6 +73,8 @@ export interface Job {
   readonly kind: string;
   /** Whose book it waits for, if it does. */
   readonly organization?: string;
+  /** Whose keys or standing it changes: that needs no book, and who waits for it finds it changed. */
+  readonly access?: string;
   readonly follow: (rows: Row[], at: Instant, locked: ReadonlySet<string>) => void;
 }
 

@@ -2,7 +2,7 @@ import type { ExtendOutcome, HoldOutcome, SettleCommand, SettleOutcome } from '#
 import { nanos } from '#kernel/money';
 import { recordOf } from '#test/ledger-world';
 import type { Chance } from './chance.ts';
-import { LOST, type Node } from './node.ts';
+import { type JOURNALED, LOST, type Node } from './node.ts';
 import type { Simulation } from './simulation.ts';
 import { Violation } from './witness.ts';
 import { type Key, named, type Organization } from './world.ts';
@@ -28,7 +28,9 @@ interface Asking {
 
 async function request(sim: Simulation, name: string, chance: Chance): Promise<void> {
   const organization = chance.pick(sim.organizations);
-  const key = chance.pick(organization.keys);
+  const newest = organization.keys.at(-1);
+  // The newest key is the one most likely to expire.
+  const key = newest !== undefined && chance.happens(0.3) ? newest : chance.pick(organization.keys);
   const requestId = named('request', 'req_', `${sim.prefix}${name}`);
   const asking = { sim, chance, name, organization, key, requestId };
   let amount = drawAmount(sim, chance);
@@ -101,15 +103,18 @@ async function settle(asking: Asking, first: Node, amount: bigint): Promise<void
   for (let tries = 1; ; tries++) {
     // What is on the disk before the answer survives the process (money rule 5).
     const journals = command.resolution === 'settle' && chance.happens(0.3);
-    const ask = () => node.ask((life) => life.charging.settle(command));
-    const told: Told<SettleOutcome> = await (chance.happens(0.05) ? sim.twice(ask) : ask());
+    const happenedAt = command.happenedAt ?? new Date(sim.clock.business);
+    const ask = () =>
+      node.ask(
+        (life): Promise<SettleOutcome | typeof JOURNALED> =>
+          journals
+            ? life.settleOrKeep({ ...command, resolution: 'settle', happenedAt })
+            : life.charging.settle(command),
+      );
+    const told = await (chance.happens(0.05) ? sim.twice(ask) : ask());
     sim.checkTold(requestId, 'settle', told);
     if (told.outcome === 'rejected') throw new Violation(`${requestId} was rejected`);
     if (told.outcome !== 'ledger_unavailable' && told.outcome !== 'lost') break;
-    if (journals) {
-      node.journal.push({ ...command, happenedAt: new Date(sim.clock.business) });
-      return;
-    }
     if (told.outcome === 'lost' || tries === 3) return;
     await sim.turn(name, 'settles again');
     if (chance.happens(0.2)) node = chance.pick(sim.nodes);

@@ -6,6 +6,14 @@ import { migrate } from '#db/migrate';
 import { systemEntropy } from '#src/system';
 import { openSimulationDatabase, type SimulationDatabase } from './world.ts';
 
+/** Whoever waits for itself gives no connection back: the server ends that. */
+const CLOSE_MS = 5_000;
+
+const later = (ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
+
 /** A server of its own that forgets when it crashes: what crashes here are connections and nodes. */
 export async function withDatabase<T>(
   work: (database: SimulationDatabase) => Promise<T>,
@@ -23,7 +31,7 @@ export async function withDatabase<T>(
     try {
       return await work(database);
     } finally {
-      await database.close();
+      await Promise.race([database.close(), later(CLOSE_MS)]);
     }
   } finally {
     await server.stop();

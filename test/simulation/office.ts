@@ -14,12 +14,12 @@ import { LOST } from './node.ts';
 import type { Simulation } from './simulation.ts';
 import { grantNamed, type Organization } from './world.ts';
 
-type Task = OfficeWork<object>;
+export type Task = OfficeWork<object>;
 
 const DAY_MS = 86_400_000;
 const JOBS_AT_ONCE = 100;
 
-/** Grants, disputes, refunds, revoked keys and the jobs of the worker, beside the customers. */
+/** Grants, disputes, refunds, limits and the jobs of the worker, beside the customers. */
 export async function office(sim: Simulation, name: string, chance: Chance): Promise<void> {
   const errands = sim.weather.errands * 2;
   for (let errand = 0; errand < errands; errand++) {
@@ -32,7 +32,7 @@ export async function office(sim: Simulation, name: string, chance: Chance): Pro
 }
 
 /** A command whose answer is lost is asked again, perhaps of another node; at most three times. */
-async function untilAnswered(
+export async function untilAnswered(
   sim: Simulation,
   name: string,
   chance: Chance,
@@ -250,7 +250,6 @@ async function job(sim: Simulation, chance: Chance): Promise<void> {
   const which = chance.weighted([
     [3, sweep],
     [3, breakage],
-    [1, revocation],
     [3, limit],
   ]);
   await node.ask((life) => which(sim, life, chance)).catch(() => {});
@@ -274,19 +273,6 @@ export async function breakage(sim: Simulation, life: Caller): Promise<void> {
     },
   };
   await bookStoppedGrants(sim.store.jobs(life, booking), JOBS_AT_ONCE);
-}
-
-async function revocation(sim: Simulation, life: Caller, chance: Chance): Promise<void> {
-  const { id, keys } = chance.pick(sim.organizations);
-  const { apiKeyId } = chance.pick(keys);
-  if (!chance.happens(0.3)) return;
-  const text = `UPDATE orgs.api_keys SET status = 'revoked' WHERE organization_id = $1 AND id = $2`;
-  const follow: Job['follow'] = () => {
-    const key = sim.witness.books.get(id)?.ledger.keys.get(apiKeyId);
-    if (key !== undefined) key.revoked = true;
-  };
-  const db = sim.store.jobs(life, { kind: 'revoke', follow });
-  await db.query({ text, values: [id, apiKeyId] });
 }
 
 /** Asked twice now and then: the same limit set again changes nothing. */

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { withDatabase } from './database-of-its-own.ts';
+import { PATIENCE_MS } from './patience.ts';
 import { Report } from './report.ts';
 import { runSeed, type SeedResult } from './run-seed.ts';
 import { shrink } from './shrink.ts';
@@ -15,12 +16,15 @@ const { values } = parseArgs({
     lanes: { type: 'string', default: '1' },
     'first-violation': { type: 'boolean', default: false },
     without: { type: 'string', default: '' },
+    /** For how many seconds nothing may happen in a seed. */
+    patience: { type: 'string', default: `${PATIENCE_MS / 1_000}` },
   },
 });
 
 const from = Number(values.seed ?? values.from);
 const end = from + (values.seed === undefined ? Number(values.seeds) : 1);
 const calm = { without: values.without === '' ? [] : values.without.split(',') };
+const patienceMs = Number(values.patience) * 1_000;
 const began = performance.now();
 const until = began + Number(values.minutes) * 60_000;
 const seconds = (): number => (performance.now() - began) / 1_000;
@@ -30,7 +34,7 @@ let next = from;
 
 async function lane(database: SimulationDatabase): Promise<void> {
   while (next < end && performance.now() < until) {
-    const result = await runSeed(database, next++, calm);
+    const result = await runSeed(database, next++, calm, patienceMs);
     report.add(result);
     if (result.violation !== undefined && (await tell(database, result))) return;
     if (report.seeds % 100 !== 0) continue;
@@ -42,11 +46,15 @@ async function lane(database: SimulationDatabase): Promise<void> {
 /** True if that was enough. Whoever only wants to know whether anything is wrong needs no small trace. */
 async function tell(database: SimulationDatabase, failed: SeedResult): Promise<boolean> {
   const first = values['first-violation'];
-  const { violation, trace } = first ? failed : await shrink(database, failed, calm);
-  console.log(`seed ${failed.seed}: ${violation}\n  ${trace.join('\n  ')}\n`);
-  if (!first) return false;
+  const small = first ? failed : await shrink(database, failed, calm, patienceMs);
+  const { seed } = failed;
+  const without = values.without === '' ? '' : ` --without ${values.without}`;
+  console.log(`seed ${seed}: ${small.violation}\n  ${small.trace.join('\n  ')}\n`);
+  console.log(`again: npm run simulate -- --seed ${seed}${without}\n`);
+  if (!first && !small.stalled) return false;
   next = end;
-  console.log(`caught at seed ${failed.seed}`);
+  if (first) console.log(`caught at seed ${seed}`);
+  else console.log(`ended at seed ${seed}, which goes no further: its database cannot be used`);
   return true;
 }
 

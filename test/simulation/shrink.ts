@@ -10,11 +10,17 @@ export async function shrink(
   database: SimulationDatabase,
   failed: SeedResult,
   calm: Calm,
+  patienceMs: number,
 ): Promise<SeedResult> {
   let best = failed;
   let kept = calm;
   const attempt = async (fewer: Calm): Promise<boolean> => {
-    const result = await runSeed(database, failed.seed, fewer);
+    if (best.stalled) return false;
+    const result = await runSeed(database, failed.seed, fewer, patienceMs);
+    if (result.stalled) {
+      best = { ...best, stalled: true };
+      return false;
+    }
     if (result.violation === undefined || result.trace.length > best.trace.length) return false;
     best = result;
     kept = fewer;

@@ -29,6 +29,27 @@ test('a seed tells the same story every time it is told', async () => {
   expect(other.trace).toEqual(one.trace);
 });
 
+test('the story of a seed does not depend on how many promises an answer passes through', async () => {
+  for (const seed of [1, 5, 14, 23]) {
+    const [one, other] = [
+      await runSeed(database, seed),
+      await runSeed(database, seed, { promises: 9 }),
+    ];
+    expect(other.violation).toBeUndefined();
+    expect(other.trace).toEqual(one.trace);
+  }
+});
+
+test('a seed that goes no further is told with what it waits for', async () => {
+  const never: SimulationDatabase = {
+    ...database,
+    pool: { ...database.pool, transaction: () => new Promise(() => {}) },
+  };
+  const { violation, stalled } = await runSeed(never, 1, {}, 300);
+  expect(violation).toMatch(/^no progress for 0.3 s, waiting for .* grant of org_s1-A \(begun\)/);
+  expect(stalled).toBe(true);
+});
+
 test('a ledger that forgets a charge is caught, and the trace says where', async () => {
   await db.ownerPool.query({
     text: `CREATE FUNCTION ledger.forget() RETURNS trigger LANGUAGE plpgsql AS

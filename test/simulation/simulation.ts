@@ -1,7 +1,9 @@
 import { VirtualClock } from '#test/virtual-clock';
+import { operator } from './access.ts';
 import { Chance } from './chance.ts';
 import { customer } from './customer.ts';
-import { LOST, Node } from './node.ts';
+import { MemoryDisk } from './disk.ts';
+import { Node } from './node.ts';
 import { breakage, firstGrant, office, sweep } from './office.ts';
 import { Schedule } from './schedule.ts';
 import { Store } from './store.ts';
@@ -22,6 +24,9 @@ export class Simulation {
   readonly witness = new Witness();
   readonly schedule: Schedule;
   readonly store: Store;
+  readonly disk: MemoryDisk;
+  /** Requests whose settlement somebody was told is safe on the disk. */
+  readonly journaled = new Set<string>();
   readonly organizations: readonly Organization[];
   readonly nodes: readonly Node[];
   /** Instants at which something ends: time likes to stop just there. */
@@ -42,14 +47,20 @@ export class Simulation {
     this.schedule = new Schedule(new Chance(seed, 'schedule'));
     const { clock, witness, schedule, weather } = this;
     const chance = new Chance(seed, 'faults');
-    this.store = new Store({ pool: database.pool, clock, witness, schedule, chance, weather });
+    const promises = calm.promises ?? 0;
+    const { pool } = database;
+    this.store = new Store({ pool, clock, witness, schedule, chance, weather, promises });
+    this.disk = new MemoryDisk(schedule, new Chance(seed, 'disk'), weather.faultRate, () =>
+      this.store.faults.add('disk_failed', 'settle'),
+    );
     this.organizations = Array.from({ length: weather.organizations }, (_, i) =>
       organizationNamed(`${this.prefix}${'ABC'.charAt(i)}`),
     );
-    this.nodes = Array.from(
-      { length: weather.nodes },
-      (_, i) => new Node(`node${i}`, weather.pace[i] ?? 1, this.store, weather.leaseMs),
-    );
+    this.nodes = Array.from({ length: weather.nodes }, (_, i) => {
+      const { store, disk } = this;
+      const { leaseMs } = weather;
+      return new Node(`node${i}`, { pace: weather.pace[i] ?? 1, store, leaseMs, disk });
+    });
   }
 
   turn(who: string, what: string): Promise<void> {
@@ -69,6 +80,11 @@ export class Simulation {
     told: { readonly outcome: string; readonly charged?: bigint },
   ): void {
     if (told.outcome === 'lost') return;
+    if (told.outcome === 'journaled') {
+      this.journaled.add(id);
+      this.witness.outcomes.add('journaled', kind);
+      return;
+    }
     if (told.outcome === 'ledger_unavailable') {
       if (this.store.disturbed.has(id)) return;
       throw new Violation(`${kind} ${id} was told ledger_unavailable though nothing was wrong`);
@@ -95,6 +111,9 @@ export class Simulation {
     );
     for (let steps = 0; ; steps++) {
       if (steps > STEPS_MAX) throw new Violation('this never ends');
+      // What happens beside the statements meets everybody at rest, or it would depend on how many
+      // promises an answer has passed through by then.
+      await this.schedule.rest();
       if (alive) await this.#event();
       const more = await this.schedule.step();
       for (const node of this.nodes) node.restartIfDead();
@@ -106,6 +125,11 @@ export class Simulation {
     }
     await this.#heal();
     await verdict(this, this.#database.pool);
+  }
+
+  /** Grows as long as the run gets anywhere. */
+  get progress(): number {
+    return this.schedule.steps + this.store.statements + this.schedule.trace.length;
   }
 
   /** Whatever way a run ends, its processes end with it. */
@@ -156,7 +180,7 @@ export class Simulation {
     const customers = Array.from({ length: this.weather.customers }, (_, i) =>
       customer(this, `c${i}`, stream(`c${i}`)),
     );
-    return [...customers, office(this, 'o', stream('o'))];
+    return [...customers, office(this, 'o', stream('o')), operator(this, 'p', stream('p'))];
   }
 
   /** What happens beside the statements. */
@@ -173,10 +197,11 @@ export class Simulation {
       const node = chance.pick(this.nodes);
       this.schedule.note(`${node.life.name} crashes`);
       this.store.faults.add('crash', 'anything');
+      if (chance.happens(0.3)) this.disk.powerCut(node.life.name);
       await node.life.crash();
       node.restartIfDead();
     }
-    if (chance.happens(0.03)) this.#adopt();
+    if (chance.happens(0.05)) await this.#adopt();
   }
 
   async #time(): Promise<void> {
@@ -204,36 +229,32 @@ export class Simulation {
     this.schedule.note(`${kind}: it is ${new Date(clock.business).toISOString()}`);
   }
 
-  /** Somebody books what a journal has, its own or that of a process that is gone. */
-  #adopt(): void {
-    for (const owner of this.nodes) {
-      const [command] = owner.journal;
-      if (command === undefined) continue;
-      const by = this.#chance.pick(this.nodes);
-      this.store.faults.add('journal_adopted', 'settle');
-      void by
-        .ask((life) => life.charging.settle(command))
-        .then((told) => {
-          this.checkTold(command.requestId, 'settle', told);
-          if (told.outcome === 'ledger_unavailable' || told.outcome === LOST.outcome) return;
-          const place = owner.journal.indexOf(command);
-          if (place >= 0) owner.journal.splice(place, 1);
-        })
-        .catch((error: unknown) => this.#fail(error));
-    }
+  #gone(owner: string): boolean {
+    return this.nodes.every(({ life }) => life.dead || life.name !== owner);
+  }
+
+  /** A process takes over what others left, now and then of one that lives, and books something. */
+  async #adopt(): Promise<void> {
+    const node = this.#chance.pick(this.nodes);
+    const mistaken = this.#chance.happens(0.2);
+    const taken = await node.life.kept.takeOver((owner) => mistaken || this.#gone(owner));
+    const what = mistaken ? 'journal_taken_away' : 'journal_adopted';
+    if (taken > 0) this.store.faults.add(what, 'settle', taken);
+    const [kept] = node.life.kept.waiting.values();
+    if (kept === undefined) return;
+    this.store.faults.add('journal_replayed', 'settle');
+    void node
+      .ask((life) => life.settleKept(kept))
+      .then((told) => this.checkTold(kept.requestId, 'settle', told))
+      .catch((error: unknown) => this.#fail(error));
   }
 
   /** Faults end; what is open must come to its end by itself (I24). */
   async #heal(): Promise<void> {
     this.store.calm = true;
     this.schedule.note('everything heals');
-    for (const node of this.nodes) {
-      for (const command of node.journal.splice(0)) {
-        const told = await this.#drained(node.ask((life) => life.charging.settle(command)));
-        this.checkTold(command.requestId, 'settle', told);
-        if (told.outcome === 'ledger_unavailable') throw new Violation('the journal stays');
-      }
-    }
+    this.disk.failureRate = 0;
+    for (const { life } of this.nodes) await this.#bookKept(life);
     await this.clock.pass(this.weather.leaseMs + 10 * SECOND_MS, 0);
     const [node] = this.nodes;
     if (node === undefined) throw new Error('no node');
@@ -243,5 +264,16 @@ export class Simulation {
     await this.clock.pass(0, this.#chance.pick([0, 800 * DAY_MS]));
     await this.#drained(breakage(this, node.life));
     while (await this.schedule.step());
+  }
+
+  async #bookKept(life: Node['life']): Promise<void> {
+    const { kept } = life;
+    await this.#drained(kept.takeOver((owner) => this.#gone(owner)));
+    for (const each of [...kept.waiting.values()]) {
+      const told = await this.#drained(life.settleKept(each));
+      this.checkTold(each.requestId, 'settle', told);
+      if (told.outcome === 'ledger_unavailable') throw new Violation('the journal stays');
+    }
+    await this.#drained(kept.close());
   }
 }

@@ -1,5 +1,6 @@
 import type { Db, Pool, Statement } from '#db/pool';
 import type { VirtualClock } from '#test/virtual-clock';
+import { bookedAsLapsed, sessionsWaiting, undo } from './asking.ts';
 import {
   type Answer,
   type Call,
@@ -15,12 +16,12 @@ import {
   type Transaction,
 } from './call.ts';
 import type { Chance } from './chance.ts';
+import { Locks } from './locks.ts';
 import type { Schedule } from './schedule.ts';
 import { Tally } from './tally.ts';
 import type { StatementFault, Weather } from './weather.ts';
 import { plain, readBatch, Violation, type Witness } from './witness.ts';
 
-const UNDO = new Error('undone');
 const TICK_MS = 1;
 
 /**
@@ -34,14 +35,16 @@ export class Store {
   readonly disturbed = new Set<string>();
   statements = 0;
   calm = false;
-  #waiters: Sent[] = [];
-  #transactions: Transaction[] = [];
+  readonly #locks = new Locks();
   readonly #pool: Pool;
   readonly #clock: VirtualClock;
   readonly #witness: Witness;
   readonly #schedule: Schedule;
   readonly #chance: Chance;
   readonly #weather: Weather;
+  readonly #promises: number;
+  /** What a process has committed and not yet flushed: a fault of its flush is a fault of these. */
+  readonly #unflushed = new Map<Caller, Set<string>>();
 
   constructor(parts: {
     readonly pool: Pool;
@@ -50,6 +53,8 @@ export class Store {
     readonly schedule: Schedule;
     readonly chance: Chance;
     readonly weather: Weather;
+    /** How many promises more an answer passes through on its way: nothing may depend on it. */
+    readonly promises?: number;
   }) {
     this.#pool = parts.pool;
     this.#clock = parts.clock;
@@ -57,11 +62,21 @@ export class Store {
     this.#schedule = parts.schedule;
     this.#chance = parts.chance;
     this.#weather = parts.weather;
+    this.#promises = parts.promises ?? 0;
   }
 
   /** True while a transaction is at work: time must not jump under its statements. */
   get busy(): boolean {
-    return this.#transactions.some((tx) => tx.stage === 'inside');
+    return this.#locks.busy;
+  }
+
+  get waitedFor(): ReadonlySet<string> {
+    return new Set(this.#locks.waiters.map(({ until }) => until));
+  }
+
+  /** What is under way, for whoever asks why a run goes no further. */
+  get underWay(): string[] {
+    return this.#locks.underWay;
   }
 
   /** A lane of a process. */
@@ -90,61 +105,55 @@ export class Store {
     transaction: Transaction | undefined,
     job: Job | undefined,
   ): Promise<Row[]> {
+    if (transaction?.aborted !== undefined) return Promise.reject(transaction.aborted);
     if (caller.dead) return new Promise(() => {});
     const batch = readBatch(statement);
+    const flushes = statement.name === 'charging.flush';
+    const flushed = flushes ? this.#unflushed.get(caller) : undefined;
+    if (flushes) this.#unflushed.delete(caller);
     const { promise, resolve, reject } = Promise.withResolvers<Row[]>();
     const ownBook = transaction?.stage === 'begun' && /FOR UPDATE/.test(statement.text);
     const one = ownBook ? transaction.organization : job?.organization;
     const named = one === undefined ? (batch?.organizations ?? []) : [one];
     const call: Call = {
       ...{ caller, statement, transaction, resolve, reject },
-      kind: job?.kind ?? batch?.kind ?? transaction?.kind ?? 'unknown',
-      about: [...new Set(batch?.ids ?? [])].join(','),
+      kind: job?.kind ?? batch?.kind ?? transaction?.kind ?? (flushes ? 'flush' : 'unknown'),
+      about: [...new Set(batch?.ids ?? flushed)].join(','),
       locks: batch?.kind === 'renew' ? [] : named,
       touches: named,
+      needs:
+        job?.access !== undefined
+          ? { decided: job.access }
+          : job !== undefined && one === undefined
+            ? 'nobody waits'
+            : 'books',
       follow: (rows, instants) => {
         if (batch !== undefined) {
+          const before = this.#unflushed.get(caller) ?? [];
+          this.#unflushed.set(caller, new Set([...before, ...batch.ids]));
           for (const line of this.#witness.follow(statement, rows, instants)) {
             this.#schedule.note(`    ${line}`);
           }
         }
         const at = instants.get(job?.organization ?? '') ?? this.#now;
-        job?.follow(rows, at, this.#locked);
+        job?.follow(rows, at, this.#locks.taken);
       },
     };
-    if (transaction !== undefined) transaction.abort = reject;
+    if (transaction !== undefined) transaction.fail = reject;
     this.#schedule.add({
       who: caller.name,
       what: `${call.kind} ${call.about}`,
       weight: caller.pace,
-      possible: () => this.#possible(call, job !== undefined && one === undefined),
+      possible: () => this.#locks.allow(call),
       happen: () => this.#letThrough(call),
     });
-    return promise;
+    let answer = promise;
+    for (let more = 0; more < this.#promises; more++) answer = answer.then((rows) => rows);
+    return answer;
   }
 
   get #now(): Instant {
     return { business: this.#clock.business, real: this.#clock.real };
-  }
-
-  get #locked(): Set<string> {
-    const having = this.#transactions.filter(
-      (t) => t.stage === 'inside' || t.stage === 'committing',
-    );
-    return new Set(having.map((tx) => tx.organization));
-  }
-
-  #possible(call: Call, isJob: boolean): boolean {
-    const waitedFor = new Set(this.#waiters.flatMap(({ call: { touches } }) => touches));
-    if (isJob) return this.#waiters.length === 0;
-    if (call.touches.some((organization) => waitedFor.has(organization))) return false;
-    if (call.locks.length === 0) return true;
-    if (call.transaction !== undefined) {
-      const others = this.#transactions.filter((tx) => tx !== call.transaction);
-      return others.every((tx) => tx.stage !== 'inside' && tx.stage !== 'waiting');
-    }
-    const locked = this.#locked;
-    return new Set(call.locks.filter((organization) => locked.has(organization))).size <= 1;
   }
 
   #fault(call: { readonly transaction: Transaction | undefined }, kind: string) {
@@ -165,7 +174,7 @@ export class Store {
       this.#schedule.note(`${at} ${call.caller.name} ${call.kind} ${call.about}${mark}`);
     }
     if (fault !== undefined) for (const id of call.about.split(',')) this.disturbed.add(id);
-    const locked = this.#locked;
+    const locked = this.#locks.taken;
     const until = call.locks.find((organization) => locked.has(organization));
     switch (fault) {
       case undefined:
@@ -178,21 +187,11 @@ export class Store {
       case 'cut_before':
         return await this.#fail(call, CUT);
       case 'undone_inside':
-        if (until === undefined) await this.#undo(call.statement);
+        if (until === undefined) await undo(this.#pool, call.statement);
         return await this.#fail(call, codeError('40001'));
       default:
         return await this.#fail(call, codeError(fault));
     }
-  }
-
-  async #undo(statement: Statement): Promise<void> {
-    const work = this.#pool.transaction(async (tx) => {
-      await tx.query(statement);
-      throw UNDO;
-    });
-    await work.catch((error: unknown) => {
-      if (error !== UNDO && !(error instanceof Error && 'code' in error)) throw error;
-    });
   }
 
   async #fail(call: Call, error: unknown): Promise<void> {
@@ -211,17 +210,16 @@ export class Store {
       (rows): Answer => ({ rows }),
       (error: unknown): Answer => ({ error }),
     );
-    const before =
-      until === undefined ? call.touches : call.touches.slice(0, call.touches.indexOf(until));
-    const instants = new Map(before.map((organization) => [organization, this.#now]));
+    // A batch decides after it has all its locks: a wait for one moves the instant of all of them.
+    const instants = new Map<string, Instant>();
     if (until !== undefined) {
       if (call.transaction !== undefined) call.transaction.stage = 'waiting';
       const sent: Sent = { call, fault, answer, instants, until };
-      this.#waiters.push(sent);
+      this.#locks.waiters.push(sent);
       this.faults.add('waited_for_a_lock', call.kind);
       if (await this.#waits(answer)) return;
       // It did not wait for the lock it needs; what it did is judged as of now.
-      this.#waiters = this.#waiters.filter((waiter) => waiter !== sent);
+      this.#locks.waiters = this.#locks.waiters.filter((waiter) => waiter !== sent);
     }
     for (const organization of call.touches) {
       if (!instants.has(organization)) instants.set(organization, this.#now);
@@ -236,12 +234,7 @@ export class Store {
       answered = true;
     });
     while (!answered) {
-      const [row] = await this.#pool.query<{ waiting: number }>({
-        name: 'simulation.waiting',
-        text: `SELECT count(*)::int AS waiting FROM pg_stat_activity
-                WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-      });
-      if ((row?.waiting ?? 0) >= this.#waiters.length) return true;
+      if ((await sessionsWaiting(this.#pool)) >= this.#locks.waiters.length) return true;
     }
     return false;
   }
@@ -280,13 +273,8 @@ export class Store {
       const { ledger } = this.#witness.at(organization, this.#now);
       const { lapsed } = ledger;
       if (lapsed.length === 0) continue;
-      const rows = await this.#pool.query<{ id: string }>({
-        name: 'simulation.expired',
-        text: `SELECT id FROM ledger.holds
-                WHERE organization_id = $1 AND id = ANY ($2) AND state = 'expired'`,
-        values: [organization, lapsed.map((hold) => hold.id)],
-      });
-      const booked = new Set(rows.map(({ id }) => id));
+      const ids = lapsed.map((hold) => hold.id);
+      const booked = await bookedAsLapsed(this.#pool, organization, ids);
       ledger.lapse(lapsed.filter((hold) => booked.has(hold.id)));
     }
   }
@@ -299,14 +287,15 @@ export class Store {
 
   office<T>(caller: Caller, office: OfficeWork<T>): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    const { kind, about, organization } = office;
+    const { kind, about } = office;
+    const organization = office.bookless === true ? 'nobody' : office.organization;
     const tx: Transaction = {
       ...{ caller, kind, organization, stage: 'begun', instant: this.#now, db: undefined },
-      ...{ done: Promise.resolve(), abort: reject },
+      ...{ done: Promise.resolve(), fail: reject, aborted: undefined },
     };
     const happen = async (): Promise<void> => {
       const began = Promise.withResolvers<void>();
-      this.#transactions.push(tx);
+      this.#locks.transactions.push(tx);
       const done = this.#pool.transaction(async (db) => {
         tx.db = db;
         began.resolve();
@@ -329,8 +318,9 @@ export class Store {
     resolve: (value: T) => void,
     reject: (error: unknown) => void,
   ): Promise<void> {
+    if (tx.aborted !== undefined) return Promise.reject(tx.aborted);
     const gate = Promise.withResolvers<void>();
-    tx.abort = gate.reject;
+    tx.fail = gate.reject;
     tx.stage = 'committing';
     const happen = async (): Promise<void> => {
       const fault = this.#fault({ transaction: undefined }, kind);
@@ -358,6 +348,15 @@ export class Store {
     return gate.promise;
   }
 
+  /**
+   * It may wait for something, or be between the answer to one statement and the next: who ends it
+   * cannot know how far it got with an answer.
+   */
+  #abort(tx: Transaction, error: Error): void {
+    tx.aborted = error;
+    tx.fail(error);
+  }
+
   async #rolledBack(tx: Transaction): Promise<void> {
     await tx.done;
     await this.#over(tx);
@@ -366,9 +365,9 @@ export class Store {
   /** Whoever waited for its book takes effect now. */
   async #over(tx: Transaction): Promise<void> {
     tx.stage = 'over';
-    this.#transactions = this.#transactions.filter((other) => other !== tx);
-    const woken = this.#waiters.filter((waiter) => waiter.until === tx.organization);
-    this.#waiters = this.#waiters.filter((waiter) => waiter.until !== tx.organization);
+    this.#locks.transactions = this.#locks.transactions.filter((other) => other !== tx);
+    const woken = this.#locks.waiters.filter((waiter) => waiter.until === tx.organization);
+    this.#locks.waiters = this.#locks.waiters.filter((waiter) => waiter.until !== tx.organization);
     for (const waiter of woken) {
       for (const organization of waiter.call.touches) {
         if (!waiter.instants.has(organization)) waiter.instants.set(organization, this.#now);
@@ -379,19 +378,21 @@ export class Store {
 
   /** Ends whatever is open, without looking at it any more: the run has failed. */
   async abandon(): Promise<void> {
-    for (const tx of this.#transactions) tx.abort(CUT);
-    await Promise.all(this.#transactions.map((tx) => tx.done));
-    await Promise.all(this.#waiters.map((waiter) => waiter.answer));
-    for (const { call } of this.#waiters) call.reject(CUT);
-    await Promise.all(this.#transactions.map((tx) => tx.done));
+    for (const tx of this.#locks.transactions) this.#abort(tx, CUT);
+    await Promise.all(this.#locks.transactions.map((tx) => tx.done));
+    await Promise.all(this.#locks.waiters.map((waiter) => waiter.answer));
+    for (const { call } of this.#locks.waiters) call.reject(CUT);
+    await Promise.all(this.#locks.transactions.map((tx) => tx.done));
   }
 
   /** What a dead process had open is rolled back; what it had sent may still take effect. */
   async crashed(caller: Caller): Promise<void> {
     this.#schedule.drop(caller.name);
-    const left = this.#transactions.filter((tx) => tx.caller === caller && tx.stage !== 'waiting');
+    const left = this.#locks.transactions.filter(
+      (tx) => tx.caller === caller && tx.stage !== 'waiting',
+    );
     for (const tx of left) {
-      tx.abort(CUT);
+      this.#abort(tx, CUT);
       await this.#rolledBack(tx);
     }
   }

@@ -16,6 +16,7 @@ export async function verdict(sim: Simulation, pool: Pool): Promise<void> {
     conserved(id, books);
     sameLimits(id, books, await readSpendLimits(pool, id));
   }
+  keptPromises(sim);
   const verified = await verifyLedger(pool);
   const broken = verified.checks.filter((check) => !check.ok);
   if (broken.length > 0) {
@@ -23,6 +24,19 @@ export async function verdict(sim: Simulation, pool: Pool): Promise<void> {
       `verify: ${broken.map((c) => `${c.name}: ${c.violations.join(', ')}`).join('; ')}`,
     );
   }
+}
+
+/** What somebody was told is safe has been booked, and no file is left that says it is not. */
+function keptPromises({ journaled, disk, witness }: Simulation): void {
+  if (disk.names.length > 0) throw new Violation(`journals are left: ${disk.names.join(', ')}`);
+  const settled = new Set(
+    [...witness.books.values()]
+      .flatMap(({ ledger }) => [...ledger.holds.values()])
+      .filter(({ state }) => state === 'settled' || state === 'settled_late')
+      .map(({ id }) => id),
+  );
+  const lost = [...journaled].filter((id) => !settled.has(id));
+  if (lost.length > 0) throw new Violation(`journaled and never settled: ${lost.join(', ')}`);
 }
 
 const grantOf = (account: string): string => account.replace(/^grant:/, '');

@@ -61,6 +61,8 @@ export interface Calm {
   readonly errands?: number;
   readonly customers?: number;
   readonly nodes?: number;
+  /** How many promises more an answer passes through: the story must be the same. */
+  readonly promises?: number;
 }
 
 export function drawWeather(seed: number, calm: Calm = {}): Weather {

@@ -26,6 +26,9 @@ export interface Batch {
   readonly ids: string[];
 }
 
+/** A large batch asks the same, and only commits otherwise. */
+const asked = (name: string | undefined): string | undefined => name?.replace('.unflushed', '');
+
 /** What a statement of the money path is about; undefined for any other statement. */
 export function readBatch({ name, values = [] }: Statement): Batch | undefined {
   const kinds = {
@@ -33,7 +36,7 @@ export function readBatch({ name, values = [] }: Statement): Batch | undefined {
     'charging.settle_batch': ['settle', 2],
     'charging.renew_leases': ['renew', 1],
   } as const;
-  const entry = Object.entries(kinds).find(([key]) => key === name);
+  const entry = Object.entries(kinds).find(([key]) => key === asked(name));
   if (entry === undefined) return undefined;
   const [kind, ids] = entry[1];
   return { kind, organizations: strings(values[0]), ids: strings(values[ids]) };
@@ -75,6 +78,10 @@ export class Witness {
     return books;
   }
 
+  suspended(organization: string): boolean {
+    return this.books.get(organization)?.ledger.suspended === true;
+  }
+
   #instant(organization: string, instants: Instants): Books {
     const at = instants.get(organization);
     if (at === undefined) throw new Error(`no instant of ${organization}`);
@@ -86,7 +93,7 @@ export class Witness {
     this.checks += 1;
     const lines = this.#lines;
     lines.length = 0;
-    switch (statement.name) {
+    switch (asked(statement.name)) {
       case 'charging.place_batch':
         this.#place(statement.values ?? [], rows, instants);
         break;
@@ -106,7 +113,7 @@ export class Witness {
   refused(statement: Statement, error: unknown, instants: Instants): void {
     const told = error instanceof Error ? error.message : String(error);
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (statement.name === 'charging.place_batch' && code === '23505') {
+    if (asked(statement.name) === 'charging.place_batch' && code === '23505') {
       try {
         this.#place(statement.values ?? [], undefined, instants);
       } catch (reason) {

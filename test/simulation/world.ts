@@ -26,7 +26,8 @@ export interface Key {
 
 export interface Organization {
   readonly id: OrganizationId;
-  readonly keys: readonly Key[];
+  /** More come as the office makes them. */
+  readonly keys: Key[];
 }
 
 export const organizationNamed = (name: string): Organization => ({

@@ -1,6 +1,7 @@
 import { createServer, type IncomingHttpHeaders, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Charging, HoldOutcome, SettleCommand, SettleOutcome } from '#charging/charging';
+import type { AsOf } from '#charging/commands';
 import type { Journal } from '#charging/journal';
 import { assembleGateway, type Gateway, type GatewayParts } from '#gateway/gateway';
 import { least, type NanoUsd, nanos, ZERO } from '#kernel/money';
@@ -8,6 +9,7 @@ import { createApiKey, digestKey } from '#orgs/api-keys';
 import type { FoundKey } from '#orgs/key-lookup';
 import { bundledBook } from '#pricing/bundled-book';
 import { systemClock, systemEntropy } from '#src/system';
+import { STANDING_EPOCH, standingPrices } from '#test/prices';
 
 export const MODEL = 'claude-opus-5';
 export const question = {
@@ -15,6 +17,9 @@ export const question = {
   max_tokens: 100,
   messages: [{ role: 'user', content: 'What does a meter read?' }],
 };
+
+/** What a ledger says that stands by prices which never change. */
+export const standing = (): AsOf => ({ epoch: STANDING_EPOCH, now: systemClock.now() });
 
 /** An honest ledger in memory: one organization, holds, and one resolution for each of them. */
 export class MemoryCharging implements Charging {
@@ -41,9 +46,10 @@ export class MemoryCharging implements Charging {
     if (this.holdAnswer !== undefined) return this.holdAnswer;
     const { available } = this;
     const required = command.amount;
-    if (required > available) return { outcome: 'insufficient_credit', available, required };
+    const asOf = standing();
+    if (required > available) return { outcome: 'insufficient_credit', available, required, asOf };
     this.holds.set(command.requestId, command.amount);
-    return { outcome: 'held', available: this.available };
+    return { outcome: 'held', available: this.available, asOf };
   }
 
   async extend(command: Parameters<Charging['extend']>[0]): ReturnType<Charging['extend']> {
@@ -145,7 +151,12 @@ export async function startGateway(
       };
     },
     charging,
-    book,
+    prices: standingPrices(book),
+    async wouldHold(command) {
+      const answer = await charging.hold(command);
+      charging.holds.delete(command.requestId);
+      return answer;
+    },
     upstream: { url: upstreamUrl, key: 'operator-key' },
     clock: systemClock,
     entropy: systemEntropy,

@@ -18,6 +18,12 @@ export interface ModelGrant {
   repaid: bigint;
 }
 
+export interface ModelKey {
+  readonly workspace: string;
+  readonly expiresAt?: number;
+  revoked: boolean;
+}
+
 export interface ModelHold {
   readonly id: string;
   readonly key: string;
@@ -119,8 +125,7 @@ export class LedgerModel {
   grants: ModelGrant[] = [];
   readonly holds = new Map<string, ModelHold>();
   readonly entries: ModelEntry[] = [];
-  /** Keys that exist, and whose they are. */
-  readonly keys = new Map<string, { readonly workspace: string; revoked: boolean }>();
+  readonly keys = new Map<string, ModelKey>();
   readonly limits: ModelLimit[] = [];
   readonly id: string;
   suspended = false;
@@ -283,7 +288,8 @@ export class LedgerModel {
     const key = asked.key === null ? undefined : this.keys.get(asked.key);
     if (key === undefined) return 'key_revoked';
     if (this.suspended) return 'organization_suspended';
-    return key.revoked ? 'key_revoked' : undefined;
+    const { revoked, expiresAt = Number.POSITIVE_INFINITY } = key;
+    return revoked ? 'key_revoked' : expiresAt <= this.now ? 'key_expired' : undefined;
   }
 
   /** Takes and extends holds that came together, in order. */

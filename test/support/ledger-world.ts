@@ -1,5 +1,6 @@
 import { type Charging, openCharging } from '#charging/charging';
-import { openPool, type Pool } from '#db/pool';
+import { openLanes } from '#charging/lanes';
+import type { Pool } from '#db/pool';
 import {
   type ApiKeyId,
   newId,
@@ -82,6 +83,9 @@ export const recordOf = (payer: Payer, changes: Partial<RequestRecord> = {}): Re
   model: 'claude-opus-5-5',
   rule: 'S1',
   usage: null,
+  lines: null,
+  listAmount: null,
+  upstreamCost: null,
   priceVersion: 'test',
   startedAt: new Date('2026-11-21T00:00:00Z'),
   clientDisconnected: false,
@@ -102,12 +106,10 @@ export interface LaneOptions {
 /** Charging with lanes of its own on a database, as a process has it. */
 export function chargingOn(url: string, options: LaneOptions = {}) {
   const { lane, ...rest } = options;
-  const holdLane = openPool({ url, name: 'holds', max: 1, ...lane });
-  const settleLane = openPool({ url, name: 'settlements', max: 1, ...lane });
+  const lanes = openLanes(url, lane);
   const failures: unknown[] = [];
   const charging = openCharging({
-    holdLane,
-    settleLane,
+    ...lanes,
     ...rest,
     onFailure: (error) => failures.push(error),
   });
@@ -116,7 +118,7 @@ export function chargingOn(url: string, options: LaneOptions = {}) {
     failures,
     async close() {
       await charging.close();
-      await Promise.all([holdLane.close(), settleLane.close()]);
+      await lanes.close();
     },
   };
 }

@@ -4,6 +4,7 @@ import { type Finding, type Import, isTest, type Rule, type SourceFile } from '.
 const domains = [
   'ledger',
   'pricing',
+  'catalog',
   'metering',
   'identity',
   'orgs',
@@ -22,6 +23,7 @@ export const zoneArrows: Readonly<
   system: { values: ['kernel'] },
   db: { values: ['kernel'] },
   pricing: { values: ['kernel'] },
+  catalog: { values: ['kernel', 'db', 'pricing'] },
   ledger: { values: ['kernel', 'db'] },
   orgs: { values: ['kernel', 'db'] },
   identity: { values: ['kernel', 'db', 'orgs'] },
@@ -134,7 +136,7 @@ export const kernelAlone: Rule = (files) =>
 export const pricingPure: Rule = (files) =>
   importsOf(files, (file) => file.path.startsWith('src/pricing/') && !isTest(file.path)).flatMap(
     ([file, imported]) =>
-      (imported.target === null && imported.specifier !== 'zod') ||
+      (imported.target === null && !['zod', 'yaml'].includes(imported.specifier)) ||
       imported.target === 'src/kernel/clock.ts'
         ? [at(file, imported, 'pricing is pure; take the instant or the text as an argument')]
         : [],

@@ -91,6 +91,7 @@ export const plants = {
     // A schema is as pure as the values it reads: the price book arrives as data.
     good: [
       { 'src/pricing/a.ts': "import { usd } from '#kernel/money';\nimport { z } from 'zod';" },
+      { 'src/pricing/b.ts': "import { parseDocument } from 'yaml';" },
     ],
   },
   packages: {

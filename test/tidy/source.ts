@@ -34,7 +34,10 @@ export interface Finding {
 
 export type Rule = (files: readonly SourceFile[]) => Finding[];
 
-const roots = ['src', 'web', 'sims', 'test', 'bench', 'migrations', 'bin', 'scripts', 'docs'];
+const roots = [
+  ...['src', 'web', 'sims', 'test', 'bench', 'conformance'],
+  ...['migrations', 'bin', 'scripts', 'docs'],
+];
 const ignoredFolders = new Set(['node_modules', 'dist', '.out', 'results', '.bursar']);
 const readNames = /\.(ts|tsx|mjs|js|css|sql|md|html|json)$/;
 

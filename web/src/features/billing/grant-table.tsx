@@ -11,7 +11,7 @@ const KINDS: Readonly<Record<Grant['kind'], string>> = {
 
 const STATES: Readonly<Record<Grant['state'], { word: string; tone: Tone }>> = {
   active: { word: 'Active', tone: 'good' },
-  exhausted: { word: 'Used up', tone: 'quiet' },
+  exhausted: { word: 'Nothing left', tone: 'quiet' },
   expired: { word: 'Expired', tone: 'quiet' },
   frozen: { word: 'Disputed', tone: 'warning' },
   voided: { word: 'Voided', tone: 'quiet' },

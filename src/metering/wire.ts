@@ -1,0 +1,24 @@
+/** What the upstream sent, read field by field: nothing of it is believed before it was looked at. */
+export type WireObject = Readonly<Record<string, unknown>>;
+
+export const isObject = (value: unknown): value is WireObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** A count as money can be computed from it: whole, not negative, and exact as a number. */
+export const isCount = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+
+/**
+ * Null and absence mean "none" where the wire format says so; undefined is returned for nonsense.
+ */
+export function countOrNone(value: unknown): number | undefined {
+  if (value === null || value === undefined) return 0;
+  return isCount(value) ? value : undefined;
+}
+
+/**
+ * A model's name as it may be recorded. PostgreSQL takes neither a NUL nor half a surrogate pair
+ * in jsonb: a row with one would be refused for ever, and its hold never resolved.
+ */
+export const modelName = (value: unknown): string | null =>
+  typeof value === 'string' && /^[\x21-\x7e]{1,200}$/.test(value) ? value : null;
