@@ -62,6 +62,22 @@ function figure(text: string, pattern: RegExp): number {
 
 /** One connection, one row, one commit after the other: the latency nothing durable can go below. */
 export async function durableCommit(url: string, ms: number): Promise<Row> {
+  const until = performance.now() + ms;
+  return await durableCommits(url, 'one durable commit, alone', () => performance.now() < until);
+}
+
+/** The same while `load` runs: what one durable commit takes on this machine when it is as busy. */
+export async function durableCommitBeside(url: string, load: Promise<unknown>): Promise<Row> {
+  let over = false;
+  const ended = load.finally(() => {
+    over = true;
+  });
+  const row = await durableCommits(url, 'one durable commit, beside the load', () => !over);
+  await ended;
+  return row;
+}
+
+async function durableCommits(url: string, name: string, more: () => boolean): Promise<Row> {
   const pool = openPool({ url, name: 'durable commit', max: 1 });
   const update = {
     name: 'bench.commit',
@@ -69,7 +85,7 @@ export async function durableCommit(url: string, ms: number): Promise<Row> {
   };
   const latencies: number[] = [];
   const start = performance.now();
-  while (performance.now() - start < ms) {
+  while (more()) {
     const began = performance.now();
     await pool.query(update);
     latencies.push(performance.now() - began);
@@ -78,5 +94,5 @@ export async function durableCommit(url: string, ms: number): Promise<Row> {
   await pool.close();
   latencies.sort((a, b) => a - b);
   const [p50Ms, p99Ms] = [percentile(latencies, 0.5), percentile(latencies, 0.99)];
-  return { case: 'one durable commit, alone', perSecond, p50Ms, p99Ms };
+  return { case: name, perSecond, p50Ms, p99Ms };
 }

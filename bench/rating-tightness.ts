@@ -2,6 +2,9 @@ import type { ModelUsage, Usage } from '#kernel/usage';
 import type { PriceBook } from '#pricing/book';
 import { boundHold } from '#pricing/bound';
 import { rate } from '#pricing/rate';
+import { loadBookOrFail, termsOf } from '../conformance/engine.ts';
+import { type Case, loadBook, loadCases } from '../conformance/oracle.mjs';
+import { requestOf } from '../conformance/request.ts';
 import { median, percentile } from './report.ts';
 
 /**
@@ -22,6 +25,38 @@ export function measureTightness(book: PriceBook, at: Date, metrics: Record<stri
   }
   all.sort((a, b) => a - b);
   print('all kinds, in equal parts', 'all', all, metrics);
+}
+
+/** The same over the published corpus, whose requests are made from its answers. */
+export function measureOnCorpus(metrics: Record<string, number>): void {
+  const book = loadBookOrFail(loadBook());
+  console.log('\nHold per charge over the conformance corpus: median, p90, max');
+  for (const [name, metric, maxTokens] of [
+    ['max_tokens as the rows ask', 'corpus_as_asked', 'as asked'],
+    ['max_tokens no larger than the output made', 'corpus_as_used', 'as used'],
+  ] as const) {
+    const rows = loadCases().filter(({ expect }) => expect.outcome === 'charged');
+    const ratios = rows.flatMap((row) => corpusRatio(book, row, maxTokens));
+    print(
+      `${name}: ${ratios.length} of ${rows.length} rows`,
+      metric,
+      ratios.sort((a, b) => a - b),
+      metrics,
+    );
+  }
+}
+
+/** None for a row that no Messages request leads to, whose request is refused, or that is free. */
+function corpusRatio(book: PriceBook, row: Case, maxTokens: 'as asked' | 'as used'): number[] {
+  const made = requestOf(book, row, maxTokens);
+  if (made === undefined) return [];
+  const [at, terms] = [new Date(row.admitted_at), termsOf(row.discounts)];
+  const bytes = Buffer.byteLength(JSON.stringify(made.body));
+  const bound = boundHold(book, made.body, bytes, at, terms);
+  const rated = rate(book, made.usage, at, terms);
+  if (bound.outcome !== 'bounded' || rated.outcome !== 'rated' || rated.amount === 0n) return [];
+  if (rated.amount > bound.amount) throw new Error(`${row.id}: a charge above its hold`);
+  return [Number((bound.amount * 1_000n) / rated.amount) / 1_000];
 }
 
 interface Example {

@@ -3,7 +3,7 @@ import { type PriceBook, type Terms, TOKEN_KINDS } from '#pricing/book';
 import { bundledBook } from '#pricing/bundled-book';
 import { packLines } from '#pricing/lines';
 import { rate } from '#pricing/rate';
-import { measureTightness } from './rating-tightness.ts';
+import { measureOnCorpus, measureTightness } from './rating-tightness.ts';
 import { keep, median } from './report.ts';
 
 const ADMITTED_AT = new Date('2026-11-21T12:00:00Z');
@@ -56,6 +56,7 @@ export async function benchRating(quick: boolean): Promise<void> {
     );
   }
   measureTightness(book, ADMITTED_AT, metrics);
+  measureOnCorpus(metrics);
   keep('rating', metrics);
 }
 

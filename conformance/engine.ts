@@ -1,6 +1,7 @@
 import { Fault } from '#kernel/assert';
 import type { Usage } from '#kernel/usage';
 import { foldBatchItem } from '#metering/batch-item';
+import { estimatedUsage } from '#metering/estimate';
 import { type Expectation, type Folded, foldMessage, streamFold } from '#metering/fold';
 import { withTime } from '#metering/measured-time';
 import { COMPONENT_KINDS, type Discount, type PriceBook, type Terms } from '#pricing/book';
@@ -83,12 +84,11 @@ function foldAnswer(row: Question, expectation: Expectation): Folded {
 }
 
 /** Null if nothing is charged. Under S11 the counted output stands in for the missing report. */
-function chargedUsage(row: Question, folded: Folded): Usage | null {
-  if (row.stopped_by_us === undefined) return folded.chargeable ? folded.usage : null;
-  const { counted_output_tokens: outputTokens } = row.stopped_by_us;
-  const [first] = folded.usage?.iterations ?? [];
-  if (folded.usage === null || first === undefined) return null;
-  return { ...folded.usage, iterations: [{ ...first, outputTokens }] };
+function chargedUsage({ stopped_by_us: stopped }: Question, folded: Folded): Usage | null {
+  const answered = folded.chargeable ? folded.usage : null;
+  if (stopped === undefined) return answered;
+  const estimated = estimatedUsage(folded, stopped.counted_output_tokens);
+  return estimated === undefined ? answered : estimated;
 }
 
 function timed(book: PriceBook, row: Question, usage: Usage): Usage {

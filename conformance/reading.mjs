@@ -65,9 +65,9 @@ function readStream(row, limits) {
     }
     if (event.type === 'message_stop') stopped = true;
   }
-  if (row.stopped_by_us !== undefined) {
+  if (row.stopped_by_us !== undefined && stopReason === null && !stopped) {
     // The answer was not awaited: what is known of the input, and the output that was counted.
-    const counted = { ...usage, output_tokens: row.stopped_by_us.counted_output_tokens };
+    const counted = withOutput(usage, row.stopped_by_us.counted_output_tokens);
     return believe(counted, model, null, limits, 'S11');
   }
   if (stopReason === null) return stopped ? quarantined('an end without a reason') : free('S8');
@@ -75,6 +75,15 @@ function readStream(row, limits) {
   if (impossible !== null) return impossible;
   if (!reported) return quarantined('the stream ended without a usage report');
   return believe(usage, model, stopReason, limits, stopped ? 'S2' : 'S9');
+}
+
+/** Counted output is that of the last attempt at the answer, unless the upstream has said more. */
+function withOutput(usage, counted) {
+  const more = (part) => ({ ...part, output_tokens: Math.max(part.output_tokens ?? 0, counted) });
+  if (!Array.isArray(usage?.iterations) || usage.iterations.length === 0) return more(usage);
+  const last = usage.iterations.findLastIndex(({ type }) => BOUNDED.has(type));
+  const iterations = usage.iterations.map((entry, index) => (index === last ? more(entry) : entry));
+  return { ...usage, iterations };
 }
 
 const says = (report, name) => (report[name] ?? null) !== null;

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import type { Clock } from '#kernel/clock';
 import type { Entropy } from '#kernel/ids';
 
@@ -8,7 +8,19 @@ export const systemClock: Clock = {
   elapsedMs: () => performance.now(),
 };
 
+const DRAWN_BYTES = 4_096;
+let drawn = Buffer.alloc(0);
+
+/** Drawn by the page, because each draw costs more than an id: every byte is handed out once. */
+function randomBytes(count: number): Uint8Array {
+  if (count > DRAWN_BYTES) return randomFillSync(Buffer.alloc(count));
+  if (drawn.length < count) drawn = randomFillSync(Buffer.alloc(DRAWN_BYTES));
+  const bytes = drawn.subarray(0, count);
+  drawn = drawn.subarray(count);
+  return bytes;
+}
+
 export const systemEntropy: Entropy = {
-  bytes: (count) => randomBytes(count),
+  bytes: randomBytes,
   nowMs: () => Date.now(),
 };

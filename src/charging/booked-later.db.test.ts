@@ -22,6 +22,8 @@ test('F28: a settlement booked later keeps its time, within its hold and now', a
     await hold(lane.charging, payer, usd('1')),
     await hold(lane.charging, payer, usd('1')),
   ];
+  // The hold's time has microseconds, a Date none: a Date made now may be the earlier of the two.
+  await new Promise((resolve) => setTimeout(resolve, 20));
   const delivered = new Date();
   await new Promise((resolve) => setTimeout(resolve, 20));
   const settleAt = (id: RequestId, happenedAt: Date) =>

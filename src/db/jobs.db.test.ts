@@ -31,7 +31,7 @@ test('a job queued in a committed transaction is run by a worker of the applicat
         throw new Error('undo');
       })
       .catch(() => {});
-    await expect.poll(() => seen, { timeout: 10_000 }).toEqual([{ kept: true }]);
+    await expect.poll(() => seen).toEqual([{ kept: true }]);
   } finally {
     await runner.stop();
   }

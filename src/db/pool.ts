@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { arrayLiteral } from '#db/array-literal';
 import { enterTransaction } from '#db/transaction';
 
 /** One statement. A `name` makes it prepared once per connection: for the hot ones. */
@@ -31,18 +32,43 @@ export interface PoolOptions {
 }
 
 const INT8 = 20;
+const TIMESTAMPTZ = 1184;
+
+/** All rows of a batch carry the same times; each is read once. */
+function timeReader(): (text: string) => unknown {
+  const read = pg.types.getTypeParser(TIMESTAMPTZ, 'text');
+  let last: string | undefined;
+  let time: unknown;
+  return (text) => {
+    if (text !== last) {
+      time = read(text);
+      last = text;
+    }
+    return time;
+  };
+}
+
+const readTime = timeReader();
+const readInt8 = (text: string): bigint => BigInt(text);
 const parsers: pg.CustomTypesConfig = {
   // Per pool, never global: the job queue shares the driver and expects its defaults.
-  getTypeParser: (oid: number, format?: 'text' | 'binary') =>
-    oid === INT8 ? (text: string) => BigInt(text) : pg.types.getTypeParser(oid, format),
+  getTypeParser: (oid: number, format?: 'text' | 'binary') => {
+    if (oid === INT8) return readInt8;
+    return oid === TIMESTAMPTZ && format !== 'binary'
+      ? readTime
+      : pg.types.getTypeParser(oid, format);
+  },
 };
+
+const asSent = (value: unknown): unknown =>
+  Array.isArray(value) ? (arrayLiteral(value) ?? value) : value;
 
 function run<Row>(
   client: { query(config: pg.QueryConfig): Promise<pg.QueryResult> },
   statement: Statement,
 ): Promise<Row[]> {
   const config: pg.QueryConfig = { text: statement.text };
-  if (statement.values !== undefined) config.values = [...statement.values];
+  if (statement.values !== undefined) config.values = statement.values.map(asSent);
   if (statement.name !== undefined) config.name = statement.name;
   return client.query(config).then((result) => result.rows);
 }

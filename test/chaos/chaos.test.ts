@@ -19,12 +19,8 @@ test.each<{ readonly victim: Victim; readonly fault: string }>([
   { victim: 'node', fault: 'F6, F7: kill -9 of a node' },
   { victim: 'all nodes', fault: 'F26: kill -9 of all nodes' },
   { victim: 'postgres', fault: 'F22: kill -9 of PostgreSQL' },
-])(
-  '$fault under load loses nothing and does nothing twice',
-  async ({ victim }) => {
-    const round = await chaos?.round(victim, 1);
-    expect(round?.violations).toEqual([]);
-    expect(round?.acknowledged).toBeGreaterThan(0);
-  },
-  60_000,
-);
+])('$fault under load loses nothing and does nothing twice', async ({ victim }) => {
+  const round = await chaos?.round(victim, 1);
+  expect(round?.violations).toEqual([]);
+  expect(round?.acknowledged).toBeGreaterThan(0);
+});

@@ -30,7 +30,7 @@ interface Wait {
 }
 
 const PROGRAM = fileURLToPath(new URL('node.ts', import.meta.url));
-const START_MS = 30_000;
+const START_MS = 60_000;
 
 /** Starts a node and waits until it takes orders. */
 export async function startNode(options: NodeOptions): Promise<Node> {

@@ -26,7 +26,7 @@ export interface Victim {
   stop(): Promise<void>;
 }
 
-const START_MS = 30_000;
+const START_MS = 60_000;
 
 /**
  * Made and migrated by the supervisor of the product, then run by this file: the supervisor takes

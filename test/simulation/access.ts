@@ -89,8 +89,10 @@ function revocation(sim: Simulation, { id, keys }: Organization, chance: Chance)
   const { apiKeyId } = chance.pick(keys);
   const follow: Job['follow'] = ([row]) => {
     const key = sim.witness.books.get(id)?.ledger.keys.get(apiKeyId);
+    // Nothing to move: then it must have been revoked before, and is asked for as it stands.
+    if (row === undefined) return sim.witness.committed(`revoked ${apiKeyId}`, key?.revoked, true);
     if (key !== undefined) key.revoked = true;
-    sim.witness.committed(`revocation of ${apiKeyId}`, row?.status, 'revoked');
+    sim.witness.committed(`revocation of ${apiKeyId}`, row.status, 'revoked');
   };
   return async (life) => {
     const db = sim.store.jobs(life, { kind: 'revoke', access: id, follow });

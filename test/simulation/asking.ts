@@ -2,6 +2,11 @@ import type { Pool, Statement } from '#db/pool';
 
 const UNDO = new Error('undone');
 
+/** For a transaction that gets its turns by the seed, however long they take on a busy machine. */
+export const neverIdle: Statement = {
+  text: 'SET LOCAL idle_in_transaction_session_timeout = 0',
+};
+
 /** Lets PostgreSQL do all the work of a statement, and then none of it. */
 export async function undo(pool: Pool, statement: Statement): Promise<void> {
   const work = pool.transaction(async (tx) => {

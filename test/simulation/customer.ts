@@ -103,14 +103,13 @@ async function settle(asking: Asking, first: Node, amount: bigint): Promise<void
   for (let tries = 1; ; tries++) {
     // What is on the disk before the answer survives the process (money rule 5).
     const journals = command.resolution === 'settle' && chance.happens(0.3);
-    const happenedAt = command.happenedAt ?? new Date(sim.clock.business);
     const ask = () =>
-      node.ask(
-        (life): Promise<SettleOutcome | typeof JOURNALED> =>
-          journals
-            ? life.settleOrKeep({ ...command, resolution: 'settle', happenedAt })
-            : life.charging.settle(command),
-      );
+      node.ask((life): Promise<SettleOutcome | typeof JOURNALED> => {
+        const happenedAt = command.happenedAt ?? life.now;
+        return journals
+          ? life.settleOrKeep({ ...command, resolution: 'settle', happenedAt })
+          : life.charging.settle(command);
+      });
     const told = await (chance.happens(0.05) ? sim.twice(ask) : ask());
     sim.checkTold(requestId, 'settle', told);
     if (told.outcome === 'rejected') throw new Violation(`${requestId} was rejected`);

@@ -9,10 +9,17 @@ import { openSimulationDatabase, type SimulationDatabase } from './world.ts';
 /** Whoever waits for itself gives no connection back: the server ends that. */
 const CLOSE_MS = 5_000;
 
-const later = (ms: number): Promise<void> =>
-  new Promise((resolve) => {
-    setTimeout(resolve, ms).unref();
+/**
+ * Waits for work that may never end. The timer keeps the process alive: once nothing else does, Node
+ * would end it in the middle, without what still had to be said.
+ */
+export async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const later = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
   });
+  await Promise.race([work, later]).finally(() => clearTimeout(timer));
+}
 
 /** A server of its own that forgets when it crashes: what crashes here are connections and nodes. */
 export async function withDatabase<T>(
@@ -31,7 +38,7 @@ export async function withDatabase<T>(
     try {
       return await work(database);
     } finally {
-      await Promise.race([database.close(), later(CLOSE_MS)]);
+      await atMost(CLOSE_MS, database.close());
     }
   } finally {
     await server.stop();

@@ -1,5 +1,6 @@
 import { type Charging, openCharging, type SettleOutcome } from '#charging/charging';
 import type { KeptSettlement } from '#charging/journal-line';
+import type { VirtualClock } from '#test/virtual-clock';
 import type { Caller } from './call.ts';
 import type { MemoryDisk } from './disk.ts';
 import { Kept } from './kept.ts';
@@ -12,6 +13,9 @@ export const JOURNALED = { outcome: 'journaled' } as const;
 
 interface Machine {
   readonly pace: number;
+  /** Its own clock is so many ms ahead of the database's, or behind. */
+  readonly ahead: number;
+  readonly clock: VirtualClock;
   readonly store: Store;
   readonly leaseMs: number;
   readonly disk: MemoryDisk;
@@ -28,10 +32,13 @@ class Life implements Caller {
   readonly kept: Kept;
   readonly died: Promise<typeof LOST>;
   dead = false;
+  readonly #machine: Machine;
   readonly #store: Store;
   readonly #die: () => void;
 
-  constructor(name: string, { pace, store, leaseMs, disk }: Machine) {
+  constructor(name: string, machine: Machine) {
+    const { pace, store, leaseMs, disk } = machine;
+    this.#machine = machine;
     this.name = name;
     this.pace = pace;
     this.#store = store;
@@ -46,6 +53,12 @@ class Life implements Caller {
       // As if two were many, so that both ways of committing are met.
       unflushedFrom: 2,
     });
+  }
+
+  /** What its own clock says: the database has another. */
+  get now(): Date {
+    const { clock, ahead } = this.#machine;
+    return new Date(clock.business + ahead);
   }
 
   /**

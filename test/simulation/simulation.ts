@@ -32,6 +32,7 @@ export class Simulation {
   /** Instants at which something ends: time likes to stop just there. */
   readonly instants: number[] = [];
   operations = 0;
+  #setBackMs = 0;
   #failure: { readonly error: unknown } | undefined;
   readonly #seed: number;
   readonly #chance: Chance;
@@ -59,7 +60,8 @@ export class Simulation {
     this.nodes = Array.from({ length: weather.nodes }, (_, i) => {
       const { store, disk } = this;
       const { leaseMs } = weather;
-      return new Node(`node${i}`, { pace: weather.pace[i] ?? 1, store, leaseMs, disk });
+      const [pace = 1, ahead = 0] = [weather.pace[i], weather.ahead[i]];
+      return new Node(`node${i}`, { pace, ahead, clock, store, leaseMs, disk });
     });
   }
 
@@ -116,7 +118,7 @@ export class Simulation {
       await this.schedule.rest();
       if (alive) await this.#event();
       const more = await this.schedule.step();
-      for (const node of this.nodes) node.restartIfDead();
+      this.#restart();
       if (this.#failure !== undefined) throw this.#failure.error;
       if (more) continue;
       await this.schedule.rest();
@@ -136,6 +138,10 @@ export class Simulation {
   async stop(): Promise<void> {
     await this.store.abandon();
     for (const node of this.nodes) node.life.stop();
+  }
+
+  #restart(): void {
+    for (const node of this.nodes) node.restartIfDead();
   }
 
   #fail(error: unknown): void {
@@ -199,7 +205,8 @@ export class Simulation {
       this.store.faults.add('crash', 'anything');
       if (chance.happens(0.3)) this.disk.powerCut(node.life.name);
       await node.life.crash();
-      node.restartIfDead();
+      // What it had locked is free, and whoever got it may have died of a fault of its own.
+      this.#restart();
     }
     if (chance.happens(0.05)) await this.#adopt();
   }
@@ -213,6 +220,8 @@ export class Simulation {
       [2, 'clock_jump'],
       [ahead.length > 0 ? 3 : 0, 'to_the_instant'],
       [1, 'month_passes'],
+      // What a transaction has ended the model hears of when it commits.
+      [this.store.underWay.length === 0 ? 2 : 0, 'clock_set_back'],
     ]);
     this.store.faults.add(kind, 'clock');
     let jump = 0;
@@ -224,9 +233,24 @@ export class Simulation {
       const now = new Date(clock.business);
       jump = Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1) - clock.business - 1;
     }
-    const passes = kind === 'lease_passes' ? chance.pick([100, 20, 50]) * SECOND_MS : 0;
+    let passes = kind === 'lease_passes' ? chance.pick([100, 20, 50]) * SECOND_MS : 0;
+    if (kind === 'clock_set_back') {
+      passes = -Math.min(chance.pick([1, 1_000, 300_000]), clock.business - this.#lastEnd());
+      this.#setBackMs -= passes;
+    }
     await clock.pass(passes, Math.max(jump, 0));
     this.schedule.note(`${kind}: it is ${new Date(clock.business).toISOString()}`);
+  }
+
+  /** When a month ended, or what could be promised of a grant. Rules do not say what may come back. */
+  #lastEnd(): number {
+    const { clock, witness } = this;
+    const now = new Date(clock.business);
+    const ends = [...witness.books.values()].flatMap(({ ledger }) =>
+      ledger.grants.map((grant) => ledger.usableUntil(grant)),
+    );
+    const month = Date.UTC(now.getUTCFullYear(), now.getUTCMonth());
+    return Math.max(month, ...ends.filter((at) => at <= clock.business));
   }
 
   #gone(owner: string): boolean {
@@ -255,7 +279,8 @@ export class Simulation {
     this.schedule.note('everything heals');
     this.disk.failureRate = 0;
     for (const { life } of this.nodes) await this.#bookKept(life);
-    await this.clock.pass(this.weather.leaseMs + 10 * SECOND_MS, 0);
+    // A lease that was given before the clock was set back ends so much later.
+    await this.clock.pass(this.#setBackMs + this.weather.leaseMs + 10 * SECOND_MS, 0);
     const [node] = this.nodes;
     if (node === undefined) throw new Error('no node');
     await this.#drained(sweep(this, node.life));

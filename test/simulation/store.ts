@@ -1,6 +1,6 @@
 import type { Db, Pool, Statement } from '#db/pool';
 import type { VirtualClock } from '#test/virtual-clock';
-import { bookedAsLapsed, sessionsWaiting, undo } from './asking.ts';
+import { bookedAsLapsed, neverIdle, sessionsWaiting, undo } from './asking.ts';
 import {
   type Answer,
   type Call,
@@ -286,6 +286,8 @@ export class Store {
   // Transactions of the office.
 
   office<T>(caller: Caller, office: OfficeWork<T>): Promise<T> {
+    // Whoever asks a process that has just died hears of its death, and it begins nothing.
+    if (caller.dead) return new Promise(() => {});
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const { kind, about } = office;
     const organization = office.bookless === true ? 'nobody' : office.organization;
@@ -297,6 +299,7 @@ export class Store {
       const began = Promise.withResolvers<void>();
       this.#locks.transactions.push(tx);
       const done = this.#pool.transaction(async (db) => {
+        await db.query(neverIdle);
         tx.db = db;
         began.resolve();
         const value = await office.work({ query: (s) => this.#submit(caller, s, tx, undefined) });
@@ -391,9 +394,7 @@ export class Store {
     const left = this.#locks.transactions.filter(
       (tx) => tx.caller === caller && tx.stage !== 'waiting',
     );
-    for (const tx of left) {
-      this.#abort(tx, CUT);
-      await this.#rolledBack(tx);
-    }
+    for (const tx of left) this.#abort(tx, CUT);
+    for (const tx of left) await this.#rolledBack(tx);
   }
 }

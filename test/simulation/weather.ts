@@ -22,6 +22,8 @@ export type StatementFault = (typeof STATEMENT_FAULTS)[number];
 export const EVENTS = [
   'crash',
   'clock_jump',
+  'clock_set_back',
+  'skew',
   'to_the_instant',
   'month_passes',
   'lease_passes',
@@ -43,6 +45,8 @@ export interface Weather {
   readonly haste: number;
   /** Of each node: a slow one is seldom given a turn. */
   readonly pace: readonly number[];
+  /** Of each node: how far its own clock is ahead, in ms, or behind. */
+  readonly ahead: readonly number[];
   readonly statementFaults: readonly (readonly [weight: number, kind: StatementFault])[];
   readonly faultRate: number;
   readonly crashRate: number;
@@ -54,6 +58,8 @@ export interface Weather {
   readonly thirst: number;
   readonly grantDays: number;
 }
+
+const WRONG_BY = [0, 0, 0, 300_000, -300_000, 86_400_000, -86_400_000];
 
 export interface Calm {
   /** Faults that do not happen, for shrinking. */
@@ -99,5 +105,6 @@ export function drawWeather(seed: number, calm: Calm = {}): Weather {
     thirst: chance.pick([10, 30, 60, 100]),
     largest: chance.pick([3n, 100n, 5_000_000_000n]),
     grantDays: chance.pick([1, 30, 365]),
+    ahead: Array.from({ length: 3 }, () => (allowed('skew') ? chance.pick(WRONG_BY) : 0)),
   };
 }

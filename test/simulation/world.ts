@@ -48,18 +48,22 @@ export interface SimulationDatabase {
   close(): Promise<void>;
 }
 
+/** Real time is no part of any story, however busy the machine is. */
+const PATIENT_MS = 600_000;
+
 /** `superUrl` may pass over the triggers that keep entries for ever: seeds come and go. */
 export async function openSimulationDatabase(urls: {
   readonly url: string;
   readonly ownerUrl: string;
   readonly superUrl: string;
 }): Promise<SimulationDatabase> {
-  const pool = openPool({ url: urls.url, name: 'simulation', max: 12 });
-  const clockPool = openPool({ url: urls.url, name: 'simulation clock', max: 1 });
-  const owner = openPool({ url: urls.ownerUrl, name: 'simulation owner', max: 1 });
-  const superuser = openPool({ url: urls.superUrl, name: 'simulation super', max: 1 });
+  const open = (url: string, name: string, max: number): Pool =>
+    openPool({ url, name, max, statementTimeoutMs: PATIENT_MS, connectTimeoutMs: PATIENT_MS });
+  const pool = open(urls.url, 'simulation', 12);
+  const clockPool = open(urls.url, 'simulation clock', 1);
+  const owner = open(urls.ownerUrl, 'simulation owner', 1);
+  const superuser = open(urls.superUrl, 'simulation super', 1);
   await installVirtualClock(owner);
-  await superuser.query({ text: 'SET session_replication_role = replica' });
   const [tables] = await superuser.query<{ names: string[]; list: string }>({
     text: `SELECT array_agg(t) AS names, string_agg(t, ', ') AS list
              FROM (SELECT format('%I.%I', table_schema, table_name) AS t
@@ -80,7 +84,8 @@ export async function openSimulationDatabase(urls: {
         emptied % 40 === 1
           ? `TRUNCATE ${tables.list}, orgs.organizations CASCADE`
           : [...tables.names, 'orgs.organizations'].map((t) => `DELETE FROM ${t}`).join('; ');
-      await superuser.query({ text });
+      // Said each time: a connection that was idle for long is replaced by one that knows nothing.
+      await superuser.query({ text: `SET session_replication_role = replica; ${text}` });
     },
     async create(organizations) {
       await pool.transaction(async (tx) => {
