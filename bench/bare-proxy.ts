@@ -5,7 +5,7 @@ import { Pool } from 'undici';
  * The yardstick: the least a Node process can do to pass a request on. No key, no price, no ledger.
  * Run as a process of its own: bench/bare-proxy.ts UPSTREAM_URL; prints its URL.
  */
-const upstream = new Pool(process.argv[2] ?? '', { connections: 128 });
+const upstream = new Pool(process.argv[2] ?? '');
 
 const server = createServer((request, response) => {
   const chunks: Buffer[] = [];
@@ -36,7 +36,7 @@ const server = createServer((request, response) => {
   });
 });
 
-server.listen(0, '127.0.0.1', () => {
+server.listen(0, '127.0.0.1', 4_096, () => {
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
   console.log(`http://127.0.0.1:${address.port}`);

@@ -17,7 +17,7 @@ export const percentile = (sorted: readonly number[], share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 
 /** The middle run of several of one case, by throughput. */
-export function middle(rows: readonly Row[]): Row {
+export function middle<R extends Row>(rows: readonly R[]): R {
   const wanted = median(rows.map((row) => row.perSecond));
   const row = rows.find((r) => r.perSecond === wanted);
   if (row === undefined) throw new Error('no runs to take the median of');

@@ -4,10 +4,11 @@ import { benchRating } from './rating.ts';
 import { benchVerify } from './verify.ts';
 
 /**
- * npm run bench [-- ledger | verify | gateway | rating] [--quick]
+ * npm run bench [-- ledger | verify | gateway | rating] [--quick] [--portkey]
+ * `--portkey` lets the gateway's bench install that gateway for its run, to measure it as well.
  * Figures are ratios within one run on one machine; absolute numbers move from machine to machine.
  */
-const BENCHES: Readonly<Record<string, (quick: boolean) => Promise<void>>> = {
+const BENCHES: Readonly<Record<string, (quick: boolean, portkey: boolean) => Promise<void>>> = {
   ledger: benchLedger,
   verify: benchVerify,
   gateway: benchGateway,
@@ -23,5 +24,5 @@ for (const name of names.length === 0 ? Object.keys(BENCHES) : names) {
     console.error(`no bench named ${name}; there are: ${Object.keys(BENCHES).join(', ')}`);
     process.exit(2);
   }
-  await bench(quick);
+  await bench(quick, asked.includes('--portkey'));
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { USES_MAX } from '#pricing/server-tools';
 import { EnvironmentReader, type Problem, type Secret } from '#src/start/environment';
+import { parseUpstreams, type UpstreamEntry } from '#src/start/upstreams-file';
 
 export type { Problem, Secret } from '#src/start/environment';
 
@@ -34,8 +35,12 @@ export interface Config {
     readonly webhookSecret: Secret | undefined;
     readonly apiUrl: string | undefined;
   };
-  /** Undefined: the model simulator. */
+  /** Undefined: those of `upstreams`, or the model simulator. */
   readonly upstream: { readonly url: string; readonly key: Secret } | undefined;
+  /** A list in a file, which may change while this process runs. */
+  readonly upstreams:
+    | { readonly file: string; readonly entries: readonly UpstreamEntry[] }
+    | undefined;
   /** Undefined: generated in the data directory. */
   readonly keyPepper: Secret | undefined;
   readonly publicConsoleUrl: string | undefined;
@@ -45,6 +50,10 @@ export interface Config {
   readonly mailFrom: string;
   /** Undefined: the bundled prices. */
   readonly priceBook: string | undefined;
+  /** Rate limits of an organization without a tier of its own; "none" for no limits. */
+  readonly defaultTier: string;
+  /** Undefined: the bundled tiers. */
+  readonly tiersFile: string | undefined;
   /** Of a server tool without a bound, the uses that are held; 0 refuses such tools (H2). */
   readonly carriedToolUses: number;
   /** Undefined: not set, so messages that follow an API literally keep its words. */
@@ -83,12 +92,15 @@ export function parseConfig(
     database,
     stripe: readStripe(read, production),
     upstream: readUpstream(read),
+    upstreams: readUpstreams(read),
     keyPepper: readPepper(read, production && database !== undefined),
     publicConsoleUrl: read.httpUrl('PUBLIC_CONSOLE_URL'),
     publicGatewayUrl: read.httpUrl('PUBLIC_GATEWAY_URL'),
     smtpUrl: read.secretUrl('SMTP_URL', ['smtp:', 'smtps:']),
     mailFrom: read.text('MAIL_FROM') ?? 'Bursar <bursar@localhost>',
     priceBook: read.readableFile('BURSAR_PRICE_BOOK'),
+    defaultTier: read.text('BURSAR_DEFAULT_TIER') ?? 'none',
+    tiersFile: read.readableFile('BURSAR_TIERS_FILE'),
     carriedToolUses: read.integer('BURSAR_UNBOUNDED_TOOL_USES', 0, USES_MAX, 0),
     brand: read.text('BURSAR_BRAND'),
     logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, production ? 'info' : 'warn'),
@@ -160,10 +172,6 @@ function readStripe(read: EnvironmentReader, production: boolean): Config['strip
 function readUpstream(read: EnvironmentReader): Config['upstream'] {
   const url = read.httpUrl('BURSAR_UPSTREAM_URL');
   const key = read.secret('BURSAR_UPSTREAM_KEY', /^[\x21-\x7e]+$/, 'a key without blanks');
-  const several = read.text('BURSAR_UPSTREAMS_FILE');
-  if (several !== undefined) {
-    read.problem('BURSAR_UPSTREAMS_FILE', several, 'no value: this version has one upstream');
-  }
   if (url === undefined) {
     if (key !== undefined && !read.failed('BURSAR_UPSTREAM_URL')) {
       read.problem('BURSAR_UPSTREAM_URL', undefined, 'a URL, because BURSAR_UPSTREAM_KEY is set');
@@ -177,6 +185,21 @@ function readUpstream(read: EnvironmentReader): Config['upstream'] {
     return undefined;
   }
   return { url, key };
+}
+
+function readUpstreams(read: EnvironmentReader): Config['upstreams'] {
+  const variable = 'BURSAR_UPSTREAMS_FILE';
+  const file = read.text(variable);
+  if (file === undefined) return undefined;
+  if (read.text('BURSAR_UPSTREAM_URL') !== undefined) {
+    read.problem(variable, file, 'no value, because BURSAR_UPSTREAM_URL is set too');
+  }
+  const parsed = parseUpstreams(file, (path) => read.content(path));
+  if (parsed.outcome === 'valid') return { file, entries: parsed.entries };
+  for (const { place, found, expected } of parsed.problems) {
+    read.problems.push({ variable, found: `${found} (${place})`, expected });
+  }
+  return undefined;
 }
 
 function readPepper(read: EnvironmentReader, required: boolean): Secret | undefined {

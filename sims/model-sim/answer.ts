@@ -1,3 +1,4 @@
+import { type Block, blockOf } from './content.ts';
 import { answeringModel, withIterations } from './iterations.ts';
 import { type MessagesRequest, roughTokens } from './request.ts';
 import type { Scenario } from './scenario.ts';
@@ -9,6 +10,9 @@ export interface Answer {
   readonly id: string;
   readonly model: string;
   readonly text: string;
+  /** Blocks before and after the text. */
+  readonly before: readonly Block[];
+  readonly after: readonly Block[];
   readonly stopReason: string | null;
   readonly stopDetails: JsonObject | null;
   /** Usage of a JSON body and of the final event; null where a scenario leaves it out. */
@@ -30,6 +34,8 @@ const words = sentence
   .split(' ')
   .map((word) => `${word} `);
 const sentenceLength = words.join('').length;
+// With characters of two, three and four bytes: what a careless reader of bytes gets wrong.
+const foreign = 'Zähler 計量器 🌍 – ';
 // Length of the text that the first n + 1 words make.
 const offsets: number[] = [];
 for (const word of words) offsets.push((offsets.at(-1) ?? 0) + word.length);
@@ -41,7 +47,8 @@ export function composeAnswer(
   digest: string,
 ): Answer {
   const asked = scenario.numbers.get('output_tokens');
-  const declined = scenario.name === 'refusal' || scenario.name === 'refusal_midstream';
+  const declined = declining.has(scenario.name);
+  const called = scenario.name === 'tool_use' ? request.tool : null;
   const outputTokens = asked ?? Math.min(request.maxTokens, outputTokensDefault);
   const literal = scenario.literalUsage;
   const literalOutput = literal?.output_tokens;
@@ -54,8 +61,13 @@ export function composeAnswer(
   return {
     id: `msg_sim${digest.slice(0, 24)}`,
     model: answeringModel(request.model, scenario),
-    text: scenario.name === 'refusal' ? '' : textOf(textTokens),
-    stopReason: declined ? 'refusal' : textTokens >= request.maxTokens ? 'max_tokens' : 'end_turn',
+    text: silent.has(scenario.name) ? '' : lead(scenario) + textOf(textTokens),
+    before: scenario.name === 'thinking' ? [thought(digest)] : [],
+    after:
+      called === null
+        ? []
+        : [{ type: 'tool_use', id: `toolu_sim${digest.slice(0, 24)}`, ...called }],
+    stopReason: stopReasonOf(scenario, declined, called !== null, textTokens >= request.maxTokens),
     stopDetails: declined
       ? { type: 'refusal', category: null, explanation: 'The simulator was asked to decline.' }
       : null,
@@ -65,6 +77,33 @@ export function composeAnswer(
   };
 }
 
+const silent: ReadonlySet<string> = new Set(['refusal', 'fallback_declined']);
+const declining: ReadonlySet<string> = new Set([...silent, 'refusal_midstream']);
+
+const lead = (scenario: Scenario): string => (scenario.name === 'odd_bytes' ? foreign : '');
+
+const thought = (digest: string): Block => ({
+  type: 'thinking',
+  thinking: 'A meter reads. What it reads it keeps.',
+  signature: Buffer.from(digest).toString('base64'),
+});
+
+function stopReasonOf(
+  scenario: Scenario,
+  declined: boolean,
+  called: boolean,
+  full: boolean,
+): string {
+  if (declined) return 'refusal';
+  if (called) return 'tool_use';
+  return scenario.texts.get('stop_reason') ?? (full ? 'max_tokens' : 'end_turn');
+}
+
+/** The blocks of an answer, in their order; a text that is empty is none. */
+export function blocksOf({ before, text, after }: Answer): readonly Block[] {
+  return [...before, ...(text === '' ? [] : [{ type: 'text' as const, text }]), ...after];
+}
+
 /** The JSON body of an answer that is not streamed. */
 export function messageOf(answer: Answer): JsonObject {
   return {
@@ -72,9 +111,9 @@ export function messageOf(answer: Answer): JsonObject {
     type: 'message',
     role: 'assistant',
     model: answer.model,
-    content: answer.text === '' ? [] : [{ type: 'text', text: answer.text, citations: null }],
+    content: blocksOf(answer).map(blockOf),
     stop_reason: answer.stopReason,
-    stop_sequence: null,
+    stop_sequence: answer.stopReason === 'stop_sequence' ? 'stop' : null,
     stop_details: answer.stopDetails,
     container: null,
     ...(answer.usage === null ? {} : { usage: answer.usage }),

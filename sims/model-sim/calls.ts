@@ -10,6 +10,8 @@ export interface Call {
   readonly at: number;
   /** True when the caller went away before it had the whole answer. */
   aborted: boolean;
+  /** True once nothing more is sent, whatever the end. */
+  over: boolean;
 }
 
 /** Calls kept: enough to look at a test, small enough to leave on during a benchmark. */
@@ -28,13 +30,14 @@ export class CallLog {
   #next = 0;
   #counted = 0;
 
-  record(call: Omit<Call, 'id' | 'aborted' | 'at'>): Call {
+  record(call: Omit<Call, 'id' | 'aborted' | 'over' | 'at'>): Call {
     this.#counted += 1;
     const kept: Call = {
       ...call,
       id: `call_${String(this.#counted).padStart(8, '0')}`,
       at: Date.now(),
       aborted: false,
+      over: false,
     };
     this.#ring[this.#next] = kept;
     this.#next = (this.#next + 1) % callsMax;
@@ -42,19 +45,23 @@ export class CallLog {
   }
 
   list(): Readonly<Record<string, unknown>>[] {
+    return this.#ordered().map(shown);
+  }
+
+  /** Answers the calls that are over and forgets them, so that none is missed nor met twice. */
+  take(): { readonly data: Readonly<Record<string, unknown>>[]; readonly open: number } {
+    const ordered = this.#ordered();
+    const open = ordered.filter(({ over }) => !over);
+    this.#ring.splice(0, this.#ring.length, ...open);
+    this.#next = open.length % callsMax;
+    return { data: ordered.filter(({ over }) => over).map(shown), open: open.length };
+  }
+
+  #ordered(): readonly Call[] {
     const full = this.#ring.length === callsMax;
-    const ordered = full
+    return full
       ? [...this.#ring.slice(this.#next), ...this.#ring.slice(0, this.#next)]
-      : this.#ring;
-    return ordered.map((call) => ({
-      id: call.id,
-      method: call.method,
-      path: call.path,
-      headers: withoutSecrets(call.headers),
-      body_sha256: call.bodyHash,
-      aborted: call.aborted,
-      at: new Date(call.at).toISOString(),
-    }));
+      : [...this.#ring];
   }
 
   clear(): number {
@@ -64,6 +71,17 @@ export class CallLog {
     return count;
   }
 }
+
+const shown = (call: Call): Readonly<Record<string, unknown>> => ({
+  id: call.id,
+  method: call.method,
+  path: call.path,
+  headers: withoutSecrets(call.headers),
+  body_sha256: call.bodyHash,
+  aborted: call.aborted,
+  over: call.over,
+  at: new Date(call.at).toISOString(),
+});
 
 function withoutSecrets(headers: IncomingHttpHeaders): Record<string, unknown> {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !secretHeaders.has(name)));

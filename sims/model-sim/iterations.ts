@@ -8,9 +8,10 @@ const advisorModel = 'claude-opus-5';
 // Work beside the answer itself: small, fixed and easy to recognize in a receipt.
 const besides = { input_tokens: 50, output_tokens: 10 };
 
-/** The model named in the answer: with `fallback`, not the one that was asked. */
+/** The model named in the answer: after a fallback, not the one that was asked. */
 export function answeringModel(asked: string, scenario: Scenario): string {
-  return scenario.texts.get('model') ?? (scenario.name === 'fallback' ? fallbackModel : asked);
+  const other = scenario.name.startsWith('fallback') ? fallbackModel : asked;
+  return scenario.texts.get('model') ?? other;
 }
 
 /** Adds `iterations` where a scenario has several; the top level stays that of the answer. */
@@ -28,6 +29,20 @@ export function withIterations(usage: JsonObject, asked: string, scenario: Scena
       const declined = iteration('message', asked, { ...usage, output_tokens: 0 });
       const served = iteration('fallback_message', answeringModel(asked, scenario), usage);
       return { ...usage, iterations: [declined, served] };
+    }
+    case 'fallback_declined': {
+      const none = { ...usage, output_tokens: 0 };
+      const tried = iteration('fallback_message', answeringModel(asked, scenario), none);
+      return { ...none, iterations: [iteration('message', asked, none), tried] };
+    }
+    case 'fallback_sticky': {
+      // The conversation stays with the fallback: the model asked for is not tried again.
+      const served = iteration('fallback_message', answeringModel(asked, scenario), usage);
+      return { ...usage, iterations: [served] };
+    }
+    case 'unknown_iteration': {
+      const model = scenario.texts.get('iteration_model') ?? asked;
+      return { ...usage, iterations: [iteration('deliberation', model, besides), answer] };
     }
     default:
       return usage;

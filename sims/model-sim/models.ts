@@ -1,4 +1,4 @@
-/** Models the simulator lists. It answers for any model: what has a price is not its business. */
+/** Models the simulator lists. It answers for more: what has a price is not its business. */
 const listed = [
   ['claude-fable-5-1', 'Claude Fable 5.1', 'fable', '2026-09-01', 1_000_000, 128_000],
   ['claude-opus-5-5', 'Claude Opus 5.5', 'opus', '2026-09-22', 1_000_000, 128_000],
@@ -36,3 +36,6 @@ export function modelById(id: string): string | null {
   const model = models.find((candidate) => candidate.id === id);
   return model === undefined ? null : JSON.stringify(model);
 }
+
+/** Whether an id could be a model's: of this family, whatever its version, or `vendor/name`. */
+export const isModel = (id: string): boolean => /^(claude-|[a-z0-9-]+\/)[a-z0-9.-]+$/.test(id);

@@ -1,21 +1,37 @@
 import type { ServerResponse } from 'node:http';
-import type { StreamPlan } from './stream.ts';
+import { ping, type StreamPlan } from './events.ts';
+import { answerHeaders, edgeHeaders } from './headers.ts';
 
 /** Error types of the Messages API with the status each of them has. */
 const statuses = {
   invalid_request_error: 400,
   authentication_error: 401,
+  billing_error: 402,
+  permission_error: 403,
   not_found_error: 404,
+  method_not_allowed: 405,
+  conflict_error: 409,
   request_too_large: 413,
+  rate_limit_error: 429,
   api_error: 500,
+  unavailable_error: 503,
+  timeout_error: 504,
   overloaded_error: 529,
 } as const;
 
 export type ErrorType = keyof typeof statuses;
 
+/** Statuses that have no error type of their own. */
+const toldAs: ReadonlyMap<ErrorType, ErrorType> = new Map([
+  ['unavailable_error', 'api_error'],
+  ['method_not_allowed', 'invalid_request_error'],
+]);
+
 // Connections broken by a scenario, so that they are not taken for callers who went away.
 const brokenOnPurpose = new WeakSet<ServerResponse>();
 
+// Between two pings where no pacing was asked for.
+const pingMs = 100;
 // Small writes are gathered up to this size when no pacing was asked for.
 const gatherBytes = 16_384;
 
@@ -25,10 +41,22 @@ export function sendJson(
   body: string,
   requestId: string,
 ): void {
+  sendRaw(res, status, body, requestId, {});
+}
+
+export function sendRaw(
+  res: ServerResponse,
+  status: number,
+  body: string,
+  requestId: string,
+  more: Readonly<Record<string, string>>,
+): void {
+  const headers = status === 401 ? edgeHeaders(requestId) : answerHeaders(requestId);
   res.writeHead(status, {
+    ...headers,
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(body),
-    'request-id': requestId,
+    ...more,
   });
   res.end(body);
 }
@@ -39,16 +67,26 @@ export function sendError(
   message: string,
   requestId: string,
 ): void {
-  const body = { type: 'error', error: { type, message }, request_id: requestId };
-  sendJson(res, statuses[type], JSON.stringify(body), requestId);
+  const { status, body } = errorBody(type, message, requestId);
+  sendJson(res, status, body, requestId);
+}
+
+export function errorBody(
+  type: ErrorType,
+  message: string,
+  requestId: string,
+): { readonly status: number; readonly body: string } {
+  const told = toldAs.get(type) ?? type;
+  const body = { type: 'error', error: { type: told, message }, request_id: requestId };
+  return { status: statuses[type], body: JSON.stringify(body) };
 }
 
 /** Announces the whole body, sends half of it and breaks the connection. */
 export function sendHalf(res: ServerResponse, body: string, requestId: string): void {
   res.writeHead(200, {
+    ...answerHeaders(requestId),
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(body),
-    'request-id': requestId,
   });
   const bytes = Buffer.from(body);
   res.write(bytes.subarray(0, bytes.length >> 1), () => breakConnection(res));
@@ -65,11 +103,11 @@ export async function sendStream(
   requestId: string,
 ): Promise<void> {
   res.writeHead(200, {
+    ...answerHeaders(requestId),
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-cache',
-    'request-id': requestId,
   });
-  const writes = chunkMs > 0 ? plan.events : gather(plan.events);
+  const writes = plan.writes ?? (chunkMs > 0 ? plan.events : gather(plan.events));
   const last = plan.ending === 'end' ? writes.length - 1 : writes.length;
   for (const [index, text] of writes.entries()) {
     if (index === last) break;
@@ -86,6 +124,12 @@ export async function sendStream(
       setImmediate(() => breakConnection(res));
       return;
     case 'silence':
+      return;
+    case 'pings':
+      while (!res.destroyed) {
+        await pause(res, chunkMs > 0 ? chunkMs : pingMs);
+        if (!res.destroyed) res.write(ping);
+      }
       return;
   }
 }

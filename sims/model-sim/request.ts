@@ -1,4 +1,5 @@
 import { isRecord } from './scenario.ts';
+import { offeredTool, type ToolCall } from './tools.ts';
 
 /** What the simulator reads of a Messages request; everything else is accepted unread. */
 export interface MessagesRequest {
@@ -8,6 +9,8 @@ export interface MessagesRequest {
   readonly speed: string;
   readonly inferenceGeo: string;
   readonly bodyBytes: number;
+  /** The client's tool that an answer may call. */
+  readonly tool: Omit<ToolCall, 'id'> | null;
 }
 
 export type RequestOutcome =
@@ -54,6 +57,7 @@ export function readMessagesRequest(
     speed: typeof value.speed === 'string' ? value.speed : 'standard',
     inferenceGeo: typeof value.inference_geo === 'string' ? value.inference_geo : 'global',
     bodyBytes: body.length,
+    tool: offeredTool(value),
   };
   return { kind: 'request', request };
 }

@@ -8,18 +8,29 @@ const counts = [
   'cache_write_1h',
   'web_searches',
 ] as const;
-const served = ['model', 'speed', 'inference_geo'] as const;
+const served = ['model', 'speed', 'inference_geo', 'stop_reason'] as const;
 const whole = [...counts, ...pacing, ...served] as const;
+const advice = ['retry_after', 'retry_after_ms', 'should_retry'] as const;
+const refused = ['first_ms', 'until_retry', ...advice] as const;
 
 const scenarioKeys = {
   ok: whole,
   usage: ['value', 'start', ...pacing, ...served],
   refusal: whole,
   refusal_midstream: [...whole, 'after'],
-  overloaded: ['first_ms'],
+  overloaded: refused,
   overloaded_midstream: [...whole, 'after'],
-  error_400: ['first_ms'],
-  error_500: ['first_ms'],
+  error_400: refused,
+  error_401: refused,
+  error_402: refused,
+  error_403: refused,
+  error_404: refused,
+  error_409: refused,
+  error_413: refused,
+  error_429: refused,
+  error_500: refused,
+  error_503: refused,
+  error_504: refused,
   cut_midstream: [...whole, 'after'],
   no_stop: [...whole, 'message_delta'],
   no_usage: whole,
@@ -29,6 +40,21 @@ const scenarioKeys = {
   compaction: whole,
   fallback: whole,
   advisor: whole,
+  fallback_declined: whole,
+  fallback_sticky: whole,
+  unknown_iteration: [...whole, 'iteration_model'],
+  tool_use: whole,
+  thinking: whole,
+  odd_bytes: [...whole, 'line_end', 'comments', 'split'],
+  double_start: whole,
+  double_delta: whole,
+  decreasing_usage: whole,
+  after_stop: whole,
+  unknown_events: whole,
+  pings: [...whole, 'after'],
+  truncated_json: whole,
+  extra_response: whole,
+  redirect: ['status', 'location', 'first_ms'],
 } as const satisfies Record<string, readonly string[]>;
 
 export type ScenarioName = keyof typeof scenarioKeys;
@@ -37,7 +63,7 @@ export interface Scenario {
   readonly name: ScenarioName;
   /** Non-negative integers, by key. */
   readonly numbers: ReadonlyMap<string, number>;
-  /** Everything that is not a number: model, speed, inference_geo. */
+  /** Everything that is not a number: model, speed, inference_geo, stop_reason and so on. */
   readonly texts: ReadonlyMap<string, string>;
   /** The literal usage of `usage` (last event or JSON body), and that of `message_start`. */
   readonly literalUsage: Readonly<Record<string, unknown>> | null;
@@ -48,7 +74,20 @@ export type ScenarioOutcome =
   | { readonly kind: 'scenario'; readonly scenario: Scenario }
   | { readonly kind: 'malformed'; readonly message: string };
 
-const textKeys: ReadonlySet<string> = new Set(served);
+/** Keys whose value is a word, with the words they take; null: any. */
+const words: ReadonlyMap<string, readonly string[] | null> = new Map([
+  ['model', null],
+  ['speed', null],
+  ['inference_geo', null],
+  ['iteration_model', null],
+  ['location', null],
+  ['should_retry', ['true', 'false']],
+  ['line_end', ['lf', 'crlf', 'cr']],
+  [
+    'stop_reason',
+    ['end_turn', 'max_tokens', 'stop_sequence', 'pause_turn', 'model_context_window_exceeded'],
+  ],
+]);
 const names: ReadonlySet<string> = new Set(Object.keys(scenarioKeys));
 
 // A benchmark sends the same header a million times; a soak sends a million headers.
@@ -92,7 +131,9 @@ function parseScenario(text: string): ScenarioOutcome {
       const literal = decodeUsage(value);
       if (literal === null) return malformed(`"${key}" of "${name}" is not a base64 JSON object`);
       literals.set(key, literal);
-    } else if (textKeys.has(key)) {
+    } else if (words.has(key)) {
+      const taken = words.get(key) ?? [value];
+      if (!taken.includes(value)) return malformed(`"${key}" must be one of ${taken.join(', ')}`);
       texts.set(key, value);
     } else {
       if (!/^\d{1,9}$/.test(value)) return malformed(`"${key}" must be a whole number`);
@@ -110,6 +151,13 @@ function parseScenario(text: string): ScenarioOutcome {
     literalStartUsage: literals.get('start') ?? null,
   };
   return { kind: 'scenario', scenario };
+}
+
+/** What a caller gets who says how often it has asked before: with `until_retry`, an end of errors. */
+export function onRetry(scenario: Scenario, retries: number): Scenario {
+  const until = scenario.numbers.get('until_retry');
+  if (until === undefined || retries < until) return scenario;
+  return { ...scenario, name: 'ok', numbers: new Map(), texts: new Map() };
 }
 
 function malformed(message: string): ScenarioOutcome {

@@ -127,7 +127,7 @@ test('a hanging call says nothing until the caller gives up', async () => {
 test('pauses are real', async () => {
   const before = performance.now();
   await raw('ok;chunks=5;chunk_ms=10;first_ms=30');
-  expect(performance.now() - before).toBeGreaterThan(70);
+  expect(performance.now() - before).toBeGreaterThan(60);
 });
 
 test('what was served may differ from what was asked', async () => {

@@ -37,6 +37,7 @@ interface SeenCall {
   readonly headers: Readonly<Record<string, string>>;
   readonly body_sha256: string | null;
   readonly aborted: boolean;
+  readonly over: boolean;
   readonly at: string;
 }
 
@@ -169,6 +170,26 @@ test('calls are listed without secrets and can be forgotten', async () => {
   expect(JSON.stringify(call)).not.toMatch(/hidden|made-up/);
   await fetch(`${sim.url}/_sim/calls`, { method: 'DELETE' });
   expect(await calls()).toEqual([]);
+});
+
+test('calls that are over can be taken, each once', async () => {
+  const take = async () =>
+    (await fetch(`${sim.url}/_sim/calls?over=true`, { method: 'DELETE' })).json();
+  const leaving = new AbortController();
+  const slow = fetch(`${sim.url}/v1/messages`, {
+    method: 'POST',
+    headers: { 'x-api-key': 'made-up', 'anthropic-version': '1', 'x-sim-scenario': 'hang' },
+    body: JSON.stringify(question),
+    signal: leaving.signal,
+  }).catch(() => 'left');
+  await expect.poll(async () => (await calls()).length).toBe(1);
+  await (await post(question)).text();
+  await expect.poll(async () => (await calls())[1]?.over).toBe(true);
+  expect(await take()).toMatchObject({ data: [{ over: true }], open: 1 });
+  expect(await take()).toEqual({ data: [], open: 1 });
+  leaving.abort();
+  expect(await slow).toBe('left');
+  await expect.poll(take).toMatchObject({ data: [{ aborted: true }], open: 0 });
 });
 
 test('a caller who leaves is noticed', async () => {

@@ -1,18 +1,24 @@
 import { hash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { composeAnswer, messageOf } from './answer.ts';
+import { answerBatches } from './batch-wire.ts';
+import { Batches } from './batches.ts';
+import { sendHtml, sendRedirect, sendTruncated, sendWithExtra } from './broken-http.ts';
 import { type Call, CallLog } from './calls.ts';
-import { modelById, modelPage } from './models.ts';
+import { Files, uploadBytesMax } from './files.ts';
+import { isModel, modelById, modelPage } from './models.ts';
+import { sendRefusal } from './refusals.ts';
 import { leftEarly, pause, sendError, sendHalf, sendJson, sendStream } from './reply.ts';
 import { type MessagesRequest, readMessagesRequest, roughTokens } from './request.ts';
-import { readScenario, type Scenario } from './scenario.ts';
+import { onRetry, readScenario, type Scenario } from './scenario.ts';
 import { planStream } from './stream.ts';
 
 /** Largest body of a Messages call: the limit of the API this simulator stands for. */
 const bodyBytesMax = 32 * 1024 * 1024;
-const htmlPage =
-  '<!doctype html><html><head><title>Bad gateway</title></head>' +
-  '<body><h1>Bad gateway</h1></body></html>\n';
+const batchBytesMax = 256 * 1024 * 1024;
+const batchesPath = '/v1/messages/batches';
+/** Every beta is named after its day. */
+const betaName = /^[a-z0-9-]+-\d{4}-\d{2}-\d{2}$/;
 
 /**
  * Starts the model simulator. Port 0 takes any free port; the answer's `url` has no final slash.
@@ -23,8 +29,10 @@ export async function startModelSim(options: {
   port: number;
 }): Promise<{ url: string; close(): Promise<void> }> {
   const calls = new CallLog();
+  const batches = new Batches();
+  const files = new Files();
   const server = createServer((req, res) => {
-    handle(req, res, calls).catch((fault: unknown) => {
+    handle(req, res, calls, batches, files).catch((fault: unknown) => {
       process.emitWarning(fault instanceof Error ? fault : String(fault));
       res.destroy();
     });
@@ -49,12 +57,21 @@ export async function startModelSim(options: {
   };
 }
 
-async function handle(req: IncomingMessage, res: ServerResponse, calls: CallLog): Promise<void> {
+async function handle(
+  req: IncomingMessage,
+  res: ServerResponse,
+  calls: CallLog,
+  batches: Batches,
+  files: Files,
+): Promise<void> {
   const target = req.url ?? '/';
   const query = target.indexOf('?');
   const path = query === -1 ? target : target.slice(0, query);
   if (path === '/_sim/calls') return control(req, res, calls);
-  const body = await readBody(req);
+  const inBatches = path === batchesPath || path.startsWith(`${batchesPath}/`);
+  const ofFiles = path === '/v1/files' || path.startsWith('/v1/files/');
+  const bytesMax = ofFiles ? uploadBytesMax : inBatches ? batchBytesMax : bodyBytesMax;
+  const body = await readBody(req, bytesMax);
   if (body === 'gone') return;
   if (body === 'too_large') {
     return sendError(res, 'request_too_large', 'Request exceeds the maximum size', 'req_sim_large');
@@ -74,6 +91,11 @@ async function handle(req: IncomingMessage, res: ServerResponse, calls: CallLog)
     const message = 'anthropic-version: header is required';
     return sendError(res, 'invalid_request_error', message, requestId);
   }
+  const unexpected = unexpectedBetas(headerOf(req, 'anthropic-beta'));
+  if (unexpected !== null) {
+    return sendError(res, 'invalid_request_error', unexpected, requestId);
+  }
+  if (ofFiles) return files.answer(req, res, body, requestId);
   if (method === 'GET' && path === '/v1/models') return sendJson(res, 200, modelPage, requestId);
   if (method === 'GET' && path.startsWith('/v1/models/')) {
     const id = path.slice('/v1/models/'.length);
@@ -81,15 +103,27 @@ async function handle(req: IncomingMessage, res: ServerResponse, calls: CallLog)
     if (model === null) return sendError(res, 'not_found_error', `model: ${id}`, requestId);
     return sendJson(res, 200, model, requestId);
   }
+  if (inBatches) {
+    const rest = path.slice(batchesPath.length + 1);
+    const asked = new URLSearchParams(query === -1 ? '' : target.slice(query));
+    const manner = headerOf(req, 'x-sim-batch');
+    const call = { method, rest, body, version, manner, query: asked };
+    return answerBatches(res, batches, call, scenarioHeader, requestId);
+  }
   const counting = path === '/v1/messages/count_tokens';
-  if (method !== 'POST' || (path !== '/v1/messages' && !counting)) {
+  if (path !== '/v1/messages' && !counting) {
     const message = 'The requested resource could not be found.';
     return sendError(res, 'not_found_error', message, requestId);
+  }
+  if (method !== 'POST') {
+    return sendError(res, 'method_not_allowed', 'Method Not Allowed', requestId);
   }
   const read = readMessagesRequest(body, version, counting);
   if (read.kind === 'invalid') {
     return sendError(res, 'invalid_request_error', read.message, requestId);
   }
+  const { model } = read.request;
+  if (!isModel(model)) return sendError(res, 'not_found_error', `model: ${model}`, requestId);
   if (counting) {
     const counted = JSON.stringify({ input_tokens: roughTokens(read.request.bodyBytes) });
     return sendJson(res, 200, counted, requestId);
@@ -98,7 +132,8 @@ async function handle(req: IncomingMessage, res: ServerResponse, calls: CallLog)
   if (outcome.kind === 'malformed') {
     return sendError(res, 'invalid_request_error', outcome.message, requestId);
   }
-  await play(res, read.request, outcome.scenario, digest, requestId);
+  const retries = Number.parseInt(headerOf(req, 'x-stainless-retry-count') ?? '0', 10);
+  await play(res, read.request, onRetry(outcome.scenario, retries), digest, requestId);
 }
 
 /** Plays one scenario for one valid request. */
@@ -112,24 +147,12 @@ async function play(
   const firstMs = scenario.numbers.get('first_ms') ?? 0;
   if (firstMs > 0) await pause(res, firstMs);
   if (res.destroyed) return;
+  if (sendRefusal(res, scenario, requestId)) return;
   switch (scenario.name) {
-    case 'error_400':
-      return sendError(
-        res,
-        'invalid_request_error',
-        'The simulator was asked for a 400.',
-        requestId,
-      );
-    case 'error_500':
-      return sendError(res, 'api_error', 'Internal server error', requestId);
-    case 'overloaded':
-      return sendError(res, 'overloaded_error', 'Overloaded', requestId);
-    case 'html': {
-      const status = scenario.numbers.get('status') ?? 502;
-      res.writeHead(status, { 'content-type': 'text/html; charset=utf-8' });
-      res.end(htmlPage);
-      return;
-    }
+    case 'html':
+      return sendHtml(res, scenario);
+    case 'redirect':
+      return sendRedirect(res, scenario, requestId);
     case 'hang':
       // Without `after`, not even the headers come; with it, a stream falls silent in the middle.
       if (!request.stream || !scenario.numbers.has('after')) return;
@@ -149,11 +172,17 @@ async function play(
   const untold = scenario.name === 'no_stop' ? { ...answer, stopReason: null } : answer;
   const body = JSON.stringify(messageOf(untold));
   if (scenario.name === 'cut_midstream') return sendHalf(res, body, requestId);
+  if (scenario.name === 'truncated_json') return sendTruncated(res, body, requestId);
+  if (scenario.name === 'extra_response') return sendWithExtra(res, body, requestId);
   sendJson(res, 200, body, requestId);
 }
 
 function control(req: IncomingMessage, res: ServerResponse, calls: CallLog): void {
   req.resume();
+  if (req.method === 'DELETE' && req.url?.endsWith('?over=true') === true) {
+    sendJson(res, 200, JSON.stringify(calls.take()), 'req_sim_control');
+    return;
+  }
   if (req.method === 'DELETE') {
     sendJson(res, 200, JSON.stringify({ deleted: calls.clear() }), 'req_sim_control');
     return;
@@ -164,6 +193,7 @@ function control(req: IncomingMessage, res: ServerResponse, calls: CallLog): voi
 function noticeAbort(res: ServerResponse, call: Call): void {
   res.on('close', () => {
     if (leftEarly(res)) call.aborted = true;
+    call.over = true;
   });
 }
 
@@ -176,18 +206,30 @@ function refusedCredential(req: IncomingMessage): string | null {
   return 'This is a simulator: keep real keys away from it and send any made-up key instead.';
 }
 
+/** What the API says of beta features it has never heard of; null if it has. */
+function unexpectedBetas(header: string | undefined): string | null {
+  const asked = (header ?? '').split(',').map((name) => name.trim());
+  const unknown = asked.filter((name) => name !== '' && !betaName.test(name));
+  if (unknown.length === 0) return null;
+  const named = unknown.map((name) => `\`${name}\``).join(', ');
+  return (
+    `Unexpected value(s) ${named} for the \`anthropic-beta\` header. Please consult our ` +
+    'documentation at platform.claude.com/docs or try again without the header.'
+  );
+}
+
 function headerOf(req: IncomingMessage, name: string): string | undefined {
   const value = req.headers[name];
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-function readBody(req: IncomingMessage): Promise<Buffer | 'gone' | 'too_large'> {
+function readBody(req: IncomingMessage, bytesMax: number): Promise<Buffer | 'gone' | 'too_large'> {
   return new Promise((resolve) => {
     const parts: Buffer[] = [];
     let bytes = 0;
     req.on('data', (part: Buffer) => {
       bytes += part.length;
-      if (bytes > bodyBytesMax) {
+      if (bytes > bytesMax) {
         parts.length = 0;
         resolve('too_large');
         return;

@@ -91,13 +91,13 @@ it('a decline is kept and replayed', async () => {
 });
 
 it('a key still in flight is a conflict', async () => {
-  await on.control('PUT', 'faults', { api_delay_ms: 200 });
-  const first = call('/v1/customers', form('name=A', 'k3'));
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  const second = await call('/v1/customers', form('name=A', 'k3'));
-  expect(second.status).toBe(409);
-  expect(await second.json()).toMatchObject({ error: { code: 'idempotency_key_in_use' } });
-  expect((await first).status).toBe(200);
+  await on.control('PUT', 'faults', { api_delay_ms: 1_000 });
+  const both = await Promise.all(
+    ['first', 'second'].map(() => call('/v1/customers', form('name=A', 'k3'))),
+  );
+  const [made, refused] = both.toSorted((a, b) => a.status - b.status);
+  expect([made?.status, refused?.status]).toEqual([200, 409]);
+  expect(await refused?.json()).toMatchObject({ error: { code: 'idempotency_key_in_use' } });
 });
 
 it('a 500 after the work is done is kept for its key, and the work stays', async () => {
@@ -111,7 +111,8 @@ it('a 500 after the work is done is kept for its key, and the work stays', async
 
 it('hang does the work and never answers; rate_limit and down do nothing', async () => {
   await on.control('PUT', 'faults', { api: 'hang' });
-  const signal = AbortSignal.timeout(150);
+  // Long enough to be heard, also on a busy machine.
+  const signal = AbortSignal.timeout(1_500);
   const lost = call('/v1/customers', { ...form('name=A', 'k5'), signal });
   await expect(lost).rejects.toThrow();
   await on.control('PUT', 'faults', { api: 'rate_limit' });

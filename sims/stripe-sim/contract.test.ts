@@ -42,7 +42,7 @@ beforeAll(async () => {
     off_session: true,
     setup_future_usage: 'off_session',
   });
-}, 60_000);
+});
 
 afterAll(() => on.sim.close());
 

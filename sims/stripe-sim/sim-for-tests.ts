@@ -33,7 +33,7 @@ export function stripeAt(url: string): Stripe {
     protocol: 'http',
     telemetry: false,
     maxNetworkRetries: 0,
-    timeout: 2000,
+    timeout: 20_000,
   });
 }
 
@@ -98,7 +98,7 @@ export async function receiver(answer: () => number = () => 200) {
 
 export async function until(
   holds: () => boolean | Promise<boolean>,
-  timeoutMs = 3000,
+  timeoutMs = 30_000,
 ): Promise<void> {
   const end = Date.now() + timeoutMs;
   while (!(await holds())) {

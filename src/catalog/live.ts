@@ -1,4 +1,4 @@
-import type { Pool } from '#db/pool';
+import type { Db, Pool } from '#db/pool';
 import { assert, Fault } from '#kernel/assert';
 import type { PriceBook, Terms } from '#pricing/book';
 import { loadRecorded } from './books.ts';
@@ -78,6 +78,21 @@ export async function readPrices(pool: Pool, unrecorded?: PriceBook): Promise<Pr
     const prices = pricesOf(at.epoch, book, new Map<string, Terms>(terms));
     return { prices, now: at.now };
   });
+}
+
+/**
+ * What one organization was to pay at an epoch: for work that was admitted then and ends much later,
+ * perhaps in another process.
+ */
+export async function pricesAt(
+  db: Db,
+  organizationId: string,
+  epoch: bigint,
+): Promise<{ readonly book: PriceBook; readonly terms: Terms }> {
+  const [row] = await db.query<sql.BookRow>(sql.selectBookAt(epoch));
+  if (row === undefined) throw new Fault(`no price book was in force at epoch ${epoch}`);
+  const discounts = await db.query<sql.DiscountRow>(sql.selectDiscountsAt(organizationId, epoch));
+  return { book: loadRecorded(row), terms: discounts.map(granted) };
 }
 
 const NONE: Terms = [];

@@ -142,5 +142,24 @@ export const selectLiveDiscounts: Statement = {
     ORDER BY d.organization_id, d.valid_from, d.id`,
 };
 
+/** The book that was in force at an epoch. */
+export const selectBookAt = (epochNo: bigint): Statement => ({
+  text: `SELECT b.*, f.epoch AS in_force_since, f.kind AS in_force_by
+    FROM (SELECT version, epoch, kind FROM catalog.changes
+           WHERE version IS NOT NULL AND epoch <= $1 ORDER BY epoch DESC LIMIT 1) f
+    JOIN catalog.price_books b ON b.version = f.version`,
+  values: [epochNo],
+});
+
+/** The discounts an organization had been granted at an epoch, whatever became of them. */
+export const selectDiscountsAt = (organizationId: string, epochNo: bigint): Statement => ({
+  text: `SELECT d.*, NULL::timestamptz AS cancelled_at FROM catalog.discounts d
+      JOIN catalog.changes a ON a.discount_id = d.id AND a.kind = 'discount.add'
+      LEFT JOIN catalog.changes c ON c.discount_id = d.id AND c.kind = 'discount.cancel'
+    WHERE d.organization_id = $1 AND a.epoch <= $2 AND (c.epoch IS NULL OR c.epoch > $2)
+    ORDER BY d.valid_from, d.id`,
+  values: [organizationId, epochNo],
+});
+
 /** All statements of the transaction see the same moment. */
 export const oneMoment: Statement = { text: 'SET TRANSACTION ISOLATION LEVEL REPEATABLE READ' };

@@ -14,6 +14,11 @@ function gate(): Gate {
   return { open: () => open(), passed };
 }
 
+/** What was submitted has begun to run by then: a timer might be due before that. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate);
+}
+
 /** A batcher of numbers that doubles them, and the batches it ran. */
 function doubling(options: Partial<BatcherOptions<number, string>> = {}) {
   const batches: number[][] = [];
@@ -48,9 +53,9 @@ describe('group commit', () => {
       },
     });
     const one = batcher.submit(1);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await turns();
     const others = [2, 3].map((n) => batcher.submit(n));
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await turns();
     expect(batches).toEqual([[1]]);
     first.open();
     await Promise.all([one, ...others]);
@@ -81,7 +86,7 @@ describe('group commit', () => {
     });
     expect(batcher.underWay).toBeUndefined();
     const one = batcher.submit(1);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await turns();
     expect(batcher.underWay).toBe(1);
     passage.open();
     await one;

@@ -31,6 +31,8 @@ afterAll(async () => {
   await db.drop();
 });
 
+const NEVER_MS = 2_147_483_647;
+
 const clean = async () => expect(await verifyLedger(db.pool)).toMatchObject({ ok: true });
 
 describe('one request', () => {
@@ -273,21 +275,30 @@ describe('a hold of a dead process', () => {
   });
 
   test('H4: a lease that has passed is not renewed back to life', async () => {
-    const stalled = chargingOn(db.url, { leaseMs: 60, renewEveryMs: 100 });
+    const stalled = chargingOn(db.url, { leaseMs: 30, renewEveryMs: NEVER_MS });
     const payer = await makePayer(db.pool);
     await give(db.pool, payer, usd('1'));
     await hold(stalled.charging, payer, usd('1'));
-    await new Promise((resolve) => setTimeout(resolve, 250));
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    await stalled.charging.renew();
     expect(await readBalance(db.pool, payer.organizationId)).toMatchObject({ held: 0n });
     await stalled.close();
   });
 
   test('H4: a living process keeps its hold', async () => {
-    const living = chargingOn(db.url, { leaseMs: 400, renewEveryMs: 60 });
+    const living = chargingOn(db.url, { leaseMs: 600_000, renewEveryMs: 20 });
     const payer = await makePayer(db.pool);
     await give(db.pool, payer, usd('1'));
-    await hold(living.charging, payer, usd('1'));
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    const { id } = await hold(living.charging, payer, usd('1'));
+    const lapses = async () => {
+      const [row] = await db.pool.query<{ at: string }>({
+        text: 'SELECT lease_expires_at::text AS at FROM ledger.holds WHERE id = $1',
+        values: [id],
+      });
+      return row?.at;
+    };
+    const first = await lapses();
+    await expect.poll(lapses).not.toBe(first);
     expect(await readBalance(db.pool, payer.organizationId)).toMatchObject({ held: usd('1') });
     await living.close();
   });
@@ -333,11 +344,8 @@ test('a settlement the database can never take is rejected and its hold left to 
     record: recordOf(payer, { model: 'a\u0000b' }),
   } as const;
   expect(await lanes.charging.settle(impossible)).toEqual({ outcome: 'rejected' });
-  await new Promise((resolve) => setTimeout(resolve, 400));
-  expect(await readBalance(db.pool, payer.organizationId)).toMatchObject({
-    available: usd('1'),
-    held: 0n,
-  });
+  const balance = () => readBalance(db.pool, payer.organizationId);
+  await expect.poll(balance).toMatchObject({ available: usd('1'), held: 0n });
   await lanes.close();
 });
 
@@ -352,12 +360,10 @@ test('a store that keeps a batch of holds waiting counts as silent until it answ
       values: [payer.organizationId],
     });
     waiting = hold(node.charging, payer, usd('1'));
-    await new Promise((resolve) => setTimeout(resolve, 1_300));
-    expect(node.charging.silent()).toBe(true);
+    await expect.poll(() => node.charging.silent()).toBe(true);
   });
   expect(await waiting).toMatchObject({ outcome: 'held' });
-  await new Promise((resolve) => setTimeout(resolve, 150));
-  expect(node.charging.silent()).toBe(false);
+  await expect.poll(() => node.charging.silent()).toBe(false);
 });
 
 test('an unreachable store refuses within the second and never throws', async () => {

@@ -12,7 +12,7 @@ import { inOrganizationOrder } from '#charging/grouping';
 import { extendOutcome, holdOutcome, settleOutcome, UNANSWERED } from '#charging/outcomes';
 import * as sql from '#charging/sql';
 import type { Pool } from '#db/pool';
-import type { OrganizationId } from '#kernel/ids';
+import type { OrganizationId, RequestId } from '#kernel/ids';
 import { recordColumns } from '#metering/record';
 
 export type {
@@ -37,6 +37,8 @@ export interface Charging {
   silent(): boolean;
   /** Renews the leases of all open holds now; otherwise that happens every `renewEveryMs`. */
   renew(): Promise<void>;
+  /** These holds are kept alive by somebody else from now on, or lapse: no longer renewed here. */
+  handOver(requestIds: readonly RequestId[]): void;
   /** Waits for what is under way, then stops renewing leases. Open holds lapse by themselves. */
   close(): Promise<void>;
 }
@@ -212,18 +214,21 @@ export function openCharging(options: ChargingOptions): Charging {
     silent: () => ticks >= SILENT_TICKS,
     renew,
     async hold(command) {
-      const outcome = holdOutcome(command, await holds.submit({ kind: 'place', ...command }));
+      const outcome = holdOutcome(command, await holds.submit({ ...command, kind: 'place' }));
       if (outcome.outcome === 'held') open.set(command.requestId, command);
       return outcome;
     },
     async extend(command) {
-      return extendOutcome(command, await holds.submit({ kind: 'extend', ...command }));
+      return extendOutcome(command, await holds.submit({ ...command, kind: 'extend' }));
     },
     async settle(command) {
       const outcome = await settlements.submit(command);
       // Unsettled because the store did not answer: the hold stays ours and is kept alive.
       if (outcome.outcome !== 'ledger_unavailable') open.delete(command.requestId);
       return outcome;
+    },
+    handOver(requestIds) {
+      for (const id of requestIds) open.delete(id);
     },
     async close() {
       clearInterval(renewal);

@@ -13,6 +13,7 @@ import {
 } from '#charging/journal-line';
 import { nanos } from '#kernel/money';
 import type { Usage } from '#kernel/usage';
+import { ATTEMPT_OUTCOMES } from '#metering/upstream-attempts';
 import { settlement } from '#test/journal-world';
 
 const count = fc.maxSafeNat();
@@ -57,6 +58,14 @@ const instant = fc.date({
 });
 const amount = fc.bigInt(0n, 2n ** 63n - 1n).map(nanos);
 
+const attempt = fc.record({
+  upstream: fc.string(),
+  outcome: fc.constantFrom(...ATTEMPT_OUTCOMES),
+  status: fc.option(fc.nat(599)),
+  elapsedMs: fc.nat(),
+  cost: fc.option(amount),
+});
+
 const kept: fc.Arbitrary<KeptSettlement> = fc
   .record({
     cost: amount,
@@ -71,6 +80,9 @@ const kept: fc.Arbitrary<KeptSettlement> = fc
     estimated: fc.boolean(),
     upstreamStatus: fc.option(fc.nat(599)),
     lossUsage: amount,
+    upstreamAttempts: fc.array(attempt, { maxLength: 3 }),
+    adopted: fc.boolean(),
+    retryOf: fc.option(fc.constant('req_1')),
   })
   .map(({ cost, happenedAt, ...changes }) => {
     const { record, ...command } = settlement();
@@ -113,12 +125,20 @@ describe('a line of the journal', () => {
       ...['apiKeyId', 'workspaceId', 'model', 'rule', 'usage', 'lines', 'listAmount'],
       ...['upstreamCost', 'priceVersion', 'startedAt'],
       ...['clientDisconnected', 'estimated', 'quarantined', 'upstreamStatus', 'lossUsage'],
+      ...['adopted', 'retryOf'],
     ]);
   });
 
   test('that the release before wrote is read: without kinds, fees by time, lines or amounts', () => {
     const { organizationId, requestId, cost, happenedAt, record } = one();
-    const { lines: _l, listAmount: _a, upstreamCost: _u, ...before } = record;
+    const {
+      lines: _l,
+      listAmount: _a,
+      upstreamCost: _u,
+      adopted: _d,
+      retryOf: _r,
+      ...before
+    } = record;
     const counts = { model: 'm', inputTokens: 25, outputTokens: 15, cacheReadTokens: 0 };
     const attempt = { ...counts, cacheWrite5mTokens: 0, cacheWrite1hTokens: 0 };
     const settings = {

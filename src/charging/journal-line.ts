@@ -5,6 +5,7 @@ import { type Id, type IdKind, parseId, type RequestId } from '#kernel/ids';
 import { nanos } from '#kernel/money';
 import { type ChargeRule, isChargeRule } from '#metering/rules';
 import { linesSchema, usageSchema } from '#metering/stored-usage';
+import { attemptsSchema } from '#metering/upstream-attempts';
 
 /** A settlement as the journal keeps it: counts, amounts and ids, never a prompt or an answer. */
 export type KeptSettlement = SettleCommand & {
@@ -48,7 +49,7 @@ const settlementLine = z.object({
     model: z.string(),
     rule,
     usage: usageSchema.nullable(),
-    // The release before wrote none of these three.
+    // The release before wrote none of these three, nor the last two.
     lines: linesSchema,
     listAmount: amount.nullable().default(null),
     upstreamCost: amount.nullable().default(null),
@@ -59,6 +60,9 @@ const settlementLine = z.object({
     quarantined: z.boolean(),
     upstreamStatus: z.int().nullable(),
     lossUsage: amount,
+    upstreamAttempts: attemptsSchema.optional(),
+    adopted: z.boolean().default(false),
+    retryOf: z.string().nullable().default(null),
   }),
 });
 const endLine = z.object({ kind: z.literal('end'), requestId: id('request') });

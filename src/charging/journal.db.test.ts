@@ -113,7 +113,7 @@ const charges = () =>
   });
 
 async function until(what: () => Promise<boolean> | boolean): Promise<void> {
-  for (let attempt = 0; attempt < 500; attempt++) {
+  for (let attempt = 0; attempt < 3_000; attempt++) {
     if (await what()) return;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }

@@ -6,7 +6,16 @@ import { newId } from '#kernel/ids';
 import { readSpendLimits, type SpendLimit } from '#orgs/spend-limits';
 import { systemEntropy } from '#src/system';
 import { type TestDatabase, testDatabase } from '#test/database';
-import { chargingOn, give, hold, makePayer, type Payer, settle, usd } from '#test/ledger-world';
+import {
+  chargingOn,
+  give,
+  hold,
+  makePayer,
+  type Payer,
+  settle,
+  toNextMonth,
+  usd,
+} from '#test/ledger-world';
 
 let db: TestDatabase;
 let node: ReturnType<typeof chargingOn>;
@@ -15,6 +24,7 @@ let payer: Payer;
 beforeAll(async () => {
   db = await testDatabase();
   await db.ownerPool.query({ text: 'UPDATE bursar.deployment SET simulated = true' });
+  await toNextMonth(db.pool);
   node = chargingOn(db.url);
   charging = node.charging;
 });
@@ -60,8 +70,8 @@ const used = async (amount: string): Promise<void> => {
   await settle(charging, payer, id, usd(amount));
 };
 
-/** Moves business time into the next month, for every organization of this database. */
-const nextMonth = () => db.pool.query({ text: `SELECT bursar.advance_clock('31 days')` });
+/** For every organization of this database. */
+const nextMonth = () => toNextMonth(db.pool);
 
 test('a hold that would pass the limit is refused, and the level that refuses is named', async () => {
   for (const level of ['organization', 'workspace', 'api_key'] as const) {

@@ -4,6 +4,7 @@ import type { RequestId } from '#kernel/ids';
 import type { NanoUsd } from '#kernel/money';
 import type { Usage } from '#kernel/usage';
 import type { RequestRecord } from '#metering/record';
+import type { UpstreamAttempt } from '#metering/upstream-attempts';
 import { COMPONENT_KINDS } from '#pricing/book';
 import { bundledBook } from '#pricing/bundled-book';
 import { packLines } from '#pricing/lines';
@@ -103,6 +104,7 @@ test('a receipt explains a charge: usage, prices, multipliers, grants, and every
     list_usd: '0.02008718',
     estimated: true,
     client_disconnected: true,
+    adopted: false,
     retry_of: null,
     usage: {
       iterations: [
@@ -270,4 +272,41 @@ test('an estimated charge whose usage is not known has no lines', async () => {
 test('there is no receipt of what never ran', async () => {
   const nobody: RequestId = newRequest();
   expect(await readReceipt(db.pool, book, nobody)).toEqual({ outcome: 'not_found' });
+});
+
+test('whom the operator asked is kept with the request, and is no part of its receipt', async () => {
+  const payer = await makePayer(db.pool);
+  await give(db.pool, payer, usd('5'));
+  const id = newRequest();
+  const upstreamAttempts: readonly UpstreamAttempt[] = [
+    { upstream: 'secret-a', outcome: 'refused', status: 529, elapsedMs: 12, cost: usd('0') },
+    { upstream: 'secret-b', outcome: 'answered', status: 200, elapsedMs: 9, cost: usd('0.01') },
+  ];
+  const receipt = await receiptOf(payer, { upstreamAttempts }, id);
+  expect(JSON.stringify(receipt)).not.toContain('secret-');
+  expect(await readReceipt(db.pool, book, id)).toMatchObject({ upstreamAttempts });
+  // Nothing was used, and still it can be told who was asked.
+  const refused = newRequest();
+  await hold(node.charging, payer, usd('0.5'), refused);
+  const record = recordOf(payer, { rule: 'S6', usage: null, upstreamAttempts });
+  const { organizationId } = payer;
+  const voided = { resolution: 'void', cost: usd('0'), record } as const;
+  await node.charging.settle({ organizationId, requestId: refused, ...voided });
+  expect(await readReceipt(db.pool, book, refused)).toMatchObject({
+    receipt: { usage: null, charged_usd: '0' },
+    upstreamAttempts,
+  });
+});
+
+test('F49d: a receipt names the request it repeats, and says when retries were given its answer', async () => {
+  const payer = await makePayer(db.pool);
+  await give(db.pool, payer, usd('5'));
+  const first = await receiptOf(payer, { adopted: true });
+  expect(first).toMatchObject({ adopted: true, retry_of: null });
+  const retryOf = newRequest();
+  const second = await receiptOf(payer, { retryOf });
+  expect(second).toMatchObject({ adopted: false, retry_of: retryOf, usage: first.usage });
+  // Also where nothing is known of its usage.
+  const failed = await receiptOf(payer, { retryOf, rule: 'S6', usage: null });
+  expect(failed).toMatchObject({ retry_of: retryOf, usage: null, lines: [], charged_usd: '0' });
 });

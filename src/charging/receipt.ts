@@ -4,6 +4,7 @@ import { formatUsd, type NanoUsd, nanos, ZERO } from '#kernel/money';
 import type { Usage } from '#kernel/usage';
 import { readHold } from '#ledger/holds';
 import { type MeteredRequest, readRequest } from '#metering/requests';
+import type { UpstreamAttempt } from '#metering/upstream-attempts';
 import type { PriceBook } from '#pricing/book';
 import { readLines } from '#pricing/lines';
 import { type RatedLine, rate } from '#pricing/rate';
@@ -22,7 +23,10 @@ export interface Receipt {
   readonly list_usd: string | null;
   readonly estimated: boolean;
   readonly client_disconnected: boolean;
-  readonly retry_of: null;
+  /** True if retries were given the answer of this request, which alone is charged. */
+  readonly adopted: boolean;
+  /** The request this one repeats; each of the two was charged by itself. */
+  readonly retry_of: string | null;
   readonly usage: unknown;
   readonly lines: readonly ReceiptLine[];
   readonly grants: readonly { readonly id: string; readonly amount_usd: string }[];
@@ -44,7 +48,12 @@ export interface ReceiptLine {
 }
 
 export type ReceiptRead =
-  | { readonly outcome: 'found'; readonly receipt: Receipt }
+  | {
+      readonly outcome: 'found';
+      readonly receipt: Receipt;
+      /** For operators: whom they asked for it and at what cost is no customer's business. */
+      readonly upstreamAttempts: readonly UpstreamAttempt[];
+    }
   | { readonly outcome: 'not_found' };
 
 /**
@@ -68,7 +77,8 @@ export async function readReceipt(db: Db, book: PriceBook, id: RequestId): Promi
     list_usd: listAmount === null ? null : formatUsd(listAmount),
     estimated: request.estimated,
     client_disconnected: request.clientDisconnected,
-    retry_of: null,
+    adopted: request.adopted,
+    retry_of: request.retryOf,
     usage: request.usage === null ? null : wireUsage(request.usage),
     lines: [...lines.map(receiptLine), ...notCharged(lines, request.charged)],
     grants: (hold?.grants ?? []).map((g) => ({ id: g.id, amount_usd: formatUsd(g.amount) })),
@@ -76,7 +86,7 @@ export async function readReceipt(db: Db, book: PriceBook, id: RequestId): Promi
     started_at: request.startedAt.toISOString(),
     settled_at: request.settledAt.toISOString(),
   };
-  return { outcome: 'found', receipt };
+  return { outcome: 'found', receipt, upstreamAttempts: request.upstreamAttempts ?? [] };
 }
 
 interface Explanation {

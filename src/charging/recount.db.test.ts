@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { setSpendLimit } from '#charging/limits';
+import { newId } from '#kernel/ids';
+import { systemEntropy } from '#src/system';
 import { type TestDatabase, testDatabase } from '#test/database';
-import { chargingOn, give, hold, makePayer, settle, usd } from '#test/ledger-world';
+import { chargingOn, give, hold, makePayer, type Payer, settle, usd } from '#test/ledger-world';
 
 let db: TestDatabase;
 let node: ReturnType<typeof chargingOn>;
@@ -19,6 +21,20 @@ const MIGRATION = new URL(
   '../../migrations/0020-every-lapse-leaves-the-limits.sql',
   import.meta.url,
 );
+
+/** Another key, in another workspace of the same organization. */
+async function elsewhere({ organizationId }: Payer): Promise<Payer> {
+  const workspaceId = newId('workspace', systemEntropy);
+  const apiKeyId = newId('apiKey', systemEntropy);
+  await db.ownerPool.query({
+    text: `WITH w AS (INSERT INTO orgs.workspaces (organization_id, id, name)
+             VALUES ($1, $2, 'Other'))
+           INSERT INTO orgs.api_keys (organization_id, id, workspace_id, kind, name, hint)
+           VALUES ($1, $3, $2, 'workspace', 'other', 'test')`,
+    values: [organizationId, workspaceId, apiKeyId],
+  });
+  return { organizationId, workspaceId, apiKeyId };
+}
 
 test('the upgrade sets what limits count as held to what open holds promise, by month', async () => {
   const payer = await makePayer(db.pool);
@@ -40,6 +56,7 @@ test('the upgrade sets what limits count as held to what open holds promise, by 
     await hold(node.charging, payer, usd('4')),
   ];
   await settle(node.charging, payer, paid.id, usd('1'));
+  await hold(node.charging, await elsewhere(payer), usd('5'));
   await db.ownerPool.query({
     text: `UPDATE ledger.holds SET placed_at = placed_at - interval '1 month' WHERE id = $1`,
     values: [old.id],
@@ -55,7 +72,7 @@ test('the upgrade sets what limits count as held to what open holds promise, by 
   const sums = { held_nanos: usd('4'), last_held_nanos: usd('2') };
   expect(counted).toEqual([
     { level: 'api_key', ...sums },
-    { level: 'organization', ...sums },
+    { level: 'organization', ...sums, held_nanos: usd('9') },
     { level: 'workspace', ...sums },
   ]);
   const wrong = await db.pool.query({

@@ -100,6 +100,12 @@ export const renewLeases = (orgs: string[], ids: string[], leaseMs: number): Sta
   values: [orgs, ids, leaseMs],
 });
 
+/** The same for thousands of holds of one organization. */
+export const keepHolds = (org: string, ids: string[], leaseMs: number): Statement => ({
+  text: 'SELECT charging.keep_holds($1, $2, $3) AS kept',
+  values: [org, ids, leaseMs],
+});
+
 /** Frees lapsed holds of up to `limit` organizations, in id order, each locked before it changes. */
 export const expireLapsed = (limit: number): Statement => ({
   text: 'SELECT charging.expire_lapsed_everywhere($1) AS expired',

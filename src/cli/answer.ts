@@ -3,6 +3,7 @@ import type { Pool } from '#db/pool';
 import type { Identity } from '#identity/port';
 import type { Entropy } from '#kernel/ids';
 import type { PriceBook } from '#pricing/book';
+import type { TierBook } from '#rate-limits/tiers';
 
 /** Who the audit trail says it was: the command line does not know which person. */
 export const OPERATOR = 'operator';
@@ -26,6 +27,8 @@ export interface System {
   readonly identity: Identity;
   /** The book this deployment was given: for receipts of a release that kept no lines. */
   readonly book: PriceBook;
+  /** The tiers of this deployment; absent for the bundled ones. */
+  readonly tiers?: TierBook;
   /** The prices in force, and business time. */
   latestPrices(): Promise<PricesNow>;
   close(): Promise<void>;

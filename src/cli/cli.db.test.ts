@@ -1,11 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type CliHost, done } from '#cli/answer';
-import { runCli } from '#cli/program';
-import { createIdentity } from '#identity/sign-in';
-import { bundledBook } from '#pricing/bundled-book';
-import { systemEntropy } from '#src/system';
+import { commandLine } from '#test/command-line';
 import { type TestDatabase, testDatabase } from '#test/database';
-import { recordedPrices } from '#test/prices';
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -13,45 +8,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-interface Told {
-  readonly exitCode: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function hostOn(told: { stdout: string; stderr: string }): CliHost {
-  const { pool, url } = database;
-  const pepper = Buffer.alloc(32, 7);
-  const entropy = systemEntropy;
-  const mailer = { send: async () => true };
-  const consoleUrl = 'http://127.0.0.1:4000';
-  const identity = createIdentity({ pool, entropy, pepper, mailer, consoleUrl, brand: 'Bursar' });
-  const book = bundledBook();
-  const close = async () => {};
-  const system = {
-    ...{ pool, databaseUrl: url, entropy, pepper, identity, book, close },
-    latestPrices: async () => (await recordedPrices(pool)).latest(),
-  };
-  return {
-    version: '0.0.0',
-    openSystem: async () => ({ outcome: 'found', system }),
-    start: async () => 0,
-    migrate: async () => done({ applied: [] }, ''),
-    doctor: async () => done({ ok: true, checks: [] }, ''),
-    stdout: (text) => {
-      told.stdout += text;
-    },
-    stderr: (text) => {
-      told.stderr += text;
-    },
-  };
-}
-
-async function bursar(...words: string[]): Promise<Told> {
-  const told = { stdout: '', stderr: '' };
-  const exitCode = await runCli(words, hostOn(told));
-  return { exitCode, ...told };
-}
+const bursar = (...words: string[]) => commandLine(database).text(...words);
 
 /** What a verb answered as JSON; fails the test if it did not do the thing. */
 async function answer(...words: string[]) {
@@ -71,6 +28,44 @@ test('a new organization is answered with its id, name and workspace, and is lis
   });
   const { data } = await answer('org', 'list');
   expect(data).toContainEqual(expect.objectContaining({ id: made.id, status: 'active' }));
+});
+
+test('what is held for streams is the organization’s to choose, and leaves who and what', async () => {
+  const id = await organization();
+  expect(await answer('org', 'holds', id)).toEqual({ id, hold_policy: 'auto' });
+  expect(await answer('org', 'holds', id, '--policy', 'sliced')).toEqual({
+    id,
+    hold_policy: 'sliced',
+  });
+  expect(await answer('org', 'holds', id)).toEqual({ id, hold_policy: 'sliced' });
+  expect((await bursar('org', 'holds', id, '--policy', 'none')).exitCode).not.toBe(0);
+  const unknown = await bursar('org', 'holds', 'org_nobody', '--policy', 'full', '--json');
+  expect(unknown.exitCode).not.toBe(0);
+  expect(JSON.parse(unknown.stderr).error.code).toBe('organization_not_found');
+  const trail = await database.pool.query({
+    text: `SELECT actor, reason FROM identity.audit_events
+            WHERE organization_id = $1 AND action = 'organization.hold_policy'`,
+    values: [id],
+  });
+  expect(trail).toEqual([{ actor: 'operator', reason: 'sliced' }]);
+});
+
+test('a tier is set, lifted and left to the default, and others are refused by name', async () => {
+  const id = await organization();
+  expect(await answer('org', 'tier', id, '--tier', 'build')).toMatchObject({ id, tier: 'build' });
+  expect(await answer('org', 'tier', id, '--tier', 'none')).toMatchObject({ tier: 'none' });
+  const { data } = await answer('org', 'list');
+  expect(data).toContainEqual(expect.objectContaining({ id, tier: 'none' }));
+  expect(await answer('org', 'tier', id, '--tier', 'default')).toMatchObject({ tier: null });
+  const wrong = await bursar('org', 'tier', id, '--tier', 'gold');
+  expect([wrong.exitCode, wrong.stderr]).toEqual([1, expect.stringContaining('start, build')]);
+  expect((await bursar('org', 'tier', 'org_x', '--tier', 'build')).exitCode).toBe(1);
+  const trail = await database.pool.query({
+    text: `SELECT reason FROM identity.audit_events
+            WHERE subject = $1 AND action = 'organization.tier' ORDER BY id`,
+    values: [id],
+  });
+  expect(trail).toEqual([{ reason: 'build' }, { reason: 'none' }, { reason: 'default' }]);
 });
 
 test('suspending and resuming answer the organization and leave who, what and why', async () => {
@@ -200,6 +195,46 @@ test('a key is shown once when made, and revoked for good', async () => {
   expect(JSON.stringify(revoked)).not.toContain(key.key);
 });
 
+test('a key is switched off and on, and listed as it is', async () => {
+  const id = await organization();
+  const key = await answer('key', 'create', '--org', id, '--name', 'ci', '--expires', '7d');
+  const { id: keyId } = key;
+  expect(await answer('key', 'disable', keyId)).toMatchObject({ id: keyId, status: 'inactive' });
+  expect(await answer('key', 'disable', keyId)).toMatchObject({ id: keyId, status: 'inactive' });
+  const { data } = await answer('key', 'list', '--org', id);
+  expect(data).toMatchObject([{ id: keyId, name: 'ci', status: 'inactive' }]);
+  const lifetime = Date.parse(data[0].expires_at) - Date.parse(data[0].created_at);
+  expect(Math.abs(lifetime - 7 * 86_400_000)).toBeLessThan(60_000);
+  expect(JSON.stringify(data)).not.toContain(key.key);
+  expect(await answer('key', 'enable', keyId)).toMatchObject({ id: keyId, status: 'active' });
+  await answer('key', 'revoke', keyId);
+  const refused = await bursar('key', 'enable', keyId, '--json');
+  expect([refused.exitCode, JSON.parse(refused.stderr).error.code]).toEqual([1, 'key_revoked']);
+  const events = await database.ownerPool.query<{ action: string }>({
+    text: 'SELECT action FROM identity.audit_events WHERE subject = $1 ORDER BY id',
+    values: [keyId],
+  });
+  expect(events.map(({ action }) => action)).toEqual([
+    'api_key.create',
+    'api_key.disable',
+    'api_key.enable',
+    'api_key.revoke',
+  ]);
+});
+
+test.each([
+  ['tomorrow', 'invalid_time'],
+  ['2d', 'invalid_time'],
+  ['2001-01-01', 'already_expired'],
+  ['9999-01-01', 'too_late'],
+])('a key that is to end at %s is refused as %s', async (end, code) => {
+  const words = ['key', 'create', '--org', await organization(), '--expires', end, '--json'];
+  const told = await bursar(...words);
+  expect([told.exitCode, told.stdout]).toEqual([1, '']);
+  const message = expect.stringContaining('--expires');
+  expect(JSON.parse(told.stderr)).toEqual({ error: { code, message } });
+});
+
 test('the ledger of a fresh system is in order', async () => {
   const { ok, entries, checks } = await answer('ledger', 'verify');
   expect([ok, typeof entries]).toEqual([true, 'number']);
@@ -224,6 +259,8 @@ test('a sign-in link is for the Console', async () => {
 test.each([
   [['balance', '--org', 'org_nobody'], 1, 'organization_not_found'],
   [['key', 'revoke', 'apikey_nobody'], 1, 'key_not_found'],
+  [['key', 'disable', 'apikey_nobody'], 1, 'key_not_found'],
+  [['key', 'list', '--org', 'org_nobody'], 1, 'organization_not_found'],
   [['purchase', 'show', 'pur_nobody'], 1, 'purchase_not_found'],
   [['request', 'show', 'req_nobody'], 1, 'request_not_found'],
   [['balance'], 2, 'usage'],

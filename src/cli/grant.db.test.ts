@@ -1,17 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type CliHost, done } from '#cli/answer';
-import { runCli } from '#cli/program';
-import { createIdentity } from '#identity/sign-in';
 import { newId } from '#kernel/ids';
 import { parseUsd } from '#kernel/money';
 import { issueGrant } from '#ledger/grants';
 import { verifyLedger } from '#ledger/reconcile';
 import { lockBook } from '#ledger/sql';
-import { bundledBook } from '#pricing/bundled-book';
 import { systemEntropy } from '#src/system';
+import { commandLine } from '#test/command-line';
 import { type TestDatabase, testDatabase } from '#test/database';
 import { makePayer } from '#test/ledger-world';
-import { recordedPrices } from '#test/prices';
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -19,39 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-async function bursar(...words: string[]) {
-  const { pool, url } = database;
-  const pepper = Buffer.alloc(32, 7);
-  const entropy = systemEntropy;
-  const mailer = { send: async () => true };
-  const consoleUrl = 'http://127.0.0.1:4000';
-  const identity = createIdentity({ pool, entropy, pepper, mailer, consoleUrl, brand: 'Bursar' });
-  const close = async () => {};
-  const book = bundledBook();
-  const system = {
-    ...{ pool, databaseUrl: url, entropy, pepper, identity, book, close },
-    latestPrices: async () => (await recordedPrices(pool)).latest(),
-  };
-  let stdout = '';
-  let stderr = '';
-  const host: CliHost = {
-    version: '0.0.0',
-    openSystem: async () => ({ outcome: 'found', system }),
-    start: async () => 0,
-    migrate: async () => done({ applied: [] }, ''),
-    doctor: async () => done({ ok: true, checks: [] }, ''),
-    stdout: (text) => {
-      stdout += text;
-    },
-    stderr: (text) => {
-      stderr += text;
-    },
-  };
-  const exitCode = await runCli([...words, '--json'], host);
-  const told = exitCode === 0 && stdout.startsWith('{') ? JSON.parse(stdout) : undefined;
-  const { code, message } = exitCode === 0 ? {} : JSON.parse(stderr).error;
-  return { exitCode, told, code, message };
-}
+const bursar = (...words: string[]) => commandLine(database)(...words);
 
 const organization = async () => (await makePayer(database.pool)).organizationId;
 const give = async (org: string, ...more: string[]): Promise<string> =>
@@ -132,7 +96,7 @@ test('who gave credit and who took it back is in the audit trail, with the reaso
 async function untilWaiting(many: number): Promise<void> {
   const text = `SELECT FROM pg_stat_activity
                  WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-  for (let tries = 0; tries < 500; tries++) {
+  for (let tries = 0; tries < 1_500; tries++) {
     if ((await database.pool.query({ text })).length >= many) return;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }

@@ -1,15 +1,18 @@
-import { type Answer, done, failed, parseTime, type System } from '#cli/answer';
+import { type Answer, done, failed, OPERATOR, parseTime, type System, table } from '#cli/answer';
 import { unknownOrganization } from '#cli/organization';
 import type { Verbs } from '#cli/verbs';
 import { readDeployment } from '#db/deployment';
-import { type ApiKey, createApiKey, mayAddKey, revokeApiKey } from '#orgs/api-keys';
+import { recordAudit } from '#identity/audit';
+import { type ApiKey, changeKey, createApiKey, listApiKeys, mayAddKey } from '#orgs/api-keys';
+import { checkKeyEnd, endOfLifetime, isKeyLifetime } from '#orgs/key-expiry';
+import type { KeyMoveName, KeyStatus } from '#orgs/key-states';
 import { defaultWorkspaceOf } from '#orgs/organizations';
 
 interface CreateOptions {
   org: string;
   workspace?: string;
   name?: string;
-  expires?: string;
+  expires: string;
   admin?: boolean;
 }
 
@@ -24,43 +27,98 @@ const keyJson = (key: ApiKey) => ({
   expires_at: key.expiresAt?.toISOString() ?? null,
 });
 
+const NO_END = {
+  already_expired: '--expires is in the past: the key would be expired at once.',
+  too_late: '--expires is more than ten years away; "never" makes a key without an end.',
+} as const;
+
+/** The end of a key that is made now; undefined is never. */
+function readEnd(text: string, now: Date): Date | undefined | Answer {
+  if (isKeyLifetime(text)) return endOfLifetime(text, now);
+  const end = parseTime(text);
+  if (end === undefined) {
+    const known = '3h, 1d, 7d, 30d, never, or a time such as 2030-01-31';
+    return failed('invalid_time', `--expires "${text}" is none of ${known}.`);
+  }
+  const checked = checkKeyEnd(end, now);
+  return checked === 'good' ? end : failed(checked, NO_END[checked]);
+}
+
 async function create(system: System, options: CreateOptions): Promise<Answer> {
-  const refusal = await unknownOrganization(system, options.org);
+  const { org: organizationId } = options;
+  const refusal = await unknownOrganization(system, organizationId);
   if (refusal !== undefined) return refusal;
-  const expiresAt = options.expires === undefined ? undefined : parseTime(options.expires);
-  if (options.expires !== undefined && expiresAt === undefined) {
-    return failed('invalid_time', `"${options.expires}" is not a time such as 2030-01-31.`);
-  }
-  const { now } = await readDeployment(system.pool);
-  if (expiresAt !== undefined && expiresAt <= now) {
-    return failed('already_expired', 'The key would be expired at once.');
-  }
   const { pool, entropy, pepper } = system;
-  const workspaceId = options.workspace ?? (await defaultWorkspaceOf(pool, options.org));
-  if (!(await mayAddKey(pool, options.org))) {
+  const { now } = await readDeployment(pool);
+  const expiresAt = readEnd(options.expires, now);
+  if (expiresAt !== undefined && 'outcome' in expiresAt) return expiresAt;
+  const workspaceId = options.workspace ?? (await defaultWorkspaceOf(pool, organizationId));
+  if (!(await mayAddKey(pool, organizationId))) {
     return failed('too_many_keys', 'This organization has as many active keys as it may.');
   }
-  const { id, key } = await pool.transaction((tx) =>
-    createApiKey(
+  const { id, key } = await pool.transaction(async (tx) => {
+    const made = await createApiKey(
       tx,
       { entropy, pepper },
       {
-        organizationId: options.org,
+        organizationId,
         workspaceId,
         name: options.name ?? 'Created by the operator',
         kind: options.admin === true ? 'admin' : 'workspace',
         createdBy: null,
         ...(expiresAt === undefined ? {} : { expiresAt }),
       },
-    ),
-  );
+    );
+    const who = { organizationId, actor: OPERATOR, subject: made.id, requestId: null };
+    await recordAudit(tx, { ...who, action: 'api_key.create' });
+    return made;
+  });
   return done({ id, key }, `${key}\n(${id}; this is the only time the key is shown)`);
 }
 
-async function revoke(system: System, id: string): Promise<Answer> {
-  const key = await revokeApiKey(system.pool, { id });
-  if (key === undefined) return failed('key_not_found', `There is no key ${id}.`);
-  return done(keyJson(key), `${key.name} (${key.hint}) is revoked.`);
+const DONE: Readonly<Record<KeyMoveName, string>> = {
+  disable: 'is disabled. It can be enabled again',
+  enable: 'is enabled',
+  revoke: 'is revoked',
+};
+
+const IS: Readonly<Record<KeyStatus, string>> = {
+  active: 'active',
+  inactive: 'disabled',
+  revoked: 'revoked for good',
+  expired: 'expired: its end was fixed when it was made',
+};
+
+const change =
+  (move: KeyMoveName) =>
+  async (system: System, id: string): Promise<Answer> => {
+    const told = await system.pool.transaction(async (tx) => {
+      const changed = await changeKey(tx, move, { id });
+      if (changed.outcome === 'done' && changed.moved) {
+        const { organizationId } = changed.key;
+        const who = { organizationId, actor: OPERATOR, subject: id, requestId: null };
+        await recordAudit(tx, { ...who, action: `api_key.${move}` });
+      }
+      return changed;
+    });
+    if (told.outcome === 'unknown_key') return failed('key_not_found', `There is no key ${id}.`);
+    if (told.outcome === 'refused') {
+      return failed(`key_${told.status}`, `The key ${id} is ${IS[told.status]}.`);
+    }
+    return done(keyJson(told.key), `${told.key.name} (${told.key.hint}) ${DONE[move]}.`);
+  };
+
+async function list(system: System, options: { org: string }): Promise<Answer> {
+  const refusal = await unknownOrganization(system, options.org);
+  if (refusal !== undefined) return refusal;
+  const keys = await listApiKeys(system.pool, options.org);
+  const rows = keys.map(({ id, status, kind, hint, expiresAt, name }) => [
+    ...[id, status, kind, hint],
+    expiresAt === null ? 'never expires' : `until ${expiresAt.toISOString()}`,
+    name,
+  ]);
+  const text = rows.length === 0 ? 'There are no keys.' : table(rows);
+  return done({ data: keys.map(keyJson) }, text);
 }
 
 export function addKeyVerbs({ program, onSystem }: Verbs): void {
@@ -71,8 +129,28 @@ export function addKeyVerbs({ program, onSystem }: Verbs): void {
     .requiredOption('--org <id>', 'the organization that pays')
     .option('--workspace <id>', 'default: the default workspace')
     .option('--name <name>', 'what people call it')
-    .option('--expires <time>', 'default: never')
+    .option(
+      '--expires <when>',
+      '3h, 1d, 7d, 30d, never, or a time; cannot be changed later',
+      'never',
+    )
     .option('--admin', 'a key for the Admin API instead of messages')
     .action(onSystem(create));
-  key.command('revoke <id>').description('end a key for good').action(onSystem(revoke));
+  key
+    .command('list')
+    .description('keys of an organization, newest first')
+    .requiredOption('--org <id>', 'whose keys')
+    .action(onSystem(list));
+  key
+    .command('disable <id>')
+    .description('switch a key off; it can be enabled again')
+    .action(onSystem(change('disable')));
+  key
+    .command('enable <id>')
+    .description('switch a disabled key on')
+    .action(onSystem(change('enable')));
+  key
+    .command('revoke <id>')
+    .description('end a key for good')
+    .action(onSystem(change('revoke')));
 }

@@ -1,13 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type CliHost, done } from '#cli/answer';
 import { tellTenths } from '#cli/ledger';
-import { runCli } from '#cli/program';
-import { createIdentity } from '#identity/sign-in';
-import { bundledBook } from '#pricing/bundled-book';
-import { systemEntropy } from '#src/system';
+import { commandLine } from '#test/command-line';
 import { type TestDatabase, testDatabase } from '#test/database';
 import { give, makePayer, usd } from '#test/ledger-world';
-import { recordedPrices } from '#test/prices';
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -15,36 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-async function bursar(...words: string[]) {
-  const told = { stdout: '', stderr: '' };
-  const { pool, url } = database;
-  const pepper = Buffer.alloc(32, 7);
-  const mailer = { send: async () => true };
-  const consoleUrl = 'http://127.0.0.1:4000';
-  const parts = { pool, entropy: systemEntropy, pepper, mailer, consoleUrl, brand: 'Bursar' };
-  const host: CliHost = {
-    version: '0.0.0',
-    openSystem: async () => ({
-      outcome: 'found',
-      system: {
-        ...{ pool, databaseUrl: url, entropy: systemEntropy, pepper, book: bundledBook() },
-        identity: createIdentity(parts),
-        latestPrices: async () => (await recordedPrices(pool)).latest(),
-        close: async () => {},
-      },
-    }),
-    start: async () => 0,
-    migrate: async () => done({}, ''),
-    doctor: async () => done({}, ''),
-    stdout: (text) => {
-      told.stdout += text;
-    },
-    stderr: (text) => {
-      told.stderr += text;
-    },
-  };
-  return { exitCode: await runCli(words, host), ...told };
-}
+const bursar = (...words: string[]) => commandLine(database).text(...words);
 
 /** The code of a refusal, which must name the option that is wrong. */
 const codeNaming = (option: string, stderr: string): string => {

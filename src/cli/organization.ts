@@ -1,18 +1,24 @@
+import { InvalidArgumentError } from 'commander';
 import { type Answer, done, failed, OPERATOR, type System, table } from '#cli/answer';
 import type { Verbs } from '#cli/verbs';
 import { recordAudit } from '#identity/audit';
+import { HOLD_POLICIES, type HoldPolicy, readHoldPolicy, setHoldPolicy } from '#orgs/hold-policy';
 import {
   createOrganization,
   listOrganizations,
   type Organization,
   readOrganization,
   setOrganizationStatus,
+  setOrganizationTier,
 } from '#orgs/organizations';
+import { bundledTiers } from '#rate-limits/bundled-tiers';
+import { NO_TIER } from '#rate-limits/tiers';
 
 const organizationJson = (organization: Organization) => ({
   id: organization.id,
   name: organization.name,
   status: organization.status,
+  tier: organization.tier,
   created_at: organization.createdAt.toISOString(),
 });
 
@@ -79,6 +85,64 @@ const setStatus =
     return done(organizationJson(organization), `${organization.name} is ${status}${why}.`);
   };
 
+function policy(text: string): HoldPolicy {
+  const known = HOLD_POLICIES.find((name) => name === text);
+  if (known === undefined) throw new InvalidArgumentError(`Use ${HOLD_POLICIES.join(', ')}.`);
+  return known;
+}
+
+const HELD: Readonly<Record<HoldPolicy, string>> = {
+  auto: 'all a request can cost; of a stream that the credit does not cover, a slice at a time',
+  full: 'all a request can cost, and what is not covered is refused',
+  sliced: 'of a stream a slice at a time, of any other request all it can cost',
+};
+
+async function holds(
+  system: System,
+  id: string,
+  options: { policy?: HoldPolicy },
+): Promise<Answer> {
+  const { policy: wanted } = options;
+  const held = await system.pool.transaction(async (tx) => {
+    if (wanted === undefined) return await readHoldPolicy(tx, id);
+    const changed = await setHoldPolicy(tx, id, wanted);
+    if (changed === undefined) return undefined;
+    const action = 'organization.hold_policy';
+    const event = { organizationId: id, actor: OPERATOR, action, subject: id } as const;
+    await recordAudit(tx, { ...event, reason: wanted, requestId: null });
+    return changed;
+  });
+  if (held === undefined) {
+    return failed('organization_not_found', `There is no organization ${id}.`);
+  }
+  return done({ id, hold_policy: held }, `${id} ${held}: held is ${HELD[held]}.`);
+}
+
+/** Takes a tier away, so that BURSAR_DEFAULT_TIER decides again. */
+const STANDARD = 'default';
+
+async function setTier(system: System, id: string, options: { tier: string }): Promise<Answer> {
+  const { tier } = options;
+  const known = (system.tiers ?? bundledTiers).tiers.map(({ name }) => name);
+  const choices = [...known, NO_TIER, STANDARD];
+  if (!choices.includes(tier)) {
+    const file = 'Tiers of your own are known where BURSAR_TIERS_FILE is set.';
+    return failed('tier_not_found', `There is no tier ${tier}; use ${choices.join(', ')}. ${file}`);
+  }
+  const organization = await system.pool.transaction(async (tx) => {
+    const changed = await setOrganizationTier(tx, id, tier === STANDARD ? null : tier);
+    if (changed === undefined) return undefined;
+    const action = 'organization.tier';
+    const event = { organizationId: id, actor: OPERATOR, action, subject: id } as const;
+    await recordAudit(tx, { ...event, reason: tier, requestId: null });
+    return changed;
+  });
+  if (organization === undefined) {
+    return failed('organization_not_found', `There is no organization ${id}.`);
+  }
+  return done(organizationJson(organization), `${organization.name} is in tier ${tier}.`);
+}
+
 export function addOrganizationVerbs({ program, onSystem }: Verbs): void {
   const org = program.command('org').description('organizations');
   org
@@ -96,4 +160,14 @@ export function addOrganizationVerbs({ program, onSystem }: Verbs): void {
     .command('resume <id>')
     .description('serve it again')
     .action(onSystem(setStatus('active')));
+  org
+    .command('holds <id>')
+    .description('what is held before a request is sent')
+    .option('--policy <policy>', `change it: ${HOLD_POLICIES.join(', ')}`, policy)
+    .action(onSystem(holds));
+  org
+    .command('tier <id>')
+    .description('which rate limits it has, from its next requests on')
+    .requiredOption('--tier <name>', 'start, build, scale, one of your own, none or default')
+    .action(onSystem(setTier));
 }

@@ -12,6 +12,7 @@ import { addLimitVerbs } from '#cli/limit';
 import { addOrganizationVerbs } from '#cli/organization';
 import { addPriceVerbs } from '#cli/price';
 import { addPurchaseVerbs } from '#cli/purchase';
+import { addRateLimitVerbs } from '#cli/rate-limit';
 import { addRequestVerbs } from '#cli/request';
 import { addSignInLinkVerb } from '#cli/sign-in-link';
 import { addStartVerb } from '#cli/start';
@@ -89,6 +90,7 @@ function addVerbs(verbs: Verbs, host: CliHost): void {
   addGrantVerb(verbs);
   addBalanceVerb(verbs);
   addLimitVerbs(verbs);
+  addRateLimitVerbs(verbs);
   addPriceVerbs(verbs);
   addDiscountVerbs(verbs);
   addPurchaseVerbs(verbs);

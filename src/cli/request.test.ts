@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Receipt, ReceiptLine } from '#charging/receipt';
-import { receiptText } from '#cli/request';
+import { attemptsText, receiptText } from '#cli/request';
+import { nanos } from '#kernel/money';
 
 const line = (changes: Partial<ReceiptLine>): ReceiptLine => ({
   kind: 'input',
@@ -24,6 +25,7 @@ const receipt = (lines: readonly ReceiptLine[]): Receipt => ({
   list_usd: null,
   estimated: false,
   client_disconnected: false,
+  adopted: false,
   retry_of: null,
   usage: null,
   lines,
@@ -62,4 +64,21 @@ test('what was not counted in units has no price', () => {
 
 test('a request that was not charged is told in one line', () => {
   expect(receiptText(receipt([]))).toBe('req_1  claude-opus-5  S1  charged $0.0021  held $0.5');
+});
+
+test('the upstreams are told where more than one was asked', () => {
+  const first = {
+    upstream: 'a',
+    outcome: 'broke_off',
+    status: null,
+    elapsedMs: 7,
+    cost: null,
+  } as const;
+  const well = { upstream: 'b', outcome: 'answered', status: 200, elapsedMs: 850 } as const;
+  const last = { ...well, cost: nanos(1_500_000n) };
+  expect(attemptsText([last])).toEqual([]);
+  expect(attemptsText([first, last])).toEqual([
+    'upstream a  broke_off  7 ms  cost unknown',
+    'upstream b  answered 200  850 ms  cost $0.0015',
+  ]);
 });

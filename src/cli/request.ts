@@ -2,6 +2,8 @@ import { type Receipt, type ReceiptLine, readReceipt } from '#charging/receipt';
 import { type Answer, done, failed, type System, table } from '#cli/answer';
 import type { Verbs } from '#cli/verbs';
 import { parseId } from '#kernel/ids';
+import { formatUsd } from '#kernel/money';
+import type { UpstreamAttempt } from '#metering/upstream-attempts';
 
 async function show(system: System, text: string): Promise<Answer> {
   const id = parseId('request', text);
@@ -13,8 +15,29 @@ async function show(system: System, text: string): Promise<Answer> {
       `No request ${id} has been settled. It may still be running.`,
     );
   }
-  return done(read.receipt, receiptText(read.receipt));
+  const { receipt, upstreamAttempts } = read;
+  const json = { ...receipt, upstream_attempts: upstreamAttempts.map(wireAttempt) };
+  return done(json, [receiptText(receipt), ...attemptsText(upstreamAttempts)].join('\n'));
 }
+
+const wireAttempt = ({ upstream, outcome, status, elapsedMs, cost }: UpstreamAttempt) => ({
+  upstream,
+  outcome,
+  status,
+  elapsed_ms: elapsedMs,
+  /** Null where only the upstream's invoice tells (F47). */
+  cost_usd: cost === null ? null : formatUsd(cost),
+});
+
+/** Where more than one upstream was asked; of a single one there is nothing to explain. */
+export const attemptsText = (attempts: readonly UpstreamAttempt[]): string[] =>
+  attempts.length < 2
+    ? []
+    : attempts.map(({ upstream, outcome, status, elapsedMs, cost }) => {
+        const paid = cost === null ? 'cost unknown' : `cost $${formatUsd(cost)}`;
+        const said = status === null ? outcome : `${outcome} ${status}`;
+        return `upstream ${upstream}  ${said}  ${elapsedMs} ms  ${paid}`;
+      });
 
 /** A line says all that its amount follows from: whose price, and what multiplied it. */
 export function receiptText(receipt: Receipt): string {

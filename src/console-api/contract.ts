@@ -172,18 +172,24 @@ export const createPurchaseRequest = z.object({
   nonce: z.string().check(z.regex(/^[A-Za-z0-9_-]{8,64}$/)),
 });
 
-// GET and POST /api/keys; POST /api/keys/:id/revoke
+// GET and POST /api/keys; POST /api/keys/:id/{disable,enable,revoke}
 export const apiKey = z.object({
   id,
   name: z.string(),
   hint: z.string(),
   kind: z.enum(['workspace', 'admin']),
-  status: z.enum(['active', 'revoked', 'expired']),
+  status: z.enum(['active', 'inactive', 'revoked', 'expired']),
   created_at: time,
   expires_at: z.nullable(time),
 });
 export const keyList = z.object({ data: z.array(apiKey) });
-export const createKeyRequest = z.object({ name: shortText });
+/** How long a key can live; its end is fixed when it is made. */
+export const KEY_LIFETIMES = ['3h', '1d', '7d', '30d', 'never'] as const;
+/** A lifetime, or the moment the key ends; without it, never. */
+export const createKeyRequest = z.object({
+  name: shortText,
+  expires: z.optional(z.union([z.enum(KEY_LIFETIMES), z.iso.datetime({ offset: true })])),
+});
 /** The only answer that ever carries `key`; it is not stored and cannot be asked for again. */
 export const createKeyResponse = z.object({ id, key: z.string(), hint: z.string() });
 
@@ -199,4 +205,5 @@ export type HistoryLine = z.infer<typeof historyLine>;
 export type HistoryResponse = z.infer<typeof historyResponse>;
 export type ApiKey = z.infer<typeof apiKey>;
 export type KeyList = z.infer<typeof keyList>;
+export type CreateKeyRequest = z.infer<typeof createKeyRequest>;
 export type CreateKeyResponse = z.infer<typeof createKeyResponse>;

@@ -51,6 +51,16 @@ export const REFUSALS = {
     message: 'This organization has as many active API keys as it can.',
     nextStep: 'Revoke keys you no longer use.',
   },
+  key_state: {
+    status: 409,
+    message: 'This key can no longer be changed so: it is revoked or expired.',
+    nextStep: 'Create another key.',
+  },
+  key_end: {
+    status: 400,
+    message: 'A key ends at a moment within the next ten years, or never.',
+    field: 'expires',
+  },
   not_found: { status: 404, message: 'There is no such thing here.' },
   invalid_input: { status: 400, message: 'The request is not valid.' },
   invalid_content_type: { status: 415, message: 'Requests carry JSON.' },
@@ -114,6 +124,7 @@ const FIELD_WORDS: Readonly<Record<string, string>> = {
   name: 'Enter a name of 1 to 100 characters.',
   amount_usd: REFUSALS.amount_invalid.message,
   token: REFUSALS.link_invalid.message,
+  expires: REFUSALS.key_end.message,
 };
 
 /** Turns what was thrown, here or in the framework, into a refusal. */

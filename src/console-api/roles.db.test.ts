@@ -31,6 +31,8 @@ const DEEDS: readonly (readonly ['GET' | 'POST', string, Ability, object?])[] = 
   ['POST', '/api/purchases/pur_NONE/cancel', 'billing.buy'],
   ['GET', '/api/keys', 'keys.manage'],
   ['POST', '/api/keys', 'keys.manage', { name: 'role matrix' }],
+  ['POST', '/api/keys/apikey_NONE/disable', 'keys.manage'],
+  ['POST', '/api/keys/apikey_NONE/enable', 'keys.manage'],
   ['POST', '/api/keys/apikey_NONE/revoke', 'keys.manage'],
 ];
 
@@ -94,6 +96,7 @@ describe('T11: ids of another organization', () => {
       ['GET', '/api/purchases/ID', bought.id, 'pur_01ARZ3NDEKTSV4RRFFQ69G5FAV'],
       ['POST', '/api/purchases/ID/refresh', bought.id, 'pur_01ARZ3NDEKTSV4RRFFQ69G5FAV'],
       ['POST', '/api/purchases/ID/cancel', bought.id, 'pur_01ARZ3NDEKTSV4RRFFQ69G5FAV'],
+      ['POST', '/api/keys/ID/disable', key.id, 'apikey_01ARZ3NDEKTSV4RRFFQ69G5FAV'],
       ['POST', '/api/keys/ID/revoke', key.id, 'apikey_01ARZ3NDEKTSV4RRFFQ69G5FAV'],
     ] as const;
     for (const [method, path, foreign, missing] of tries) {

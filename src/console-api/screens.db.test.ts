@@ -61,6 +61,39 @@ describe('API keys', () => {
     expect(keyList.parse((await person.get('/api/keys')).body).data[0]?.status).toBe('revoked');
   });
 
+  test('a key is made to end, switched off and on, and no longer once it is revoked', async () => {
+    const person = await admin('states');
+    const answer = await person.post('/api/keys', { name: 'week', expires: '7d' });
+    const { id } = createKeyResponse.parse(answer.body);
+    const state = async () => {
+      const [key] = keyList.parse((await person.get('/api/keys')).body).data;
+      return key;
+    };
+    const made = await state();
+    const lives = Date.parse(made?.expires_at ?? '') - Date.parse(made?.created_at ?? '');
+    expect(Math.abs(lives - 7 * 86_400_000)).toBeLessThan(60_000);
+    for (const [move, status] of [
+      ['disable', 'inactive'],
+      ['enable', 'active'],
+      ['revoke', 'revoked'],
+    ] as const) {
+      expect((await person.post(`/api/keys/${id}/${move}`)).body).toEqual({ ok: true });
+      expect((await state())?.status).toBe(status);
+    }
+    const late = await person.post(`/api/keys/${id}/enable`);
+    expect([late.status, errorBody.parse(late.body).error.code]).toEqual([409, 'key_state']);
+    expect((await person.post('/api/keys/apikey_nobody/disable')).status).toBe(404);
+  });
+
+  test('an end that is none is refused by its field', async () => {
+    const person = await admin('ends');
+    for (const expires of ['2d', '', 7, '2001-01-01T00:00:00Z', '9999-01-01T00:00:00Z']) {
+      const refused = await person.post('/api/keys', { name: 'odd', expires });
+      expect(refused.status).toBe(400);
+      expect(errorBody.parse(refused.body).error.field).toBe('expires');
+    }
+  });
+
   test('a name that is no name is refused by its field', async () => {
     const person = await admin('names');
     for (const name of ['', '  ', 'a\u0000b', 7, undefined]) {

@@ -1,10 +1,15 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type LivePrices, pricesOf } from '#catalog/live';
 import { quarantineBreaker } from '#gateway/breaker';
 import { businessTime } from '#gateway/business-time';
+import { LEAST_TOKENS, SLICE_TOKENS } from '#gateway/hold-rungs';
 import { newId } from '#kernel/ids';
+import { nanos } from '#kernel/money';
+import type { HoldPolicy } from '#orgs/hold-policy';
 import type { PriceBook } from '#pricing/book';
 import { boundHold } from '#pricing/bound';
+import { LIST_PRICES } from '#pricing/rate-tables';
+import { coverOf, outputCovered, type Slices, slicesOf } from '#pricing/slice';
 import { systemClock, systemEntropy } from '#src/system';
 import { MemoryCharging, MODEL, question } from '#test/gateway-world';
 import { row, testBook } from '#test/prices';
@@ -17,7 +22,12 @@ const at = new Date('2026-11-21T12:00:00Z');
 const NONE = new Map();
 
 /** A process that knows one book, on a store where another is in force by now. */
-function world(known: PriceBook, inForce: PriceBook, balance = 5_000_000_000n) {
+function world(
+  known: PriceBook,
+  inForce: PriceBook,
+  balance = 5_000_000_000n,
+  asking: { readonly body?: Buffer; readonly holdPolicy?: HoldPolicy } = {},
+) {
   const charging = new MemoryCharging(balance);
   const now = new Date('2026-11-21T12:00:01Z');
   const place = charging.hold.bind(charging);
@@ -42,10 +52,18 @@ function world(known: PriceBook, inForce: PriceBook, balance = 5_000_000_000n) {
     workspaceId: newId('workspace', systemEntropy),
     apiKeyId: newId('apiKey', systemEntropy),
     kind: 'workspace',
+    holdPolicy: asking.holdPolicy ?? 'auto',
   } as const;
   const requestId = newId('request', systemEntropy);
   const headers = { 'anthropic-version': '2023-06-01' };
-  return { charging, deps, back, now, asked: { caller, requestId, headers, body, at }, requestId };
+  return {
+    charging,
+    deps,
+    back,
+    now,
+    asked: { caller, requestId, headers, body: asking.body ?? body, at },
+    requestId,
+  };
 }
 const boundOf = (book: PriceBook) => {
   const bound = boundHold(book, question, body.length, at);
@@ -113,4 +131,64 @@ test('business time is guessed by what was heard last; the time a hold takes is 
   expect(time.guess(local)).toEqual(after(86_400_000));
   time.heard(local, after(-5_000));
   expect(time.guess(local)).toEqual(after(-5_000));
+});
+
+describe('H5 and F88: a stream in slices, by prices that change between bound and hold', () => {
+  const asks = { ...question, max_tokens: 30_000, stream: true, thinking: { type: 'disabled' } };
+  const streaming = Buffer.from(JSON.stringify(asks));
+  const slicesBy = (book: PriceBook): Slices => {
+    const bytes = streaming.length;
+    const bound = boundHold(book, asks, bytes, at);
+    const full = bound.outcome === 'bounded' ? bound.amount : nanos(0n);
+    const slices = slicesOf(book, asks, bytes, at, LIST_PRICES, 0, full);
+    if (slices === undefined) throw new Error('no slices');
+    return slices;
+  };
+  const admitted = async (known: PriceBook, inForce: PriceBook, balance: bigint) => {
+    const { charging, deps, asked, back, requestId } = world(known, inForce, balance, {
+      body: streaming,
+    });
+    const admission = await admit(deps, asked);
+    const call = admission.outcome === 'admitted' ? admission.call : undefined;
+    if (call !== undefined) expect(charging.holds.get(requestId)).toBe(call.hold);
+    return { admission, call, back };
+  };
+  const [low, high] = [slicesBy(cheap), slicesBy(dear)];
+
+  test('it goes on with the slice that it has, by the prices of its hold', async () => {
+    const { call } = await admitted(cheap, dear, low.full - 1n);
+    expect(call?.hold).toBe(coverOf(low, SLICE_TOKENS));
+    expect(call?.slices).toEqual(high);
+    expect(outputCovered(high, call?.hold ?? nanos(0n))).toBeGreaterThanOrEqual(LEAST_TOKENS);
+  });
+
+  test('a whole hold that the credit cannot raise becomes a slice', async () => {
+    const { call } = await admitted(cheap, dear, low.full);
+    expect([call?.hold, call?.slices]).toEqual([low.full, high]);
+  });
+
+  test('a slice that is a whole hold by lower prices is one', async () => {
+    const small = { ...asks, max_tokens: 12_000 };
+    const world9 = world(dear, cheap, 500_000_000n, { body: Buffer.from(JSON.stringify(small)) });
+    const admission = await admit(world9.deps, world9.asked);
+    expect(admission).toMatchObject({ outcome: 'admitted' });
+    if (admission.outcome === 'admitted') expect(admission.call.slices).toBeUndefined();
+  });
+
+  test('a slice that is no longer enough is raised as far as the credit goes, or given back', async () => {
+    const least = coverOf(low, LEAST_TOKENS);
+    expect(coverOf(high, LEAST_TOKENS)).toBeGreaterThan(least);
+    const refused = await admitted(cheap, dear, least);
+    expect(refused.admission).toMatchObject({ code: 'insufficient_credit' });
+    expect(refused.back).toHaveLength(1);
+  });
+
+  test('who wants whole holds has the whole one raised, or is refused', async () => {
+    const { deps, asked, back } = world(cheap, dear, low.full, {
+      body: streaming,
+      holdPolicy: 'full',
+    });
+    expect(await admit(deps, asked)).toMatchObject({ code: 'insufficient_credit' });
+    expect(back).toHaveLength(1);
+  });
 });

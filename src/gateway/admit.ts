@@ -1,18 +1,29 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { LivePrices, PricesNow } from '#catalog/live';
 import type { Charging } from '#charging/charging';
-import type { AsOf } from '#charging/commands';
+import type { AsOf, ExtendOutcome, HoldOutcome } from '#charging/commands';
 import type { Caller } from '#gateway/auth';
 import type { QuarantineBreaker } from '#gateway/breaker';
 import type { BusinessTime } from '#gateway/business-time';
+import {
+  type Beginning,
+  begin,
+  climbDown,
+  firstRungs,
+  isTooMuch,
+  type Rungs,
+  STARTS,
+} from '#gateway/hold-rungs';
 import { STORE_MS, unlessSilent, within } from '#gateway/in-time';
 import { type Refused, refused, refusedBound, refusedHold } from '#gateway/refused';
 import type { RefusalCode } from '#http/wire-errors';
 import type { RequestId } from '#kernel/ids';
-import { type NanoUsd, nanos } from '#kernel/money';
+import type { NanoUsd } from '#kernel/money';
 import { parseStrict } from '#metering/strict-json';
+import { isObject } from '#metering/wire';
 import type { PriceBook, Terms } from '#pricing/book';
 import { boundHold } from '#pricing/bound';
+import { type Slices, slicesOf } from '#pricing/slice';
 
 /** What one organization pays: a version of the book, and its discounts. */
 export interface PinnedPrices {
@@ -27,6 +38,8 @@ export interface AdmittedCall {
   /** The model asked for; which one served is for the answer to say. */
   readonly model: string;
   readonly hold: NanoUsd;
+  /** Of a stream that holds less than it can cost: how its hold has to grow (H5). */
+  readonly slices?: Slices;
   /** The most output tokens the request allows one turn, fallbacks included. */
   readonly outputTokensMax: number;
   /** Time of admission, by which the whole request is priced: business time. */
@@ -56,6 +69,8 @@ export interface Asked {
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
   readonly at: Date;
+  /** May refuse what was read, before anything is held. */
+  readonly enter?: ((body: unknown) => Promise<Refused | undefined>) | undefined;
 }
 
 const VERSIONS: ReadonlySet<string> = new Set(['2023-06-01', '2026-10-21']);
@@ -71,9 +86,6 @@ export function checkHeaders(caller: Caller, headers: IncomingHttpHeaders): Refu
   const version = headers['anthropic-version'];
   if (version === undefined || version === '') return refused('version_missing');
   if (typeof version !== 'string' || !VERSIONS.has(version)) return refused('version_unknown');
-  const encoding = headers['content-encoding'];
-  // What cannot be read cannot be priced; forwarding it unread would be a free call.
-  if (encoding !== undefined && encoding !== 'identity') return refused('content_encoded');
   return undefined;
 }
 
@@ -83,6 +95,8 @@ export async function admit(deps: AdmissionDeps, asked: Asked): Promise<Admissio
   if (wrong !== undefined) return wrong;
   const parsed = parseStrict(asked.body);
   if (parsed.outcome === 'invalid') return refused('invalid_request', parsed.message);
+  const limited = await asked.enter?.(parsed.value);
+  if (limited !== undefined) return limited;
   const read: Read = { ...asked, value: parsed.value };
   const known = { prices: deps.prices.current(), now: deps.time.guess(asked.at) };
   const first = await promise(deps, read, known);
@@ -126,9 +140,25 @@ async function promise(
   read: Read,
   by: PricesNow,
 ): Promise<Promised | Declined> {
-  const call = priced(deps, read, by);
-  if ('code' in call) return { refusal: call };
-  const { caller, requestId, hold: amount } = call;
+  const priced = price(deps, read, by);
+  if ('code' in priced) return { refusal: priced };
+  const { call } = priced;
+  const { amount, answer, slices } = await begin(priced, (wanted) => hold(deps, call, wanted));
+  if (answer.outcome !== 'held') {
+    const refusal = refusedHold(answer, deps.billingUrl);
+    return 'asOf' in answer ? { refusal, asOf: answer.asOf } : { refusal };
+  }
+  deps.time.heard(read.at, answer.asOf.now);
+  return { call: holding(call, amount, slices), by, asOf: answer.asOf };
+}
+
+/** Silence is an answer too; a hold that is taken after it goes back. */
+async function hold(
+  deps: AdmissionDeps,
+  call: AdmittedCall,
+  amount: NanoUsd,
+): Promise<HoldOutcome> {
+  const { caller, requestId } = call;
   const { organizationId, apiKeyId, workspaceId } = caller;
   const held = await unlessSilent(
     deps.charging.hold({ organizationId, requestId, apiKeyId, workspaceId, amount }),
@@ -137,31 +167,45 @@ async function promise(
       if (late.outcome === 'held') deps.giveBack(call);
     },
   );
-  if (held === undefined) return { refusal: refused('ledger_unavailable') };
-  if (held.outcome !== 'held') {
-    const refusal = refusedHold(held, deps.billingUrl);
-    return 'asOf' in held ? { refusal, asOf: held.asOf } : { refusal };
-  }
-  deps.time.heard(read.at, held.asOf.now);
-  return { call, by, asOf: held.asOf };
+  return held ?? { outcome: 'ledger_unavailable' };
+}
+
+const holding = (
+  call: AdmittedCall,
+  amount: NanoUsd,
+  slices: Slices | undefined,
+): AdmittedCall => ({
+  ...call,
+  hold: amount,
+  ...(slices === undefined ? {} : { slices }),
+});
+
+/** A request with the most it can cost; nothing is held yet. */
+interface Priced extends Beginning {
+  readonly call: AdmittedCall;
 }
 
 /** The request with the most it can cost by these prices, or why there is no such amount. */
-function priced(
-  deps: AdmissionDeps,
-  read: Read,
-  { prices, now: at }: PricesNow,
-): AdmittedCall | Refused {
+function price(deps: AdmissionDeps, read: Read, { prices, now: at }: PricesNow): Priced | Refused {
   const { caller, requestId, body, value } = read;
+  const { carriedToolUses: carried } = deps;
   const { book } = prices;
   const terms = prices.termsOf(caller.organizationId);
-  const bound = boundHold(book, value, body.length, at, terms, deps.carriedToolUses);
+  const bound = boundHold(book, value, body.length, at, terms, carried);
   if (bound.outcome !== 'bounded') return refusedBound(bound);
-  const { model, amount: hold, outputTokensMax } = bound;
+  const { model, amount: full, outputTokensMax } = bound;
   if (deps.breaker.open(model)) return refused('upstream_usage_unreliable');
   const pinned: PinnedPrices = { book, terms };
-  return { caller, requestId, model, hold, outputTokensMax, at, prices: pinned, body };
+  return {
+    call: { caller, requestId, model, hold: full, outputTokensMax, at, prices: pinned, body },
+    start: STARTS[caller.holdPolicy ?? 'auto'][streams(value) ? 'stream' : 'whole'],
+    full,
+    slices: () => slicesOf(book, value, body.length, at, terms, carried, full),
+  };
 }
+
+/** Whether the answer is asked for as a stream, which alone can be ended in the middle. */
+export const streams = (body: unknown): boolean => isObject(body) && body.stream === true;
 
 const stillSo = ({ prices, now }: PricesNow, asOf: AsOf): boolean =>
   prices.epoch === asOf.epoch && prices.steady(now, asOf.now);
@@ -176,35 +220,49 @@ async function confirmed(deps: AdmissionDeps, read: Read, promised: Promised): P
   if (stillSo(promised.by, asOf)) {
     return { outcome: 'admitted', call: { ...held, at: asOf.now } };
   }
-  const call = await repriced(deps, read, asOf);
-  const refusal = 'code' in call ? call : await raised(deps, call, held.hold);
-  if (refusal !== undefined) deps.giveBack(held);
-  if ('code' in call) return call;
-  const hold = nanos(held.hold > call.hold ? held.hold : call.hold);
-  return refusal ?? { outcome: 'admitted', call: { ...call, hold } };
+  const priced = await repriced(deps, read, asOf);
+  const answer = 'code' in priced ? priced : await raised(deps, priced, held);
+  if ('code' in answer) {
+    deps.giveBack(held);
+    return answer;
+  }
+  return { outcome: 'admitted', call: answer };
 }
 
 async function repriced(
   deps: AdmissionDeps,
   read: Read,
   { epoch, now }: AsOf,
-): Promise<AdmittedCall | Refused> {
+): Promise<Priced | Refused> {
   const reading = within(deps.prices.since(epoch), STORE_MS);
   const prices = await reading.catch(() => undefined);
-  return prices === undefined ? refused('ledger_unavailable') : priced(deps, read, { prices, now });
+  return prices === undefined ? refused('ledger_unavailable') : price(deps, read, { prices, now });
 }
 
+/** The request by other prices than its hold was computed by, which is raised if it has to be. */
 async function raised(
   deps: AdmissionDeps,
-  call: AdmittedCall,
-  held: NanoUsd,
-): Promise<Refused | undefined> {
-  if (call.hold <= held) return undefined;
-  const { caller, requestId, hold: toAmount } = call;
-  const { organizationId } = caller;
+  { call, start, full, slices: slicesNow }: Priced,
+  { hold: held, slices: before }: AdmittedCall,
+): Promise<AdmittedCall | Refused> {
+  if (held >= full) return holding(call, held, undefined);
+  const slices = start === 'full' ? undefined : slicesNow();
+  const rungs: Rungs = slices === undefined ? [full] : firstRungs(slices);
+  // A stream in slices goes on with what it has, if that is still enough to begin with.
+  const growing = slices !== undefined && held >= (rungs.at(-1) ?? full);
+  if (growing && before !== undefined) return holding(call, held, slices);
+  const { requestId, caller } = call;
   // Whatever comes late: the whole hold is given back by then.
-  const extension = deps.charging.extend({ organizationId, requestId, toAmount });
-  const answer = await unlessSilent(extension, deps.charging.silent, () => {});
-  if (answer === undefined) return refused('ledger_unavailable');
-  return answer.outcome === 'held' ? undefined : refusedHold(answer, deps.billingUrl);
+  const ask = async (toAmount: NanoUsd): Promise<ExtendOutcome> => {
+    const { organizationId } = caller;
+    const extension = deps.charging.extend({ organizationId, requestId, toAmount });
+    const answer = await unlessSilent(extension, deps.charging.silent, () => {});
+    return answer ?? { outcome: 'ledger_unavailable' };
+  };
+  const wanted = before === undefined ? full : rungs[0];
+  const first = { amount: wanted, answer: await ask(wanted) };
+  const { amount, answer } = growing ? first : await climbDown(first, rungs, held, ask);
+  if (answer.outcome === 'held') return holding(call, amount, amount < full ? slices : undefined);
+  if (growing && isTooMuch(answer)) return holding(call, held, slices);
+  return refusedHold(answer, deps.billingUrl);
 }

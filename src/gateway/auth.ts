@@ -12,8 +12,11 @@ import {
   parseId,
   type WorkspaceId,
 } from '#kernel/ids';
+import type { NanoUsd } from '#kernel/money';
 import { digestKey, keyShapeOk } from '#orgs/api-keys';
+import type { HoldPolicy } from '#orgs/hold-policy';
 import type { FoundKey } from '#orgs/key-lookup';
+import { type Overrides, readOverrides } from '#rate-limits/overrides';
 
 /** Who calls, as the key says: the key is bound to one workspace of one organization. */
 export interface Caller {
@@ -21,6 +24,14 @@ export interface Caller {
   readonly workspaceId: WorkspaceId;
   readonly apiKeyId: ApiKeyId;
   readonly kind: FoundKey['kind'];
+  /** How much is held for a stream before it begins; absent for `auto`. */
+  readonly holdPolicy?: HoldPolicy;
+  /** Of its organization; null or absent for the standard one. */
+  readonly tier?: string | null;
+  /** The monthly cap that is enforced for its tier; null or absent if none is. */
+  readonly tierCap?: NanoUsd | null;
+  /** Rate limits its workspace has of its own. */
+  readonly workspaceLimits?: Overrides;
 }
 
 export type Authentication =
@@ -41,9 +52,13 @@ export interface KeyDoorDeps {
   readonly onLookupFailed: (error: unknown) => void;
 }
 
-// How long a good key is remembered. It only spares a lookup: the statement that takes the hold
-// checks key and organization again, so a revoked key buys nothing in this time.
-const REMEMBER_MS = 5_000;
+// How long what was found of a good key is believed, counted from when it was asked for. A key that
+// is revoked, disabled or expired is refused within a second, by every process and on every route;
+// it buys nothing even before, because the statement that takes the hold checks again.
+const REMEMBER_MS = 900;
+// Half-way, whoever uses the key has it looked up again behind their back: a key in steady use is
+// never waited for.
+const RENEW_MS = 450;
 const REMEMBERED_MAX = 10_000;
 
 const invalid: Authentication = { outcome: 'refused', code: 'invalid_api_key' };
@@ -52,7 +67,7 @@ const suspended: Authentication = { outcome: 'refused', code: 'organization_susp
 
 interface Remembered {
   readonly answer: Authentication & { readonly outcome: 'authenticated' };
-  readonly untilMs: number;
+  readonly askedMs: number;
 }
 
 export function keyDoor(deps: KeyDoorDeps): KeyDoor {
@@ -60,14 +75,16 @@ export function keyDoor(deps: KeyDoorDeps): KeyDoor {
   // Lookups under way, so that a burst of one key asks the store once.
   const asking = new Map<string, Promise<Authentication>>();
 
-  async function ask(digest: Buffer, name: string): Promise<Authentication> {
+  async function look(text: string, name: string): Promise<Authentication> {
+    const askedMs = deps.clock.elapsedMs();
     try {
-      const found = await within(deps.find(digest), STORE_MS);
+      const found = await within(deps.find(digestKey(deps.pepper, text)), STORE_MS);
+      remembered.delete(name);
       if (found === undefined || found.status !== 'active') return invalid;
       if (found.organizationStatus === 'suspended') return suspended;
       const answer = { outcome: 'authenticated', caller: callerOf(found) } as const;
       if (remembered.size >= REMEMBERED_MAX) remembered.clear();
-      remembered.set(name, { answer, untilMs: deps.clock.elapsedMs() + REMEMBER_MS });
+      remembered.set(name, { answer, askedMs });
       return answer;
     } catch (error) {
       deps.onLookupFailed(error);
@@ -77,6 +94,14 @@ export function keyDoor(deps: KeyDoorDeps): KeyDoor {
     }
   }
 
+  function ask(text: string, name: string): Promise<Authentication> {
+    const underWay = asking.get(name);
+    if (underWay !== undefined) return underWay;
+    const answer = look(text, name);
+    asking.set(name, answer);
+    return answer;
+  }
+
   return {
     async authenticate(headers) {
       const text = presentedKey(headers);
@@ -84,15 +109,11 @@ export function keyDoor(deps: KeyDoorDeps): KeyDoor {
       // Names a key in memory without keeping it; the peppered digest costs five times as much.
       const name = hash('sha256', text, 'base64');
       const known = remembered.get(name);
-      if (known !== undefined) {
-        if (known.untilMs > deps.clock.elapsedMs()) return known.answer;
-        remembered.delete(name);
-      }
-      const underWay = asking.get(name);
-      if (underWay !== undefined) return underWay;
-      const answer = ask(digestKey(deps.pepper, text), name);
-      asking.set(name, answer);
-      return answer;
+      if (known === undefined) return ask(text, name);
+      const age = deps.clock.elapsedMs() - known.askedMs;
+      if (age >= REMEMBER_MS) return ask(text, name);
+      if (age >= RENEW_MS) void ask(text, name);
+      return known.answer;
     },
     forget(caller) {
       for (const [name, { answer }] of remembered) {
@@ -108,6 +129,10 @@ function callerOf(key: FoundKey): Caller {
     workspaceId: stored('workspace', key.workspaceId),
     apiKeyId: stored('apiKey', key.apiKeyId),
     kind: key.kind,
+    holdPolicy: key.holdPolicy ?? 'auto',
+    tier: key.tier ?? null,
+    tierCap: key.tierCap ?? null,
+    workspaceLimits: readOverrides(key.workspaceLimits),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
+import { smallAnswer } from '#gateway/small-answer';
 import type { Upstream } from '#gateway/upstream';
-import { wholeBody } from '#gateway/whole';
 import { upstreamHeaders } from '#gateway/wire';
 import { isObject } from '#metering/wire';
 
@@ -16,7 +16,7 @@ const COUNT_MS = 2_000;
  * How many tokens the input of a Messages request is, as the upstream counts it for free. Undefined
  * where it does not say so soon: a quote then goes by what the body proves.
  */
-export function countInput(
+export async function countInput(
   upstream: Upstream,
   raw: IncomingMessage,
   body: Readonly<Record<string, unknown>>,
@@ -24,41 +24,47 @@ export function countInput(
   const asked = Object.fromEntries(
     COUNTED.filter((name) => body[name] !== undefined).map((name) => [name, body[name]]),
   );
-  return new Promise((resolve) => {
-    const abort = upstream.call(
-      {
-        method: 'POST',
-        path: '/v1/messages/count_tokens',
-        headers: upstreamHeaders(raw),
-        body: Buffer.from(JSON.stringify(asked)),
-      },
-      {
-        start: (status, _headers, reading) =>
-          wholeBody(ANSWER_BYTES_MAX, reading, (result) => {
-            const readable = status === 200 && result.how === 'whole';
-            settle(readable ? tokensOf(result.body) : undefined);
-          }),
-        failed: () => settle(undefined),
-      },
-    );
-    const timer = setTimeout(() => {
-      settle(undefined);
-      abort('counting takes too long');
-    }, COUNT_MS);
-    function settle(tokens: number | undefined): void {
-      clearTimeout(timer);
-      resolve(tokens);
-    }
-  });
+  const { model } = body;
+  const route = typeof model === 'string' ? model : undefined;
+  return await askForCount(upstream, route, upstreamHeaders(raw), asked);
 }
 
-function tokensOf(body: Buffer): number | undefined {
-  let answer: unknown;
-  try {
-    answer = JSON.parse(body.toString('utf8'));
-  } catch {
-    return undefined;
-  }
+const OWN_HEADERS = [
+  ...['accept-encoding', 'identity', 'content-type', 'application/json'],
+  ...['anthropic-version', '2023-06-01'],
+];
+
+/**
+ * How many tokens of that model a text is; undefined as for `countInput`. An upstream is asked that
+ * serves `route`: the model that answers may go by another name.
+ */
+export function countText(
+  upstream: Upstream,
+  route: string,
+  model: string,
+  text: string,
+): Promise<number | undefined> {
+  const messages = [{ role: 'user', content: text }];
+  return askForCount(upstream, route, OWN_HEADERS, { model, messages });
+}
+
+async function askForCount(
+  upstream: Upstream,
+  route: string | undefined,
+  headers: readonly string[],
+  asked: object,
+): Promise<number | undefined> {
+  const answer = await smallAnswer(
+    upstream,
+    {
+      method: 'POST',
+      path: '/v1/messages/count_tokens',
+      headers,
+      body: Buffer.from(JSON.stringify(asked)),
+      model: route,
+    },
+    { ms: COUNT_MS, bytesMax: ANSWER_BYTES_MAX },
+  );
   const tokens = isObject(answer) ? answer.input_tokens : undefined;
   return typeof tokens === 'number' && Number.isSafeInteger(tokens) && tokens >= 0
     ? tokens

@@ -1,13 +1,16 @@
 import type { FastifyBaseLogger } from 'fastify';
-import type { SettleCommand } from '#charging/commands';
+import type { ExtendCommand, ExtendOutcome, SettleCommand } from '#charging/commands';
 import type { AdmittedCall } from '#gateway/admit';
+import type { Audience } from '#gateway/audience';
 import type { QuarantineBreaker } from '#gateway/breaker';
-import type { Client } from '#gateway/client';
 import type { Pumps } from '#gateway/pumps';
+import type { UsageMeter } from '#gateway/rates';
 import type { Settlements } from '#gateway/settlement';
-import type { Upstream } from '#gateway/upstream';
+import type { NotedAttempt, Upstream } from '#gateway/upstream';
 import { type Circumstances, type Ending, verdict } from '#gateway/verdict';
 import { type RefusalCode, type RefusalContext, wireError } from '#http/wire-errors';
+import type { Clock } from '#kernel/clock';
+import type { RequestId } from '#kernel/ids';
 import type { Expectation } from '#metering/fold';
 
 /** What every call of this process works with. */
@@ -15,15 +18,30 @@ export interface Desk {
   readonly upstream: Upstream;
   readonly settlements: Settlements;
   readonly pumps: Pumps;
+  readonly clock: Clock;
+  /** Raises the hold of a stream that is held for in slices. */
+  readonly extend: (command: ExtendCommand) => Promise<ExtendOutcome>;
+  /** How long an answer may stand still for a store that does not say anything, in ms. */
+  readonly patienceMs: number;
+  /** Where credits are bought: part of every refusal for credit. */
+  readonly billingUrl: string;
   readonly breaker: QuarantineBreaker;
   readonly brand: string | undefined;
   readonly log: FastifyBaseLogger;
+  /** How long a stream may be silent before its client is sent a ping, in ms. */
+  readonly pingAfterMs?: number | undefined;
 }
 
 /** One admitted call while its answer is on the way. */
 export interface Exchange {
   readonly call: AdmittedCall;
-  readonly client: Client;
+  readonly client: Audience;
+  /** The upstreams asked so far. */
+  readonly attempts?: readonly NotedAttempt[];
+  /** The request it may be a retry of: both are charged, and the receipt says so. */
+  readonly retryOf: RequestId | null;
+  /** Where rate limits learn what was used. Absent without limits. */
+  readonly meter?: UsageMeter | undefined;
 }
 
 /** Part of an answer being read: told its bytes, and able to stop early under rule S11. */
@@ -55,8 +73,16 @@ export function judge(
   ending: Ending,
   upstreamStatus: Circumstances['upstreamStatus'],
 ): SettleCommand {
-  const circumstances = { upstreamStatus, clientDisconnected: exchange.client.gone };
+  const { client, retryOf, attempts = [] } = exchange;
+  const circumstances = {
+    upstreamStatus,
+    attempts,
+    clientDisconnected: client.deserted,
+    adopted: client.joined,
+    retryOf,
+  };
   const { command, quarantined } = verdict(exchange.call, ending, circumstances);
+  exchange.meter?.used(command.record.usage);
   if (quarantined !== undefined) {
     const { model, requestId } = exchange.call;
     const { rule } = command.record;

@@ -1,7 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type AnswerInProgress, type Desk, type Exchange, judge, refuse } from '#gateway/desk';
+import { keptAwake } from '#gateway/keep-awake';
+import { slicedAnswer } from '#gateway/sliced';
 import { streamAnswer } from '#gateway/stream';
-import type { Reading, UpstreamCall } from '#gateway/upstream';
+import type { NotedAttempt, Reading, UpstreamCall } from '#gateway/upstream';
 import { jsonAnswer, refusedAnswer } from '#gateway/whole';
 
 export interface Running {
@@ -12,8 +14,10 @@ export interface Running {
 }
 
 /** Sends an admitted call to the upstream and sees it through, with or without its client. */
-export function runExchange(desk: Desk, exchange: Exchange, forward: UpstreamCall): Running {
-  const { client } = exchange;
+export function runExchange(desk: Desk, admitted: Exchange, forward: UpstreamCall): Running {
+  const { client, call } = admitted;
+  const attempts: NotedAttempt[] = [];
+  const exchange: Exchange = { ...admitted, attempts };
   let answer: AnswerInProgress | undefined;
   let pump: { leave(): void } | undefined;
   let over = false;
@@ -37,8 +41,11 @@ export function runExchange(desk: Desk, exchange: Exchange, forward: UpstreamCal
     if (status !== 200 && status < 400) return unexpected(status, reading);
     if (status !== 200) return refusedAnswer(desk, exchange, status, headers, reading, done);
     const streamed = /^text\/event-stream\b/i.test(headers['content-type'] ?? '');
-    const read = streamed ? streamAnswer : jsonAnswer;
-    return read(desk, exchange, headers, reading, done);
+    if (!streamed) return jsonAnswer(desk, exchange, headers, reading, done);
+    const { slices } = exchange.call;
+    if (slices !== undefined) return slicedAnswer(desk, exchange, slices, headers, reading, done);
+    const awake = { ...exchange, client: keptAwake(client, reading, desk.pingAfterMs) };
+    return streamAnswer(desk, awake, headers, reading, done);
   }
 
   /**
@@ -55,16 +62,22 @@ export function runExchange(desk: Desk, exchange: Exchange, forward: UpstreamCal
     return ignored;
   }
 
-  const abort = desk.upstream.call(forward, {
-    start(status, headers, reading) {
-      answer = start(status, headers, reading);
-      return answer;
+  const { model } = call;
+  const abort = desk.upstream.call(
+    { ...forward, model },
+    {
+      wanted: () => !client.gone,
+      attempted: (attempt) => attempts.push(attempt),
+      start(status, headers, reading) {
+        answer = start(status, headers, reading);
+        return answer;
+      },
+      failed(why, error) {
+        desk.log.warn({ why, reason: error.message }, 'no answer from the upstream');
+        void unanswered(why === 'timed_out' ? 'upstream_timed_out' : 'upstream_unreachable');
+      },
     },
-    failed(why, error) {
-      desk.log.warn({ why, reason: error.message }, 'no answer from the upstream');
-      void unanswered(why === 'timed_out' ? 'upstream_timed_out' : 'upstream_unreachable');
-    },
-  });
+  );
 
   function abandon(): void {
     if (answer === undefined) abort('no client, and the budget for reading on is spent');
@@ -76,6 +89,8 @@ export function runExchange(desk: Desk, exchange: Exchange, forward: UpstreamCal
     pump = desk.pumps.enter(abandon);
     if (pump === undefined) abandon();
   });
+
+  client.onReturn(() => pump?.leave());
 
   return {
     finished,

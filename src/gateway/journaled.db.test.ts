@@ -99,7 +99,7 @@ const held = async (least: bigint) => (await balance()).held >= least;
 /** Seen as soon as it is committed; the process is told a moment later, once it is on the disk. */
 async function untilHeld(least: bigint): Promise<void> {
   await until(() => held(least));
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await new Promise((resolve) => setTimeout(resolve, 500));
 }
 const booked = () => readdirSync(folder).length === 0;
 
@@ -118,7 +118,7 @@ test.each([
 ] as const)(
   'a %s of the store after the hold: the client has its answer (stream: %s), the ledger its charge, once',
   async (how, stream) => {
-    const answer = call(stream);
+    const answer = call(stream, 'first_ms=2000');
     await untilHeld(1n);
     wire[how]();
     expectWhole(await answer, stream);
@@ -132,7 +132,8 @@ test.each([
     expect(await verifyLedger(db.pool)).toMatchObject({ ok: true });
     // And the next one is paid for in the ordinary way.
     expect((await call(stream, 'first_ms=1')).status).toBe(200);
-    expect(await balance()).toMatchObject({ available: usd('5') - 2n * COST, held: 0n });
+    await until(async () => (await balance()).held === 0n);
+    expect(await balance()).toMatchObject({ available: usd('5') - 2n * COST });
   },
 );
 

@@ -49,7 +49,7 @@ describe('a store that is silent does not keep an answer back', () => {
     }
     const from = performance.now();
     const answer = await ask(gateway, { ...sized('ok'), body: { ...question, stream } });
-    expect(performance.now() - from).toBeLessThan(2_000);
+    expect(performance.now() - from).toBeLessThan(8_000);
     expect(answer).toMatchObject({ status: 200, broken: false });
     expect(answer.headers['bursar-cost-usd']).toBeUndefined();
     expect(answer.headers['bursar-available-usd']).toBeUndefined();

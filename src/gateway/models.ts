@@ -4,23 +4,11 @@ import { z } from 'zod';
 import type { LivePrices } from '#catalog/live';
 import { checkHeaders } from '#gateway/admit';
 import { callerOf, type GuardDeps, guard, sendRefusal } from '#gateway/guard';
+import { type ModelInfo, modelInfo, modelNamed, modelsOf } from '#gateway/model-info';
+import { LIFECYCLES, type Lifecycle, type UpstreamModels } from '#gateway/upstream-models';
 import type { Clock } from '#kernel/clock';
-import type { ModelPrice, PriceBook } from '#pricing/book';
+import type { PriceBook } from '#pricing/book';
 
-const modelInfo = z
-  .object({
-    id: z.string(),
-    type: z.literal('model'),
-    display_name: z.string(),
-    created_at: z.iso.datetime(),
-    lifecycle: z.literal('active'),
-    deprecated_at: z.null(),
-    retires_at: z.iso.datetime().nullable(),
-    line: z.enum(['haiku', 'sonnet', 'opus', 'fable', 'mythos']).nullable(),
-    max_input_tokens: z.int(),
-    max_tokens: z.int(),
-  })
-  .meta({ id: 'Model' });
 const page = z
   .object({
     data: z.array(modelInfo),
@@ -29,21 +17,29 @@ const page = z
     last_id: z.string().nullable(),
   })
   .meta({ id: 'ModelPage' });
+const lifecycle = z.enum(LIFECYCLES);
+const lifecycles = z.union([lifecycle, z.array(lifecycle).max(LIFECYCLES.length)]).optional();
 const pageQuery = z.object({
   limit: z.coerce.number().int().min(1).max(1_000).default(20),
   after_id: z.string().optional(),
   before_id: z.string().optional(),
+  // Client libraries repeat the name with brackets.
+  'lifecycle[]': lifecycles,
+  lifecycle: lifecycles,
 });
+/** Listed unless asked otherwise: what can be called. */
+const CALLABLE: readonly Lifecycle[] = ['active', 'deprecated'];
 
-type ModelInfo = z.infer<typeof modelInfo>;
 type PageQuery = z.infer<typeof pageQuery>;
 
 export interface ModelsDeps extends GuardDeps {
   readonly prices: LivePrices;
   readonly clock: Clock;
+  /** What the upstream says of its models. Never rejects. */
+  readonly upstreamModels: () => Promise<UpstreamModels>;
 }
 
-/** The models on offer are those with a price: what the book does not know cannot be called. */
+/** The models there are have a price: what the book does not know cannot be called. */
 export function registerModels(app: FastifyInstance, deps: ModelsDeps): void {
   const typed = app.withTypeProvider<ZodTypeProvider>();
   const onRequest = guard(deps);
@@ -61,8 +57,10 @@ export function registerModels(app: FastifyInstance, deps: ModelsDeps): void {
     async handler(request, reply) {
       const wrong = checkHeaders(callerOf(request), request.headers);
       if (wrong !== undefined) return sendRefusal(request, reply, wrong.code);
-      const { book, at } = await inForce(deps);
-      const listed = pageOf(offered(book, at), request.query);
+      const [{ book, at }, upstream] = await Promise.all([inForce(deps), deps.upstreamModels()]);
+      const wanted = [request.query['lifecycle[]'] ?? request.query.lifecycle ?? CALLABLE].flat();
+      const models = modelsOf(book, upstream, at).filter((one) => wanted.includes(one.lifecycle));
+      const listed = pageOf(models, request.query);
       if (listed !== undefined) return listed;
       return sendRefusal(request, reply, 'invalid_request', {
         message: 'after_id, before_id: no such model',
@@ -81,9 +79,9 @@ export function registerModels(app: FastifyInstance, deps: ModelsDeps): void {
     async handler(request, reply) {
       const wrong = checkHeaders(callerOf(request), request.headers);
       if (wrong !== undefined) return sendRefusal(request, reply, wrong.code);
-      const { book, at } = await inForce(deps);
-      const price = book.priceOf(request.params.id, at);
-      if (price !== undefined) return infoOf(book, price);
+      const [{ book, at }, upstream] = await Promise.all([inForce(deps), deps.upstreamModels()]);
+      const model = modelNamed(book, upstream, at, request.params.id);
+      if (model !== undefined) return model;
       const message = `model: ${request.params.id}`;
       return sendRefusal(request, reply, 'model_not_found', { message });
     },
@@ -97,35 +95,6 @@ async function inForce({ prices, clock }: ModelsDeps): Promise<{ book: PriceBook
     () => ({ book: prices.current().book, at: clock.now() }),
   );
 }
-
-/** Newest first, as the public API lists them. */
-const offered = (book: PriceBook, at: Date): ModelInfo[] =>
-  [...book.models(at)]
-    .sort((a, b) => b.releasedAt.getTime() - a.releasedAt.getTime())
-    .map((price) => infoOf(book, price));
-
-function infoOf(book: PriceBook, price: ModelPrice): ModelInfo {
-  const { until } = price;
-  // A span ends with a new price or with the model; only the latter leaves nothing in force.
-  const retires = until !== null && book.priceOf(price.model, until) === undefined;
-  return {
-    id: price.model,
-    type: 'model',
-    display_name: price.displayName,
-    created_at: price.releasedAt.toISOString(),
-    lifecycle: 'active',
-    deprecated_at: null,
-    retires_at: retires ? until.toISOString() : null,
-    line: lineOf(price.model),
-    max_input_tokens: price.contextWindow,
-    max_tokens: price.outputTokensMax,
-  };
-}
-
-const LINES = ['haiku', 'sonnet', 'opus', 'fable', 'mythos'] as const;
-
-const lineOf = (model: string): ModelInfo['line'] =>
-  LINES.find((line) => model.split('-').includes(line)) ?? null;
 
 /** Undefined if the cursor names no model on offer. */
 function pageOf(models: readonly ModelInfo[], query: PageQuery): z.infer<typeof page> | undefined {

@@ -5,6 +5,7 @@ import Anthropic, {
   InternalServerError,
 } from '@anthropic-ai/sdk';
 import { afterEach, describe, expect, test } from 'vitest';
+import { nanos } from '#kernel/money';
 import { startModelSim } from '#sims/model-sim/server';
 import { MODEL, startGateway } from '#test/gateway-world';
 
@@ -86,6 +87,27 @@ describe('the official client works unchanged', () => {
     const stream = client.messages.stream(question, scenario('overloaded_midstream'));
     await expect(stream.finalMessage()).rejects.toThrow(/Overloaded/);
     expect(gateway.charging.only()).toMatchObject({ resolution: 'void', record: { rule: 'S7' } });
+  });
+
+  test('H5: credit that runs out in a stream is thrown as such, after what it was enough for', async () => {
+    const { gateway, client } = await world({ balance: 500_000_000n });
+    const asked = { ...question, max_tokens: 64_000 };
+    const stream = client.messages.stream(asked, scenario('ok;output_tokens=30000;chunks=300'));
+    let text = '';
+    stream.on('text', (delta) => {
+      text += delta;
+    });
+    await expect(stream.finalMessage()).rejects.toThrow(/Your credit balance is too low/);
+    expect(text.length).toBeGreaterThan(10_000);
+    expect(gateway.charging.only()).toMatchObject({
+      resolution: 'settle',
+      record: { rule: 'S11' },
+    });
+    expect(gateway.charging.balance).toBeGreaterThanOrEqual(0n);
+    // What is bought is usable at once, by the same client.
+    gateway.charging.balance = nanos(5_000_000_000n);
+    const again = client.messages.stream(asked, scenario('ok;output_tokens=30000;chunks=300'));
+    expect((await again.finalMessage()).usage.output_tokens).toBe(30_000);
   });
 });
 

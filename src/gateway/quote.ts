@@ -3,19 +3,21 @@ import { z } from 'zod';
 import type { LivePrices } from '#catalog/live';
 import type { HoldCommand, HoldOutcome } from '#charging/commands';
 import { receiptLine } from '#charging/receipt';
-import { checkHeaders } from '#gateway/admit';
+import { checkHeaders, streams } from '#gateway/admit';
 import { countInput } from '#gateway/count-input';
 import { callerOf, type GuardDeps, guard, sendRefusal } from '#gateway/guard';
+import { begin, STARTS } from '#gateway/hold-rungs';
 import { STORE_MS, within } from '#gateway/in-time';
 import { type Refused, refused, refusedBound, refusedHold } from '#gateway/refused';
 import type { Upstream } from '#gateway/upstream';
 import { errorBody, errorCodeOf } from '#http/wire-errors';
 import { Fault } from '#kernel/assert';
 import { parseId } from '#kernel/ids';
-import { formatUsd, nanos } from '#kernel/money';
+import { formatUsd, type NanoUsd, nanos } from '#kernel/money';
 import { parseStrict } from '#metering/strict-json';
 import { isObject } from '#metering/wire';
 import { type Quote, quote } from '#pricing/quote';
+import { slicesOf } from '#pricing/slice';
 
 export interface QuoteDeps extends GuardDeps {
   readonly prices: LivePrices;
@@ -36,7 +38,9 @@ const quoteAnswer = z
   .object({
     type: z.literal('quote'),
     model: z.string(),
-    hold_usd: amount.describe('what would be held: the most the request can cost'),
+    hold_usd: amount.describe('what would be held before the request is sent'),
+    most_usd: amount.describe('the most the request can cost'),
+    sliced: z.boolean().describe('less than the most is held, and the hold grows with the stream'),
     expected_usd: amount.describe('one turn with a cold cache, by this organization’s prices'),
     expected_list_usd: amount.describe('the same before discounts'),
     input_tokens: z.int(),
@@ -117,9 +121,20 @@ async function answerQuote(
   const { organizationId, apiKeyId, workspaceId } = caller;
   const requestId = parseId('request', request.id);
   if (requestId === undefined) throw new Fault(`odd request id ${request.id}`);
-  const command = { organizationId, apiKeyId, workspaceId, requestId, amount: quoted.hold };
-  const held = await within(deps.wouldHold(command), HOLD_MS).catch(() => undefined);
-  if (held === undefined || held.outcome === 'ledger_unavailable') {
+  const begun = await begin(
+    {
+      start: STARTS[caller.holdPolicy ?? 'auto'][streams(body) ? 'stream' : 'whole'],
+      full: quoted.hold,
+      slices: () =>
+        slicesOf(prices.book, body, quoted.bodyBytes, at, terms, carriedUses, quoted.hold),
+    },
+    (wanted) => {
+      const command = { organizationId, apiKeyId, workspaceId, requestId, amount: wanted };
+      return within(deps.wouldHold(command), HOLD_MS);
+    },
+  ).catch(() => undefined);
+  const held = begun?.answer;
+  if (begun === undefined || held === undefined || held.outcome === 'ledger_unavailable') {
     return refused('ledger_unavailable');
   }
   if (held.outcome === 'key_revoked' || held.outcome === 'key_expired') {
@@ -128,16 +143,18 @@ async function answerQuote(
   }
   return {
     ...described(quoted, inputTokens === undefined ? 'bound' : 'counted'),
+    hold_usd: formatUsd(held.outcome === 'held' ? begun.amount : quoted.hold),
+    sliced: held.outcome === 'held' && begun.amount < quoted.hold,
     price_version: prices.book.version,
-    available_usd: availableOf(held, quoted),
+    available_usd: availableOf(held, begun.amount),
     admitted: held.outcome === 'held',
     refusal: held.outcome === 'held' ? null : refusalOf(deps, request.id, held),
   };
 }
 
 /** What there is before the hold: a hold that fits answers what would be left after it. */
-function availableOf(held: HoldOutcome, quoted: Quoted): string | null {
-  if (held.outcome === 'held') return formatUsd(nanos(held.available + quoted.hold));
+function availableOf(held: HoldOutcome, amount: NanoUsd): string | null {
+  if (held.outcome === 'held') return formatUsd(nanos(held.available + amount));
   return 'available' in held ? formatUsd(held.available) : null;
 }
 
@@ -148,7 +165,7 @@ const described = (quoted: Quoted, source: 'counted' | 'bound') => {
   return {
     type: 'quote' as const,
     model: quoted.model,
-    hold_usd: formatUsd(quoted.hold),
+    most_usd: formatUsd(quoted.hold),
     expected_usd: formatUsd(quoted.expected),
     expected_list_usd: formatUsd(quoted.expectedAtList),
     input_tokens: input,

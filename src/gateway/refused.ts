@@ -31,6 +31,10 @@ export function refusedBound(bound: Exclude<Bound, { outcome: 'bounded' }>): Ref
     case 'model_not_priced':
       return refused('model_not_priced', `model: ${bound.model}`);
     case 'tool_cost_unbounded':
+      // By this code client libraries know to send the whole conversation instead.
+      if (bound.tool === 'thread') {
+        return { ...refused('thread_unsupported'), details: { unsupported: ['thread'] } };
+      }
       return refused('tool_cost_unbounded', `${bound.tool}: ${REMEDIES[bound.missing]}`);
     case 'invalid_request':
       return refused('invalid_request', bound.message);

@@ -137,6 +137,103 @@ describe('what goes up', () => {
     expect(call?.headers['anthropic-workspace-id']).toBeUndefined();
   });
 
+  test.each([
+    ['cookie', 'a=b'],
+    ['proxy-authorization', 'Basic c2VjcmV0'],
+    ['proxy-connection', 'hold-this'],
+    ['keep-alive', 'timeout=5'],
+    ['te', 'trailers'],
+    ['trailer', 'x-later'],
+    ['http2-settings', 'AAMAAABkAAQAAP__'],
+    ['expect', '100-continue'],
+    ['x-forwarded-for', '203.0.113.7'],
+    ['x-forwarded-host', 'customer.example'],
+    ['x-forwarded-proto', 'https'],
+    ['x-forwarded-client-cert', 'Hash=00'],
+    ['forwarded', 'for=203.0.113.7'],
+    ['via', '1.1 proxy.customer.example'],
+    ['x-real-ip', '203.0.113.7'],
+    ['cf-connecting-ip', '203.0.113.7'],
+    ['true-client-ip', '203.0.113.7'],
+    ['referer', 'https://customer.example/page'],
+    ['sec-fetch-site', 'cross-site'],
+    ['idempotency-key', 'shared'],
+    ['anthropic-workspace-id', 'wrkspc_1'],
+    ['anthropic-user-profile-id', 'profile_1'],
+  ])('%s ends here', async (name, value) => {
+    const gateway = await echoWorld();
+    const answer = await ask(gateway, { headers: { [name]: value, 'x-goes-on': 'yes' } });
+    expect(answer.status).toBe(200);
+    const [call] = upstream.seen;
+    expect(call?.headers).toMatchObject({ 'x-goes-on': 'yes', 'x-api-key': 'operator-key' });
+    expect(call?.headers[name]).toBeUndefined();
+    expect(JSON.stringify(call?.headers)).not.toContain(value);
+  });
+
+  test('what Connection names belongs to this hop, whatever it is', async () => {
+    const gateway = await echoWorld();
+    const headers = {
+      connection: 'keep-alive, X-Hop , anthropic-beta',
+      'x-hop': '1',
+      'anthropic-beta': 'one',
+      'x-goes-on': 'yes',
+    };
+    expect((await ask(gateway, { headers })).status).toBe(200);
+    const seen = upstream.seen[0]?.headers ?? {};
+    expect([seen['x-hop'], seen['anthropic-beta'], seen['x-goes-on']]).toEqual([
+      undefined,
+      undefined,
+      'yes',
+    ]);
+    expect(seen.connection).not.toContain('hop');
+  });
+
+  test.each([
+    { stream: false, status: 200 },
+    { stream: true, status: 200 },
+    { stream: false, status: 529 },
+  ])('of the upstream’s headers only what describes the body comes down: %j', async (way) => {
+    const { stream, status } = way;
+    const kept = {
+      'cache-control': 'no-store',
+      'retry-after': '7',
+      'retry-after-ms': '6500',
+      'x-should-retry': 'false',
+    };
+    const ended = {
+      'set-cookie': '__cf=upstream',
+      'proxy-authenticate': 'Basic',
+      'proxy-connection': 'close',
+      trailer: 'x-later',
+      upgrade: 'h2c',
+      server: 'secret-edge/1',
+      via: '1.1 edge',
+      'cf-ray': '8f00-AMS',
+      'x-envoy-upstream-service-time': '12',
+      'anthropic-organization-id': 'operator',
+      'anthropic-workspace-id': 'wrkspc_operator',
+      'anthropic-ratelimit-tokens-remaining': '7',
+      'x-hop': 'this hop alone',
+      'strict-transport-security': 'max-age=1',
+      'access-control-allow-origin': '*',
+    };
+    const gateway = await world(
+      await scriptedUpstream((response) => {
+        const type = stream ? 'text/event-stream' : 'application/json';
+        const connection = 'close, x-hop';
+        response.writeHead(status, { ...kept, ...ended, connection, 'content-type': type });
+        if (status !== 200) response.end('{"type":"error","error":{"type":"overloaded_error"}}');
+        else response.end(stream ? streamEvents().join('') : JSON.stringify(message));
+      }),
+    );
+    const answer = await ask(gateway, { body: { ...question, stream } });
+    expect([answer.status, answer.broken]).toEqual([status, false]);
+    expect(answer.headers).toMatchObject(kept);
+    for (const name of Object.keys(ended))
+      expect([name, answer.headers[name]]).toEqual([name, undefined]);
+    expect(answer.headers.connection ?? '').not.toContain('x-hop');
+  });
+
   test("the operator's cookies, ids and limits do not come down", async () => {
     const gateway = await echoWorld();
     const { headers } = await ask(gateway);

@@ -7,6 +7,7 @@ import {
   judge,
   rescue,
 } from '#gateway/desk';
+import { outputCounter } from '#gateway/output-count';
 import type { Reading } from '#gateway/upstream';
 import type { Ending } from '#gateway/verdict';
 import { clientHeaders } from '#gateway/wire';
@@ -21,6 +22,15 @@ const HELD_BYTES_MAX = 65_536;
 const LINGER_MS = 1_000;
 const CR = 0x0d;
 
+/** A stream being relayed, which can be ended between two events. */
+export interface StreamInProgress extends AnswerInProgress {
+  /**
+   * Ends it with `error`, an envelope, as its last event. What was delivered is charged as counted
+   * (S11), or not at all.
+   */
+  cutOff(error: string, charged: boolean): void;
+}
+
 /**
  * Relays a stream byte for byte. Every byte goes on as it comes, except from the final event on:
  * that waits until the settlement is booked or journaled, so no client holds a finished answer that
@@ -32,7 +42,7 @@ export function streamAnswer(
   headers: IncomingHttpHeaders,
   reading: Reading,
   done: () => void,
-): AnswerInProgress {
+): StreamInProgress {
   const { call, client } = exchange;
   const fold = streamFold(expectationOf(call));
   const output = outputCounter();
@@ -42,9 +52,13 @@ export function streamAnswer(
   let state: 'relaying' | 'booking' | 'over' = 'relaying';
   let upstreamEnded: 'whole' | 'broken' | undefined;
   let lingering: NodeJS.Timeout | undefined;
+  let lastWords: string | undefined;
   const scanner = sseScanner((type, data) => {
+    output.event(type);
     if (type === 'message_stop') finalEventSeen = true;
-    fold.event(type, data === UNREAD ? null : parsed(data));
+    const value = data === UNREAD ? null : parsed(data);
+    if (type === 'message_start') exchange.meter?.started(value);
+    fold.event(type, value);
   });
 
   client.begin(200, clientHeaders(headers, call.requestId));
@@ -78,7 +92,8 @@ export function streamAnswer(
     for (const bytes of held) client.write(bytes, reading);
     if (finalEventSeen && endsInsideCrLf(held)) client.write('\n', reading);
     held = [];
-    if (finalEventSeen || upstreamEnded === 'whole') client.end();
+    if (lastWords !== undefined) client.write(lastWords, reading);
+    if (lastWords !== undefined || finalEventSeen || upstreamEnded === 'whole') client.end();
     else client.breakOff();
     if (upstreamEnded === undefined) {
       const abort = () => reading.abort('it does not end after its final event');
@@ -93,7 +108,7 @@ export function streamAnswer(
     held = [];
     reading.abort('the settlement could not be booked');
     const data = errorEnvelope('ledger_unavailable', { requestId: call.requestId });
-    client.write(`event: error\ndata: ${data}\n\n`, reading);
+    client.write(errorEvent(data), reading);
     client.end();
     done();
   }
@@ -136,8 +151,9 @@ export function streamAnswer(
     data(chunk) {
       if (state === 'booking') return keepRest(chunk);
       if (state === 'over') return reading.abort('it goes on after the answer is over');
-      output.count(chunk);
       relay(chunk);
+      output.count(chunk);
+      exchange.meter?.produced(output.tokensLikely());
       if (finalEventSeen) {
         settle({ how: 'answered', folded: fold.end('complete') });
       } else if (heldBytes > HELD_BYTES_MAX) {
@@ -150,11 +166,24 @@ export function streamAnswer(
     abandon() {
       if (state !== 'relaying') return;
       const folded = fold.end('truncated');
-      const ending = { how: 'abandoned', folded, outputTokens: output.tokens() } as const;
+      const ending = { how: 'abandoned', folded, outputTokens: output.tokensLikely() } as const;
       giveUp(ending, 'no client, and the budget for reading on is spent');
+    },
+    cutOff(error, charged) {
+      if (state !== 'relaying') return;
+      const folded = fold.end('truncated');
+      held = [];
+      lastWords = errorEvent(error);
+      const outputTokens = output.tokensLikely();
+      const ending: Ending = charged
+        ? { how: 'abandoned', folded, outputTokens }
+        : { how: 'answered', folded };
+      giveUp(ending, 'no more of it is paid for');
     },
   };
 }
+
+const errorEvent = (data: string): string => `event: error\ndata: ${data}\n\n`;
 
 /**
  * An event ends at its CR already, and the LF may come in a later chunk. A client that looks for
@@ -165,34 +194,12 @@ function endsInsideCrLf(held: readonly Buffer[]): boolean {
   return bytes.at(-1) === CR && bytes.includes('\r\n');
 }
 
-function parsed(text: string): unknown {
+/** The data of an event. */
+export function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
     // The fold treats what is not an object as an event it cannot believe.
     return null;
   }
-}
-
-const DELTA_MARK = Buffer.from('event: content_block_delta');
-// Bytes of a delta event around its text, and bytes of text for a token, in English prose.
-const DELTA_FRAME_BYTES = 118;
-const BYTES_PER_TOKEN = 4;
-
-/**
- * Counts output for rule S11, where the upstream never gets to say how much it was. From the first
- * delta on, everything that is not the frame of a delta counts as text.
- */
-function outputCounter(): { count(chunk: Buffer): void; tokens(): number } {
-  let bytes = 0;
-  let deltas = 0;
-  return {
-    count(chunk) {
-      let at = chunk.indexOf(DELTA_MARK);
-      if (deltas > 0) bytes += chunk.length;
-      else if (at !== -1) bytes += chunk.length - at;
-      for (; at !== -1; at = chunk.indexOf(DELTA_MARK, at + DELTA_MARK.length)) deltas += 1;
-    },
-    tokens: () => Math.floor(Math.max(0, bytes - deltas * DELTA_FRAME_BYTES) / BYTES_PER_TOKEN),
-  };
 }

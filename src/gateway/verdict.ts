@@ -1,10 +1,14 @@
 import type { SettleCommand } from '#charging/commands';
 import type { AdmittedCall } from '#gateway/admit';
-import { least, type NanoUsd, nanos, ZERO } from '#kernel/money';
+import type { CostShare, NotedAttempt } from '#gateway/upstream';
+import type { RequestId } from '#kernel/ids';
+import { divideHalfEven, least, type NanoUsd, nanos, ZERO } from '#kernel/money';
 import type { Usage } from '#kernel/usage';
+import { estimatedUsage } from '#metering/estimate';
 import type { Folded } from '#metering/fold';
 import type { RequestRecord } from '#metering/record';
 import type { ChargeRule } from '#metering/rules';
+import { costOfFailed, type UpstreamAttempt } from '#metering/upstream-attempts';
 import { packLines } from '#pricing/lines';
 import { type Rated, rate } from '#pricing/rate';
 
@@ -24,6 +28,11 @@ export type Ending =
 export interface Circumstances {
   readonly upstreamStatus: number | null;
   readonly clientDisconnected: boolean;
+  /** The upstreams asked, the one that answered last. */
+  readonly attempts?: readonly NotedAttempt[];
+  /** Other clients joined: retries that were not executed. */
+  readonly adopted?: boolean;
+  readonly retryOf?: RequestId | null;
 }
 
 /** A command to book, and why a person must look at it, if one must. */
@@ -41,6 +50,9 @@ export function verdict(call: AdmittedCall, ending: Ending, circumstances: Circu
   const decided = decide(call, ending);
   const { caller, requestId } = call;
   const { charge } = decided;
+  const { attempts = [] } = circumstances;
+  const bookCost = charge?.rated.upstreamCost ?? decided.lost?.upstreamCost ?? null;
+  const upstreamCost = bookCost === null ? null : shareOf(bookCost, attempts.at(-1)?.costShare);
   const record: RequestRecord = {
     apiKeyId: caller.apiKeyId,
     workspaceId: caller.workspaceId,
@@ -49,7 +61,7 @@ export function verdict(call: AdmittedCall, ending: Ending, circumstances: Circu
     usage: decided.usage,
     lines: charge === undefined ? null : packLines(charge.rated),
     listAmount: charge?.rated.listAmount ?? null,
-    upstreamCost: charge?.rated.upstreamCost ?? decided.lost?.upstreamCost ?? null,
+    upstreamCost,
     priceVersion: call.prices.book.version,
     startedAt: call.at,
     clientDisconnected: circumstances.clientDisconnected,
@@ -57,6 +69,9 @@ export function verdict(call: AdmittedCall, ending: Ending, circumstances: Circu
     quarantined: decided.quarantined !== undefined,
     upstreamStatus: circumstances.upstreamStatus,
     lossUsage: decided.lost?.amount ?? ZERO,
+    ...(attempts.length === 0 ? {} : { upstreamAttempts: costed(attempts, upstreamCost) }),
+    adopted: circumstances.adopted ?? false,
+    retryOf: circumstances.retryOf ?? null,
   };
   const command: SettleCommand = {
     organizationId: caller.organizationId,
@@ -67,6 +82,16 @@ export function verdict(call: AdmittedCall, ending: Ending, circumstances: Circu
   };
   return { command, quarantined: decided.quarantined };
 }
+
+/** An upstream may ask less or more than the book says, to the nano-USD. */
+const shareOf = (cost: NanoUsd, share: CostShare | undefined): NanoUsd =>
+  share === undefined ? cost : nanos(divideHalfEven(cost * share.numerator, share.denominator));
+
+const costed = (attempts: readonly NotedAttempt[], answerCost: NanoUsd | null): UpstreamAttempt[] =>
+  attempts.map(({ costShare: _, ...attempt }) => ({
+    ...attempt,
+    cost: attempt.outcome === 'answered' ? answerCost : costOfFailed(attempt.outcome),
+  }));
 
 /** The same request given up: nothing is charged, what it would have cost is a loss of ours. */
 export function writtenOff(command: SettleCommand): SettleCommand {
@@ -124,31 +149,15 @@ function ofAnswer(call: AdmittedCall, folded: Folded): Decision {
   return { rule, usage, model, charge: { cost: rated.amount, rated } };
 }
 
-/**
- * S11: an answer that nobody read to its end. One that had already said how it ended, or failed,
- * is not estimated.
- */
+/** S11: an answer that nobody read to its end. */
 function ofAbandoned(call: AdmittedCall, folded: Folded, outputTokens: number): Decision {
-  if (folded.rule !== 'S8') return ofAnswer(call, folded);
-  if (folded.usage === null) return { rule: 'S11', usage: null };
-  const usage = withOutput(folded.usage, outputTokens);
+  const usage = estimatedUsage(folded, outputTokens);
+  if (usage === undefined) return ofAnswer(call, folded);
+  if (usage === null) return { rule: 'S11', usage: null };
   const rated = priced(call, usage);
   const estimate = { rule: 'S11', usage, model: folded.model, estimated: true } as const;
   if (typeof rated === 'string') return { ...estimate, quarantined: rated };
   return { ...estimate, charge: { cost: nanos(least(rated.amount, call.hold)), rated } };
-}
-
-/** The output counted on its way, as that of the last attempt at the answer. */
-function withOutput(usage: Usage, outputTokens: number): Usage {
-  const answering = usage.iterations.findLastIndex(
-    ({ kind }) => kind === 'message' || kind === 'fallback_message',
-  );
-  const iterations = usage.iterations.map((attempt, index) =>
-    index === answering
-      ? { ...attempt, outputTokens: Math.max(attempt.outputTokens, outputTokens) }
-      : attempt,
-  );
-  return { ...usage, iterations };
 }
 
 /** A text says why it cannot be priced. */

@@ -14,26 +14,37 @@ const KEPT_FROM_UPSTREAM: ReadonlySet<string> = new Set([
   'trailer',
   'transfer-encoding',
   'upgrade',
+  'http2-settings',
   'expect',
   'content-length',
   'host',
-  // The answer is metered as it passes, so it must not come compressed.
+  // The body goes up decoded; the answer is metered as it passes, so it must not come compressed.
+  'content-encoding',
   'accept-encoding',
-  // Credentials, and where the request came from.
+  // Credentials.
   'authorization',
   'proxy-authorization',
   'x-api-key',
   'cookie',
+  // Where the request came from, as the proxies before this one noted it.
   'forwarded',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-proto',
+  'via',
   'x-real-ip',
+  'x-client-ip',
+  'true-client-ip',
+  'cf-connecting-ip',
+  // A page in a browser is this server's to admit (`cross-origin.ts`): the upstream is called by
+  // a server.
+  'origin',
+  'referer',
+  'anthropic-dangerous-direct-browser-access',
   // They name objects of ours, or live in the operator's one namespace where two customers could
   // meet: an idempotency key of one must not find the answer of another.
   'anthropic-workspace-id',
+  'anthropic-user-profile-id',
   'idempotency-key',
 ]);
+const KEPT_PREFIXES = /^(?:x-forwarded-|sec-|access-control-)/;
 
 /** Of an answer, what describes its body; the operator's limits, ids and cookies stay behind. */
 const RELAYED_TO_CLIENT = [
@@ -51,7 +62,8 @@ export function upstreamHeaders(request: IncomingMessage): string[] {
   const headers = ['accept-encoding', 'identity'];
   for (let index = 0; index + 1 < raw.length; index += 2) {
     const name = raw[index]?.toLowerCase() ?? '';
-    if (KEPT_FROM_UPSTREAM.has(name) || named?.includes(name) === true) continue;
+    if (KEPT_FROM_UPSTREAM.has(name) || KEPT_PREFIXES.test(name)) continue;
+    if (named?.includes(name) === true) continue;
     headers.push(name, raw[index + 1] ?? '');
   }
   return headers;

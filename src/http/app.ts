@@ -2,12 +2,14 @@ import type { Socket } from 'node:net';
 import Fastify, {
   type FastifyError,
   type FastifyInstance,
+  type FastifyReply,
   type FastifyRequest,
   LogController,
 } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { type Documentation, serveOpenApi } from '#http/openapi';
 import { type LoggerOptions, requestLogger } from '#http/request-log';
+import { routeMethods } from '#http/route-methods';
 import { errorEnvelope, type RefusalCode, type WireError, wireError } from '#http/wire-errors';
 import { Fault } from '#kernel/assert';
 import { type Entropy, newId } from '#kernel/ids';
@@ -64,9 +66,20 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
 }
 
 function speakWireErrors(app: FastifyInstance): void {
-  app.setNotFoundHandler((request, reply) => {
-    const error = wireError('not_found', { requestId: request.id });
+  const methodsOf = routeMethods(app);
+  const sendUnrouted = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const [path = ''] = request.url.split('?');
+    const methods = methodsOf(path);
+    if (methods.length > 0) reply.header('allow', methods.join(', '));
+    const code = methods.length > 0 ? 'method_not_allowed' : 'not_found';
+    const error = wireError(code, { requestId: request.id });
     return reply.code(error.status).headers(error.headers).send(error.body);
+  };
+  app.setNotFoundHandler(sendUnrouted);
+  // Nobody has shown a key for a path that is not there: its body is not read.
+  app.addHook('preParsing', (request, reply, payload, done) => {
+    if (request.is404) sendUnrouted(request, reply);
+    else done(null, payload);
   });
   app.setErrorHandler((failure: FastifyError, request, reply) => {
     const error = wireErrorOf(failure, request);

@@ -9,9 +9,11 @@ const statuses: Readonly<Record<string, readonly number[]>> = {
   authentication_error: [401],
   permission_error: [403],
   not_found_error: [404],
+  conflict_error: [409],
   request_too_large: [413],
   timeout_error: [408, 504],
   api_error: [500, 502, 503],
+  rate_limit_error: [429],
   overloaded_error: [503],
 };
 

@@ -27,6 +27,8 @@ const invalidRequest = {
   shouldRetry: false,
 } as const;
 
+const conflict = { status: 409, type: 'conflict_error', shouldRetry: false } as const;
+
 /**
  * The one map from an outcome's code to the wire. Every way a request can be refused is a row, and
  * the compiler holds each use to a row. Texts are those clients of the Messages API already match.
@@ -36,6 +38,13 @@ export const REFUSALS = {
   invalid_api_key: invalidKey,
   key_revoked: invalidKey,
   key_expired: invalidKey,
+  // The public API's text: a page has to say that it hands its key to whoever opens it.
+  browser_access_not_asked: {
+    status: 401,
+    type: 'authentication_error',
+    message: "CORS requests must set 'anthropic-dangerous-direct-browser-access' header",
+    shouldRetry: false,
+  },
   admin_key_not_accepted: {
     status: 403,
     type: 'permission_error',
@@ -57,6 +66,15 @@ export const REFUSALS = {
   },
   in_debt: { ...invalidRequest, message: CREDIT_TOO_LOW, errorCode: 'account_in_debt' },
   // The text goes on with when access comes back.
+  tier_limit_reached: {
+    status: 429,
+    type: 'rate_limit_error',
+    message:
+      'You have reached your API usage limits: your organization has crossed its monthly API ' +
+      "usage threshold, set based on your organization's API tier.",
+    errorCode: 'enforced_spend_limit_reached',
+    shouldRetry: false,
+  },
   organization_limit_reached: {
     ...invalidRequest,
     message: 'You have reached your specified API usage limits.',
@@ -72,20 +90,32 @@ export const REFUSALS = {
     message: 'You have reached your specified API key usage limits.',
     errorCode: 'spend_limit_reached',
   },
+  // The text names the limit, the organization and the model.
+  rate_limited: {
+    status: 429,
+    type: 'rate_limit_error',
+    message: 'This request would exceed the rate limit for your organization',
+    shouldRetry: true,
+  },
   version_missing: { ...invalidRequest, message: 'anthropic-version: header is required' },
   version_unknown: {
     ...invalidRequest,
     message: 'anthropic-version: supported versions are 2023-06-01 and 2026-10-21',
   },
-  content_encoded: {
+  encoding_unknown: {
     ...invalidRequest,
-    message: 'content-encoding: request bodies must not be compressed',
+    message: 'content-encoding: supported encodings are gzip, deflate, br and zstd',
   },
   invalid_request: { ...invalidRequest, message: 'The request is not valid.' },
   tool_cost_unbounded: {
     ...invalidRequest,
     message: 'A server tool needs max_uses, so that its cost has an upper bound.',
     errorCode: 'tool_cost_unbounded',
+  },
+  thread_unsupported: {
+    ...invalidRequest,
+    message: 'thread: not offered here, because nothing in the request bounds what it can cost',
+    errorCode: 'thread_unsupported_request',
   },
   model_not_priced: {
     status: 404,
@@ -100,6 +130,11 @@ export const REFUSALS = {
     message: 'model: not found',
     shouldRetry: false,
   },
+  storage_quota_exceeded: {
+    ...invalidRequest,
+    message: 'Your file storage is full. Delete files you no longer need.',
+    errorCode: 'storage_quota_exceeded',
+  },
   not_found: {
     status: 404,
     type: 'not_found_error',
@@ -111,6 +146,21 @@ export const REFUSALS = {
     type: 'invalid_request_error',
     message: 'Method Not Allowed',
     shouldRetry: false,
+  },
+  idempotency_in_flight: {
+    ...conflict,
+    message: 'A request with this Idempotency-Key is still running.',
+    errorCode: 'idempotency_in_flight',
+  },
+  idempotency_finished: {
+    ...conflict,
+    message: 'The request with this Idempotency-Key is finished. Its answer is not kept.',
+    errorCode: 'idempotency_finished',
+  },
+  idempotency_mismatch: {
+    ...conflict,
+    message: 'This Idempotency-Key was used for another request.',
+    errorCode: 'idempotency_mismatch',
   },
   request_too_large: {
     status: 413,

@@ -9,6 +9,7 @@ export const ID_PREFIXES = {
   purchase: 'pur_',
   session: 'sess_',
   discount: 'disc_',
+  batch: 'msgbatch_',
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;
@@ -22,6 +23,7 @@ export type RequestId = Id<'request'>;
 export type GrantId = Id<'grant'>;
 export type PurchaseId = Id<'purchase'>;
 export type DiscountId = Id<'discount'>;
+export type BatchId = Id<'batch'>;
 
 /** A source of unpredictable bytes and of the time that makes ids sort. */
 export interface Entropy {

@@ -15,7 +15,7 @@ afterAll(() => db.drop());
 async function untilSomebodyWaits(): Promise<void> {
   const text = `SELECT FROM pg_stat_activity
                  WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-  for (let tries = 0; tries < 500; tries++) {
+  for (let tries = 0; tries < 1_500; tries++) {
     if ((await db.pool.query({ text })).length > 0) return;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }

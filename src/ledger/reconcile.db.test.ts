@@ -11,6 +11,7 @@ import {
   makePayer,
   type Payer,
   settle,
+  toNextMonth,
   usd,
   voidHold,
 } from '#test/ledger-world';
@@ -358,7 +359,7 @@ test('limits count the holds of this month and the last, also of one that runs o
     await setSpendLimit(db.pool, { ...terms, ...organization, amount: usd('9') });
     await setSpendLimit(db.pool, { ...terms, ...key, amount: usd('9') });
     const over = await hold(node.charging, payer, usd('0.2'));
-    await db.pool.query({ text: `SELECT bursar.advance_clock('31 days')` });
+    await toNextMonth(db.pool);
     const { id } = await hold(node.charging, payer, usd('0.5'));
     await settle(node.charging, payer, id, usd('0.3'));
     expect(await verifyLedger(db.pool)).toMatchObject({ ok: true });

@@ -1,10 +1,10 @@
 import type { ApiKeyId, WorkspaceId } from '#kernel/ids';
 import type { NanoUsd } from '#kernel/money';
 import type { ChargeRule } from './rules.ts';
-import { type PricedUsage, packUsage } from './stored-usage.ts';
+import { type PricedUsage, packUsage, type Repetition } from './stored-usage.ts';
 
 /** What is kept about a finished request. Never a prompt, never an answer. */
-export interface RequestRecord extends PricedUsage {
+export interface RequestRecord extends PricedUsage, Repetition {
   readonly apiKeyId: ApiKeyId;
   readonly workspaceId: WorkspaceId;
   /** The model that served, or the one asked for where nothing was served. */

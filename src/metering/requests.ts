@@ -2,10 +2,15 @@ import type { Db } from '#db/pool';
 import type { OrganizationId, RequestId } from '#kernel/ids';
 import { type NanoUsd, nanos } from '#kernel/money';
 import * as sql from '#metering/sql';
-import { type PricedUsage, readStoredUsage } from './stored-usage.ts';
+import {
+  type PricedUsage,
+  type Repetition,
+  readRepetition,
+  readStoredUsage,
+} from './stored-usage.ts';
 
 /** A finished request as it was recorded with its settlement. */
-export interface MeteredRequest extends PricedUsage {
+export interface MeteredRequest extends PricedUsage, Required<Repetition> {
   readonly organizationId: OrganizationId;
   readonly requestId: RequestId;
   readonly apiKeyId: string;
@@ -34,6 +39,7 @@ export async function readRequest(db: Db, id: RequestId): Promise<MeteredRequest
     model: row.model,
     rule: row.rule,
     ...readStoredUsage(row.usage),
+    ...readRepetition(row.usage),
     priceVersion: row.price_version,
     charged: nanos(row.charged_nanos),
     overrun: nanos(row.overrun_nanos),

@@ -1,8 +1,8 @@
-/** What the upstream sent, read field by field: nothing of it is believed before it was looked at. */
-export type WireObject = Readonly<Record<string, unknown>>;
+import { isObject, type JsonObject } from '#kernel/json';
 
-export const isObject = (value: unknown): value is WireObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+/** What the upstream sent, read field by field. */
+export type WireObject = JsonObject;
+export { isObject };
 
 /** A count as money can be computed from it: whole, not negative, and exact as a number. */
 export const isCount = (value: unknown): value is number =>

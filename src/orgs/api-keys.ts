@@ -2,25 +2,28 @@ import { createHmac } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import type { Db } from '#db/pool';
 import { type ApiKeyId, type Entropy, newId } from '#kernel/ids';
+import { KEY_MOVES, type KeyMoveName, type KeyStatus } from '#orgs/key-states';
 import {
   type ApiKeyRow,
-  countActiveApiKeys,
+  countUsableApiKeys,
   insertApiKey,
   insertKeyDigest,
-  revokeKey,
+  selectApiKey,
   selectApiKeys,
   selectKeyOwner,
+  updateKeyStatus,
 } from './sql.ts';
 
 export type KeyKind = 'workspace' | 'admin';
 
 export interface ApiKey {
+  readonly organizationId: string;
   readonly id: string;
   readonly workspaceId: string;
   readonly kind: KeyKind;
   readonly name: string;
   readonly hint: string;
-  readonly status: 'active' | 'revoked' | 'expired';
+  readonly status: KeyStatus;
   readonly createdAt: Date;
   readonly expiresAt: Date | null;
 }
@@ -34,8 +37,8 @@ export interface KeyMaking {
 /** 256 bits: unguessable, and 43 characters in base64url. */
 const SECRET_BYTES = 32;
 const PEPPER_VERSION = 1;
-/** Keys that work at once, per organization: far above need, far below harm. */
-const ACTIVE_KEYS_MAX = 1_000;
+/** Keys that are neither revoked nor expired, per organization: above need, far below harm. */
+const USABLE_KEYS_MAX = 1_000;
 const LIST_LIMIT = 2_000;
 
 const PREFIXES: Record<KeyKind, string> = {
@@ -67,6 +70,7 @@ export const digestKey = (pepper: Buffer, key: string): Buffer =>
   createHmac('sha256', pepper).update(key).digest();
 
 const apiKey = (row: ApiKeyRow): ApiKey => ({
+  organizationId: row.organization_id,
   id: row.id,
   workspaceId: row.workspace_id,
   kind: row.kind,
@@ -107,26 +111,52 @@ export async function createApiKey(
 
 /** Whether the organization may have one more key. */
 export async function mayAddKey(db: Db, organizationId: string): Promise<boolean> {
-  const [row] = await db.query<{ active: bigint }>(countActiveApiKeys(organizationId));
-  return (row?.active ?? 0n) < BigInt(ACTIVE_KEYS_MAX);
+  const [row] = await db.query<{ usable: bigint }>(countUsableApiKeys(organizationId));
+  return (row?.usable ?? 0n) < BigInt(USABLE_KEYS_MAX);
 }
 
-/**
- * Revokes for good. Undefined if the organization has no such key, of the kind if one is given;
- * without an organization, which is the operator's way, the key is found by its id alone.
- */
-export async function revokeApiKey(
+export type KeyChange =
+  /** The key is as asked; `moved` is false if it was so before. */
+  | { readonly outcome: 'done'; readonly key: ApiKey; readonly moved: boolean }
+  /** A key in this state cannot be changed so. */
+  | { readonly outcome: 'refused'; readonly status: KeyStatus }
+  | { readonly outcome: 'unknown_key' };
+
+/** Without an organization, which is the operator's way, a key is found by its id alone. */
+export interface KeyChoice {
+  readonly organizationId?: string;
+  readonly id: string;
+  /** Only keys of this kind are found. */
+  readonly kind?: KeyKind;
+}
+
+/** Changes a key's state as `KEY_MOVES` allows. Requests see it within a second, everywhere. */
+export async function changeKey(
   db: Db,
-  key: { readonly organizationId?: string; readonly id: string; readonly kind?: KeyKind },
-): Promise<ApiKey | undefined> {
-  let owner = key.organizationId;
-  if (owner === undefined) {
-    const [row] = await db.query<{ organization_id: string }>(selectKeyOwner(key.id));
-    owner = row?.organization_id;
-  }
-  if (owner === undefined) return undefined;
-  const [row] = await db.query<ApiKeyRow>(revokeKey(owner, key.id, key.kind ?? null));
-  return row === undefined ? undefined : apiKey(row);
+  move: KeyMoveName,
+  { organizationId, id, kind }: KeyChoice,
+): Promise<KeyChange> {
+  const owner = organizationId ?? (await ownerOf(db, id));
+  if (owner === undefined) return { outcome: 'unknown_key' };
+  const [moved] = await db.query<ApiKeyRow>(
+    updateKeyStatus(owner, id, kind ?? null, KEY_MOVES[move]),
+  );
+  if (moved !== undefined) return { outcome: 'done', key: apiKey(moved), moved: true };
+  const [row] = await db.query<ApiKeyRow>(selectApiKey(owner, id, kind ?? null));
+  if (row === undefined) return { outcome: 'unknown_key' };
+  if (row.status !== KEY_MOVES[move].to) return { outcome: 'refused', status: row.status };
+  return { outcome: 'done', key: apiKey(row), moved: false };
+}
+
+async function ownerOf(db: Db, id: string): Promise<string | undefined> {
+  const [row] = await db.query<{ organization_id: string }>(selectKeyOwner(id));
+  return row?.organization_id;
+}
+
+/** Revokes for good. Undefined if there is no such key. */
+export async function revokeApiKey(db: Db, choice: KeyChoice): Promise<ApiKey | undefined> {
+  const change = await changeKey(db, 'revoke', choice);
+  return change.outcome === 'done' ? change.key : undefined;
 }
 
 export async function listApiKeys(db: Db, organizationId: string): Promise<ApiKey[]> {

@@ -10,12 +10,15 @@ import {
   selectOrganization,
   selectOrganizations,
   updateOrganizationStatus,
+  updateOrganizationTier,
 } from './sql.ts';
 
 export interface Organization {
   readonly id: string;
   readonly name: string;
   readonly status: 'active' | 'suspended';
+  /** Name of its tier of limits; null for the standard one. */
+  readonly tier: string | null;
   readonly createdAt: Date;
 }
 
@@ -26,6 +29,7 @@ const organization = (row: OrganizationRow): Organization => ({
   id: row.id,
   name: row.name,
   status: row.status === 'suspended' ? 'suspended' : 'active',
+  tier: row.tier,
   createdAt: row.created_at,
 });
 
@@ -62,6 +66,16 @@ export async function setOrganizationStatus(
   status: 'active' | 'suspended',
 ): Promise<Organization | undefined> {
   const [row] = await db.query<OrganizationRow>(updateOrganizationStatus(id, status));
+  return row === undefined ? undefined : organization(row);
+}
+
+/** Undefined if there is no such organization. */
+export async function setOrganizationTier(
+  db: Db,
+  id: string,
+  tier: string | null,
+): Promise<Organization | undefined> {
+  const [row] = await db.query<OrganizationRow>(updateOrganizationTier(id, tier));
   return row === undefined ? undefined : organization(row);
 }
 

@@ -2,8 +2,11 @@ import type { Db } from '#db/pool';
 import { type NanoUsd, nanos } from '#kernel/money';
 import * as sql from './sql.ts';
 
-/** Whose spending a limit bounds, widest first. */
-export const LIMIT_LEVELS = ['organization', 'workspace', 'api_key'] as const;
+/**
+ * Whose spending a limit bounds, widest first. That of the tier is the operator's and bounds the
+ * organization; the others are set by the customer.
+ */
+export const LIMIT_LEVELS = ['tier', 'organization', 'workspace', 'api_key'] as const;
 export type LimitLevel = (typeof LIMIT_LEVELS)[number];
 
 export const LIMIT_ACTIONS = ['notify_only', 'notify_and_pause'] as const;

@@ -1,10 +1,12 @@
 import type { Statement } from '#db/pool';
+import type { KeyMove, KeyStatus } from '#orgs/key-states';
 import type { LimitAction, LimitLevel } from '#orgs/spend-limits';
 
 export interface OrganizationRow {
   readonly id: string;
   readonly name: string;
   readonly status: string;
+  readonly tier: string | null;
   readonly created_at: Date;
 }
 
@@ -15,12 +17,13 @@ export interface MembershipRow {
 }
 
 export interface ApiKeyRow {
+  readonly organization_id: string;
   readonly id: string;
   readonly workspace_id: string;
   readonly kind: 'workspace' | 'admin';
   readonly name: string;
   readonly hint: string;
-  readonly status: 'active' | 'revoked' | 'expired';
+  readonly status: KeyStatus;
   readonly created_at: Date;
   readonly expires_at: Date | null;
 }
@@ -39,6 +42,28 @@ export const insertDefaultWorkspace = (organizationId: string, id: string): Stat
   values: [organizationId, id],
 });
 
+/** Limits a workspace to so much of one kind a minute; NULL lifts that limit. */
+export const updateWorkspaceRateLimit = (
+  organizationId: string,
+  workspaceId: string,
+  [classId, kind]: readonly [string, string],
+  perMinute: number | null,
+): Statement => ({
+  text: `UPDATE orgs.workspaces SET rate_limits = CASE
+        WHEN $5::bigint IS NULL THEN rate_limits #- ARRAY[$3, $4]
+        ELSE coalesce(rate_limits, '{}') || jsonb_build_object($3::text,
+          coalesce(rate_limits -> $3::text, '{}') || jsonb_build_object($4::text, $5::bigint)) END
+    WHERE organization_id = $1 AND id = $2 RETURNING rate_limits`,
+  values: [organizationId, workspaceId, classId, kind, perMinute],
+});
+
+/** Workspaces of an organization with the rate limits they have of their own. */
+export const selectWorkspaceRateLimits = (organizationId: string): Statement => ({
+  text: `SELECT id, rate_limits FROM orgs.workspaces
+    WHERE organization_id = $1 AND rate_limits IS NOT NULL ORDER BY id`,
+  values: [organizationId],
+});
+
 /** Finds the default workspace, where keys go unless said otherwise. */
 export const selectDefaultWorkspace = (organizationId: string): Statement => ({
   text: 'SELECT id FROM orgs.workspaces WHERE organization_id = $1 AND is_default',
@@ -47,13 +72,13 @@ export const selectDefaultWorkspace = (organizationId: string): Statement => ({
 
 /** One organization. */
 export const selectOrganization = (id: string): Statement => ({
-  text: 'SELECT id, name, status, created_at FROM orgs.organizations WHERE id = $1',
+  text: 'SELECT id, name, status, tier, created_at FROM orgs.organizations WHERE id = $1',
   values: [id],
 });
 
 /** Organizations, oldest first, up to a bound. */
 export const selectOrganizations = (limit: number): Statement => ({
-  text: `SELECT id, name, status, created_at FROM orgs.organizations
+  text: `SELECT id, name, status, tier, created_at FROM orgs.organizations
     ORDER BY created_at, id LIMIT $1`,
   values: [limit],
 });
@@ -61,8 +86,27 @@ export const selectOrganizations = (limit: number): Statement => ({
 /** Suspends or resumes. */
 export const updateOrganizationStatus = (id: string, status: string): Statement => ({
   text: `UPDATE orgs.organizations SET status = $2 WHERE id = $1
-    RETURNING id, name, status, created_at`,
+    RETURNING id, name, status, tier, created_at`,
   values: [id, status],
+});
+
+/** How much an organization has held for a stream before it begins. */
+export const selectHoldPolicy = (id: string): Statement => ({
+  text: 'SELECT hold_policy FROM orgs.organizations WHERE id = $1',
+  values: [id],
+});
+
+/** Changes it. */
+export const updateHoldPolicy = (id: string, policy: string): Statement => ({
+  text: 'UPDATE orgs.organizations SET hold_policy = $2 WHERE id = $1 RETURNING hold_policy',
+  values: [id, policy],
+});
+
+/** Puts into a tier; NULL for the standard one. */
+export const updateOrganizationTier = (id: string, tier: string | null): Statement => ({
+  text: `UPDATE orgs.organizations SET tier = $2 WHERE id = $1
+    RETURNING id, name, status, tier, created_at`,
+  values: [id, tier],
 });
 
 /** The person with this address, made if new. DO UPDATE so that the row is always returned. */
@@ -134,9 +178,10 @@ export const insertKeyDigest = (
   values: [digest, pepperVersion, organizationId, apiKeyId],
 });
 
-const KEY_COLUMNS = `id, workspace_id, kind, name, hint, created_at, expires_at,
-  CASE WHEN status = 'active' AND expires_at <= bursar.now() THEN 'expired' ELSE status END
-    AS status`;
+const KEY_STATUS = `CASE WHEN status <> 'revoked' AND expires_at <= bursar.now()
+  THEN 'expired' ELSE status END`;
+const KEY_COLUMNS = `organization_id, id, workspace_id, kind, name, hint, created_at, expires_at,
+  ${KEY_STATUS} AS status`;
 
 /** An organization's keys, newest first, up to a bound. */
 export const selectApiKeys = (organizationId: string, limit: number): Statement => ({
@@ -145,20 +190,38 @@ export const selectApiKeys = (organizationId: string, limit: number): Statement 
   values: [organizationId, limit],
 });
 
-/** How many keys still work: the bound on creating more. */
-export const countActiveApiKeys = (organizationId: string): Statement => ({
-  text: `SELECT count(*) AS active FROM orgs.api_keys
-    WHERE organization_id = $1 AND status = 'active'`,
+/** One key, of the kind if one is given. */
+export const selectApiKey = (
+  organizationId: string,
+  id: string,
+  kind: string | null,
+): Statement => ({
+  text: `SELECT ${KEY_COLUMNS} FROM orgs.api_keys
+    WHERE organization_id = $1 AND id = $2 AND ($3::text IS NULL OR kind = $3)`,
+  values: [organizationId, id, kind],
+});
+
+/** How many keys work or can be made to work: the bound on creating more. */
+export const countUsableApiKeys = (organizationId: string): Statement => ({
+  text: `SELECT count(*) AS usable FROM orgs.api_keys
+    WHERE organization_id = $1 AND status <> 'revoked'
+      AND (expires_at IS NULL OR expires_at > bursar.now())`,
   values: [organizationId],
 });
 
-/** Revokes; a second time keeps the first time's moment. `kind` null is any kind. */
-export const revokeKey = (organizationId: string, id: string, kind: string | null): Statement => ({
+/** Moves a key if it is in one of the states it may leave; otherwise there is no row. */
+export const updateKeyStatus = (
+  organizationId: string,
+  id: string,
+  kind: string | null,
+  { from, to }: KeyMove,
+): Statement => ({
   text: `UPDATE orgs.api_keys
-    SET status = 'revoked', revoked_at = coalesce(revoked_at, bursar.now())
+    SET status = $5, revoked_at = CASE WHEN $5 = 'revoked' THEN bursar.now() END
     WHERE organization_id = $1 AND id = $2 AND ($3::text IS NULL OR kind = $3)
+      AND ${KEY_STATUS} = ANY ($4)
     RETURNING ${KEY_COLUMNS}`,
-  values: [organizationId, id, kind],
+  values: [organizationId, id, kind, from, to],
 });
 
 /** Whose key an id is: for the operator, who names a key without its organization. */
@@ -167,18 +230,21 @@ export const selectKeyOwner = (id: string): Statement => ({
   values: [id],
 });
 
-/** The gateway's question, asked for every key it has not seen within seconds: prepared. */
-export const selectKeyByDigest = (digest: Buffer): Statement => ({
-  name: 'orgs_key_by_digest',
-  text: `SELECT k.organization_id, k.workspace_id, k.id AS api_key_id, k.kind,
-      CASE WHEN k.status = 'active' AND k.expires_at <= bursar.now() THEN 'expired'
+/** The gateway's question, asked for every key in use about once a second: prepared. */
+export const selectKeysByDigest = (digests: readonly Buffer[]): Statement => ({
+  name: 'orgs_keys_by_digest',
+  text: `SELECT d.digest, k.organization_id, k.workspace_id, k.id AS api_key_id, k.kind,
+      CASE WHEN k.status <> 'revoked' AND k.expires_at <= bursar.now() THEN 'expired'
         ELSE k.status END AS status,
-      o.status AS organization_status
+      o.status AS organization_status, o.hold_policy, o.tier, w.rate_limits,
+      (SELECT amount_nanos FROM orgs.spend_limits l WHERE l.organization_id = o.id
+          AND level = 'tier' AND subject_id = o.id) AS tier_cap
     FROM orgs.key_digests d
     JOIN orgs.api_keys k ON k.organization_id = d.organization_id AND k.id = d.api_key_id
     JOIN orgs.organizations o ON o.id = d.organization_id
-    WHERE d.digest = $1`,
-  values: [digest],
+    JOIN orgs.workspaces w ON w.organization_id = k.organization_id AND w.id = k.workspace_id
+    WHERE d.digest = ANY ($1::bytea[])`,
+  values: [digests],
 });
 
 export interface SpendLimitRow {
@@ -202,6 +268,6 @@ export const selectSpendLimits = (organizationId: string): Statement => ({
                 CASE WHEN l.month = now.month THEN reached_at END AS reached_at, set_by, set_at
            FROM orgs.spend_limits l, (SELECT orgs.month_of(bursar.now()) AS month) AS now
           WHERE organization_id = $1
-          ORDER BY level = 'api_key', level = 'workspace', subject_id`,
+          ORDER BY array_position('{tier,organization,workspace,api_key}', level::text), subject_id`,
   values: [organizationId],
 });

@@ -1,3 +1,7 @@
+import { isObject, type JsonObject } from '#kernel/json';
+
+export { isObject };
+
 /**
  * What a look at a request body proves about the most input tokens it can become.
  *
@@ -14,8 +18,6 @@ export interface BodyScan {
   /** Every tool offered: those of `tools`, and those defined in the middle of the conversation. */
   readonly tools: readonly unknown[];
 }
-
-type JsonObject = Readonly<Record<string, unknown>>;
 
 /** The largest documented image is 4,784 tokens (any larger one is scaled down); twice that. */
 const IMAGE_TOKENS_MAX = 10_000;
@@ -55,9 +57,6 @@ export function scanBody(body: JsonObject, bodyBytes: number): BodyScan {
   const { tokens, unbounded, caching, tools } = scan;
   return { tokensMax: tokens, unbounded, caching, tools };
 }
-
-export const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 export const isPresent = (value: unknown): boolean => value !== undefined && value !== null;
 

@@ -47,7 +47,7 @@ const lineIn = (problem: string): number =>
  * Every scalar stays the text that was written: a schema that knows numbers would make binary
  * fractions of prices before anybody could object.
  */
-function parseYaml(text: string): FileData {
+export function parseYaml(text: string): FileData {
   const lines = new LineCounter();
   const document = parseDocument(text.replace(/^\uFEFF/, ''), {
     schema: 'failsafe',

@@ -1,5 +1,6 @@
+import { isObject } from '#kernel/json';
 import { divideUp, NANOS_PER_USD, type NanoUsd, nanos } from '#kernel/money';
-import { type BodyScan, isObject, isPresent, scanBody } from './body-scan.ts';
+import { type BodyScan, isPresent, scanBody } from './body-scan.ts';
 import type { ModelPrice, PriceBook, Terms } from './book.ts';
 import type { Settings, Tariff } from './rate-plan.ts';
 import { LIST_PRICES, type RateTables, rateTables } from './rate-tables.ts';
@@ -39,6 +40,7 @@ const HOLD_NANOS_MAX = 1_000_000n * NANOS_PER_USD;
  * parsed request, `bodyBytes` its length as received, `at` the time of admission, `terms` the
  * organization's discounts: never below `rate` of any usage that the request allows. With
  * `carriedUses` above 0 server tools without a bound are let through and held as that many uses (H2).
+ * An item of a message batch is bounded at `tier` "batch" (S18).
  */
 export function boundHold(
   book: PriceBook,
@@ -47,40 +49,103 @@ export function boundHold(
   at: Date,
   terms: Terms = LIST_PRICES,
   carriedUses = 0,
+  tier: Settings['serviceTier'] = 'standard',
 ): Bound {
+  const reach = readReach(book, body, bodyBytes, at, terms, carriedUses, tier);
+  if ('outcome' in reach) return reach;
+  const { attempts, scan } = reach;
+  const amount = mostOf(reach);
+  if (amount > HOLD_NANOS_MAX) return invalid('The request could cost more than can be held.');
+  return {
+    outcome: 'bounded',
+    amount: nanos(amount),
+    model: reach.asked.price.model,
+    outputTokensMax: Math.max(...attempts.map((attempt) => attempt.outputTokensMax)),
+    inputTokensMax: firstInput(reach.asked.price, scan),
+    caching: scan.caching,
+  };
+}
+
+/** All that the cost of a request depends on. */
+export interface Reach {
+  readonly asked: Attempt;
+  /** Those of the fallbacks too. */
+  readonly attempts: readonly Attempt[];
+  readonly scan: BodyScan;
+  readonly loop: ServerLoop;
+  readonly settings: readonly Settings[];
+  readonly tables: RateTables;
+  readonly at: Date;
+}
+
+/** Reads a request as `boundHold` does, or says why its cost has no bound. */
+export function readReach(
+  book: PriceBook,
+  body: unknown,
+  bodyBytes: number,
+  at: Date,
+  terms: Terms,
+  carriedUses: number,
+  tier: Settings['serviceTier'] = 'standard',
+): Reach | Refusal {
   if (!isObject(body)) return invalid('The request body must be a JSON object.');
   const geo = body.inference_geo ?? null;
   if (geo !== null && geo !== 'us' && geo !== 'global') {
     return invalid("inference_geo: Input should be 'us' or 'global'");
   }
   const tables = rateTables(book, terms);
-  const asked = readAttempt({ book, tables, at }, body, null);
+  const known = { book, tables, at, tier };
+  const asked = readAttempt(known, body, null);
   if ('outcome' in asked) return asked;
-  const fallbacks = readFallbacks({ book, tables, at }, body);
+  const fallbacks = readFallbacks(known, body);
   if ('outcome' in fallbacks) return fallbacks;
   const scan = scanBody(body, bodyBytes);
   const loop = readServerLoop(body, scan.tools, carriedUses);
   if ('outcome' in loop) return loop;
   for (const { model } of loop.advisors) {
     if (book.priceOf(model, at) === undefined) return notPriced(model);
+    if (!soldAt(known, model)) return invalid(notSold(model));
   }
   const attempts = [asked, ...fallbacks];
+  return { asked, attempts, scan, loop, settings: reachable(attempts, geo, tier), tables, at };
+}
+
+/** The most a request can cost in nano-USD, if no turn of an answer has more output than that. */
+export function mostOf(reach: Reach, outputTokensMax = Number.POSITIVE_INFINITY): bigint {
+  const { tables, scan, loop, at } = reach;
+  const attempts = reach.attempts.map((attempt) =>
+    attempt.outputTokensMax <= outputTokensMax ? attempt : { ...attempt, outputTokensMax },
+  );
   let amount = 0n;
-  for (const settings of reachable(attempts, geo)) {
+  for (const settings of reach.settings) {
     const cost = costUnder(settings, tables, attempts, scan, loop, at);
     if (cost > amount) amount = cost;
   }
   const search = tables.fee('web_search', at);
-  amount += divideUp(BigInt(loop.webSearchesMax) * search.charged, search.tariffDenominator);
-  if (amount > HOLD_NANOS_MAX) return invalid('The request could cost more than can be held.');
-  return {
-    outcome: 'bounded',
-    amount: nanos(amount),
-    model: asked.price.model,
-    outputTokensMax: Math.max(...attempts.map((attempt) => attempt.outputTokensMax)),
-    inputTokensMax: firstInput(asked.price, scan),
-    caching: scan.caching,
-  };
+  return amount + divideUp(BigInt(loop.webSearchesMax) * search.charged, search.tariffDenominator);
+}
+
+/** The most that one token of an answer can cost, as an exact fraction of nano-USD. */
+export function dearestOutput(reach: Reach): {
+  readonly numerator: bigint;
+  readonly denominator: bigint;
+} {
+  let most = { numerator: 0n, denominator: 1n };
+  for (const settings of reach.settings) {
+    for (const { price, outputTokensMax } of reach.attempts) {
+      const plan = reach.tables.plan(price.model, settings, reach.at)?.plan;
+      if (plan?.outcome !== 'priced') continue;
+      const turns = turnsOf(price, outputTokensMax, reach.scan, reach.loop);
+      const longest = Math.max(...turns.map((turn) => turn.reach));
+      for (const [index, { above, output, denominator }] of plan.tariffs.entries()) {
+        if (index > 0 && longest <= above) continue;
+        if (output.charged * most.denominator > most.numerator * denominator) {
+          most = { numerator: output.charged, denominator };
+        }
+      }
+    }
+  }
+  return most;
 }
 
 const invalid = (message: string): Refusal => ({ outcome: 'invalid_request', message });
@@ -94,15 +159,20 @@ const notPriced = (model: string): Refusal => ({ outcome: 'model_not_priced', mo
  * for it. What no request can reach is not held for: `fast` served though nobody asked, the US in
  * spite of "global". Holding for it would double every hold of a model that sells fast mode to
  * cover an upstream's mistake; such a charge is an overrun (S13), taken from what is available,
- * the rest borne by the operator, with an alarm. A message is never served as a batch.
+ * the rest borne by the operator, with an alarm. A message is never served as a batch, and an item
+ * of a batch is charged as one whatever it says.
  */
-function reachable(attempts: readonly Attempt[], geo: 'us' | 'global' | null): Settings[] {
+function reachable(
+  attempts: readonly Attempt[],
+  geo: 'us' | 'global' | null,
+  serviceTier: Settings['serviceTier'],
+): Settings[] {
   const speeds = attempts.some(({ fast }) => fast)
     ? (['standard', 'fast'] as const)
     : (['standard'] as const);
   const regions = geo === 'global' ? (['global'] as const) : (['global', 'us'] as const);
   return speeds.flatMap((speed) =>
-    regions.map((inferenceGeo) => ({ speed, inferenceGeo, serviceTier: 'standard' as const })),
+    regions.map((inferenceGeo) => ({ speed, inferenceGeo, serviceTier })),
   );
 }
 
@@ -110,19 +180,30 @@ interface At {
   readonly book: PriceBook;
   readonly tables: RateTables;
   readonly at: Date;
+  readonly tier: Settings['serviceTier'];
 }
+
+/** A model may have a price and yet none for message batches. */
+const soldAt = ({ tables, at, tier: serviceTier }: At, model: string): boolean =>
+  serviceTier === 'standard' ||
+  tables.plan(model, { speed: 'standard', inferenceGeo: 'global', serviceTier }, at)?.plan
+    .outcome === 'priced';
+
+const notSold = (model: string): string => `model: ${model} is not available in message batches`;
 
 /** Reads the asked model, or one entry of `fallbacks` that inherits what it leaves out. */
 function readAttempt(
-  { book, tables, at }: At,
+  known: At,
   body: Readonly<Record<string, unknown>>,
   entry: Readonly<Record<string, unknown>> | null,
 ): Attempt | Refusal {
+  const { book, tables, at, tier: serviceTier } = known;
   const { model } = entry ?? body;
   if (!isPresent(model)) return invalid('model: Field required');
   if (typeof model !== 'string') return invalid('model: Input should be a valid string');
   const price = book.priceOf(model, at);
   if (price === undefined) return notPriced(model);
+  if (!soldAt(known, model)) return invalid(notSold(model));
   const outputTokensMax = entry?.max_tokens ?? body.max_tokens;
   if (!isPresent(outputTokensMax)) return invalid('max_tokens: Field required');
   if (typeof outputTokensMax !== 'number' || !Number.isSafeInteger(outputTokensMax)) {
@@ -142,7 +223,7 @@ function readAttempt(
     return invalid("speed: Input should be 'standard' or 'fast'");
   }
   if (speed !== 'fast') return { price, outputTokensMax, fast: false };
-  const settings = { speed, inferenceGeo: 'global', serviceTier: 'standard' } as const;
+  const settings = { speed, inferenceGeo: 'global', serviceTier } as const;
   if (tables.plan(model, settings, at)?.plan.outcome !== 'priced') {
     return invalid(`speed: 'fast' is not available for ${model}`);
   }

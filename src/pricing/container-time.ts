@@ -1,4 +1,4 @@
-import { isObject } from './body-scan.ts';
+import { isObject } from '#kernel/json';
 import type { Fees } from './book.ts';
 
 /** How a request used containers, as far as their time is paid for. */

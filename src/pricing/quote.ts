@@ -1,6 +1,7 @@
+import { isObject } from '#kernel/json';
 import type { NanoUsd } from '#kernel/money';
 import type { ModelUsage, Usage } from '#kernel/usage';
-import { isObject, isPresent } from './body-scan.ts';
+import { isPresent } from './body-scan.ts';
 import type { PriceBook, Terms } from './book.ts';
 import { type Bound, boundHold } from './bound.ts';
 import { type RatedLine, rate } from './rate.ts';
@@ -10,8 +11,10 @@ export type Quote =
   | {
       readonly outcome: 'quoted';
       readonly model: string;
-      /** What the request would hold. Never less than the expected amount. */
+      /** The most the request can cost: what it holds whole. Never less than the expected amount. */
       readonly hold: NanoUsd;
+      /** Of the request as it will be sent. */
+      readonly bodyBytes: number;
       readonly expectedUsage: Usage;
       readonly expected: NanoUsd;
       /** The expected amount before the organization's discounts. */
@@ -41,7 +44,8 @@ export function quote(book: PriceBook, request: QuoteRequest): Quote {
   const { body, at, terms = LIST_PRICES, carriedUses } = request;
   const fields = isObject(body) ? body : {};
   const ownBytes = bytesOfExpectation(fields.expected_output_tokens);
-  const bound = boundHold(book, body, request.bodyBytes - ownBytes, at, terms, carriedUses);
+  const bodyBytes = request.bodyBytes - ownBytes;
+  const bound = boundHold(book, body, bodyBytes, at, terms, carriedUses);
   if (bound.outcome !== 'bounded') return bound;
   const { max_tokens: maxTokens } = fields;
   const output = fields.expected_output_tokens ?? maxTokens;
@@ -71,6 +75,7 @@ export function quote(book: PriceBook, request: QuoteRequest): Quote {
     outcome: 'quoted',
     model: bound.model,
     hold: bound.amount,
+    bodyBytes,
     expectedUsage,
     expected: rated.amount,
     expectedAtList: rated.listAmount,

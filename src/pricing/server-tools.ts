@@ -1,4 +1,5 @@
-import { isObject, isPresent } from './body-scan.ts';
+import { isObject } from '#kernel/json';
+import { isPresent } from './body-scan.ts';
 
 /** How often the upstream may sample by itself within one request (H2). */
 export interface ServerLoop {

@@ -5,6 +5,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { rejectedBytes, settlementBytes } from '#charging/journal-line';
 import { parseConfig } from '#src/config';
 import { examine } from '#src/start/doctor';
+import { startOps } from '#src/start/ops';
+import { choosePorts } from '#src/start/ports';
+import { removeRunFile, writeRunFile } from '#src/start/run-file';
 import { type TestDatabase, testDatabase } from '#test/database';
 import { settlement } from '#test/journal-world';
 import { give, makePayer, usd } from '#test/ledger-world';
@@ -20,8 +23,17 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function lineOf(name: string) {
-  const answer = await examine(parseConfig({ DATABASE_URL: db.url, BURSAR_DATA_DIR: folder }));
+const ANY_PORTS = { console: 0, gateway: 0, stripeSim: 0, modelSim: 0, ops: 0 };
+
+function configOf() {
+  const parsed = parseConfig({});
+  if (parsed.outcome === 'invalid') throw new Error('an empty environment is valid');
+  return parsed.config;
+}
+
+async function lineOf(name: string, more: Readonly<Record<string, string>> = {}) {
+  const environment = { DATABASE_URL: db.url, BURSAR_DATA_DIR: folder, ...more };
+  const answer = await examine(parseConfig(environment));
   if (answer.outcome !== 'done') throw new Error(answer.message);
   const line = answer.text.split('\n').find((text) => text.includes(name));
   return { line, exitCode: answer.exitCode };
@@ -55,6 +67,36 @@ test('doctor counts what is journaled, and fails for what the ledger can never t
   const found = await lineOf('settlement journal');
   expect(found.line).toMatch(/^FAILED .*1 waiting, 1 never bookable/);
   expect(found.exitCode).toBe(1);
+});
+
+test('doctor names the upstreams, and fails while one of them does', async () => {
+  expect((await lineOf('upstreams')).line).toMatch(/^ok .*the simulator/);
+  const file = join(folder, 'upstreams.yaml');
+  const one = (name: string) => `{name: ${name}, url: "https://${name}.example", key: the-key}`;
+  writeFileSync(file, `upstreams: [${one('a')}, ${one('b')}]`);
+  const listed = () => lineOf('upstreams', { BURSAR_UPSTREAMS_FILE: file });
+  expect((await listed()).line).toMatch(/^ok .*a https:\/\/a\.example, b https:\/\/b\.example/);
+  const states = { a: 'closed', b: 'open' };
+  const host = '127.0.0.1';
+  const { ops: port } = await choosePorts({ ...configOf(), ports: ANY_PORTS }, ['ops']);
+  const ops = await startOps({
+    ...{ host, port, version: '1', role: 'gateway', ready: async () => true },
+    upstreams: () => Object.entries(states).map(([name, state]) => ({ name, state })),
+  });
+  const run = { pid: process.pid, role: 'all', database_url: db.url };
+  writeRunFile(join(folder, 'run.json'), { ...run, ops: `http://${host}:${port}` });
+  try {
+    const failing = await listed();
+    expect(failing.line).toMatch(/^FAILED .*failing now: b$/);
+    expect(failing.exitCode).toBe(1);
+    expect(failing.line).not.toContain('the-key');
+    states.b = 'closed';
+    expect((await listed()).line).toMatch(/^ok /);
+  } finally {
+    await ops.close();
+  }
+  expect((await listed()).line).toMatch(/^FAILED .*does not answer/);
+  removeRunFile(join(folder, 'run.json'));
 });
 
 const verified = (mode: string, failed: string) => ({

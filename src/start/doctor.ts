@@ -9,7 +9,8 @@ import { type Db, openPool } from '#db/pool';
 import { verifyLedger } from '#ledger/reconcile';
 import { readLastVerifications, verificationIsOverdue } from '#ledger/seals';
 import { unresolvedPayments } from '#payments/quarantine';
-import { type ConfigOutcome, describeProblems, runFileOf } from '#src/config';
+import { type Config, type ConfigOutcome, describeProblems, runFileOf } from '#src/config';
+import { UPSTREAM_UP } from '#src/start/ops';
 import { readRunFile } from '#src/start/run-file';
 import { journalFolder, journalOn } from '#src/start/settlement-journal';
 import { databaseUrlOf } from '#src/start/system-access';
@@ -71,7 +72,35 @@ async function configured(configuration: ConfigOutcome): Promise<Check[]> {
   };
   const url = databaseUrlOf(config);
   const journal = await journaledSettlements(config.dataDir);
-  return [valid, running, journal, ...(url === undefined ? [] : await databaseChecks(url))];
+  const upstreams = await upstreamsOf(config, run?.ops);
+  return [
+    valid,
+    running,
+    upstreams,
+    journal,
+    ...(url === undefined ? [] : await databaseChecks(url)),
+  ];
+}
+
+const OPS_MS = 2_000;
+const DOWN = new RegExp(`^${UPSTREAM_UP}\\{upstream="([^"]+)"\\} 0$`, 'gm');
+
+/** Where calls go by the configuration and, if a gateway runs here, what fails now. */
+async function upstreamsOf(config: Config, ops: string | undefined): Promise<Check> {
+  const name = 'upstreams';
+  const { upstream, upstreams } = config;
+  const listed = upstreams?.entries.map((entry) => `${entry.name} ${entry.url}`).join(', ');
+  const configured = listed ?? upstream?.url ?? 'the simulator';
+  if (ops === undefined) return { name, ok: true, detail: configured };
+  try {
+    const answer = await fetch(`${ops}/metrics`, { signal: AbortSignal.timeout(OPS_MS) });
+    const down = [...(await answer.text()).matchAll(DOWN)].map(([, found = '']) => found);
+    if (down.length === 0) return { name, ok: true, detail: configured };
+    return { name, ok: false, detail: `${configured}; failing now: ${down.join(', ')}` };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { name, ok: false, detail: `${configured}; ${ops} does not answer: ${reason}` };
+  }
 }
 
 /** What waits is booked by itself; what the ledger refused is for a person to judge. */

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { openCharging } from '#charging/charging';
 import { openLanes } from '#charging/lanes';
 import { createConsole } from '#console-api/server';
 import { openPool, type Pool } from '#db/pool';
-import { createGateway, type Gateway } from '#gateway/gateway';
+import { createGateway, type Gateway, type GatewayDeps } from '#gateway/gateway';
 import type { Identity } from '#identity/port';
 import { createIdentity } from '#identity/sign-in';
 import type { Clock } from '#kernel/clock';
@@ -15,9 +16,12 @@ import type { Closers } from '#src/start/closers';
 import type { Log } from '#src/start/log';
 import { mailerOf } from '#src/start/mailer';
 import { startPrices } from '#src/start/prices';
+import { openRates } from '#src/start/rates';
 import { openSettlementJournal } from '#src/start/settlement-journal';
+import { watchUpstreams } from '#src/start/upstreams-watch';
 import { registerStripeWebhook } from '#webhooks/stripe';
 import { type RunningWorker, startWorker } from '#worker/run';
+import { startTimer } from '#worker/timers';
 
 /** What every edge is composed from. */
 export interface Parts {
@@ -110,6 +114,7 @@ export async function runGateway(
   port: number,
 ): Promise<{ url: string; gateway: Gateway }> {
   const { config, databaseUrl, log, closers, clock, entropy, pepper, pool, version } = parts;
+  const rates = openRates(parts);
   const { prices, notice } = await startPrices(config, pool);
   if (notice !== undefined) log.warn({}, notice);
   const lanes = openLanes(databaseUrl, LANE);
@@ -121,17 +126,48 @@ export async function runGateway(
   closers.add('charging', charging.close);
   const journal = await openSettlementJournal(parts, charging);
   closers.add('journal', () => journal.close(JOURNAL_GRACE_MS));
+  const upstream = upstreamOf(parts);
   const gateway = await createGateway({
-    ...{ pool, charging, journal, prices, clock, entropy, pepper, version },
-    upstream: parts.upstream,
+    ...{ pool, charging, journal, prices, rates, clock, entropy, pepper, version },
+    upstream,
     ...(config.brand === undefined ? {} : { brand: config.brand }),
+    ...(config.publicGatewayUrl === undefined ? {} : { publicUrl: config.publicGatewayUrl }),
     billingUrl: `${parts.consoleUrl}/settings/billing`,
     logger: { level: config.logLevel },
     drainSeconds: config.drainSeconds,
     carriedToolUses: config.carriedToolUses,
   });
+  // Here and not in the worker: only these processes know the upstream's address and key. It ends
+  // after the gateway, which breaks off what it waits for.
+  const keeping = { name: 'keep message batches', everyMs: 2_000, run: gateway.keepBatches };
+  closers.add('message batches', startTimer(keeping, log).stop);
   closers.add('gateway', gateway.close);
   return { url: await gateway.listen(config.host, port), gateway };
+}
+
+/** How soon a new key is used. */
+const UPSTREAMS_LOOK_MS = 2_000;
+
+function upstreamOf({ config, log, closers, upstream }: Parts): GatewayDeps['upstream'] {
+  if (config.upstreams === undefined) return upstream;
+  const { file: path, entries } = config.upstreams;
+  const fleet = watchUpstreams({
+    ...{ path, entries, log, read: textOf },
+    every(look) {
+      const timer = setInterval(look, UPSTREAMS_LOOK_MS).unref();
+      return () => clearInterval(timer);
+    },
+  });
+  closers.add('upstreams file', async () => fleet.close());
+  return fleet;
+}
+
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
 }
 
 export async function runWorker(parts: Parts, payments: PaymentsDeps): Promise<RunningWorker> {

@@ -87,6 +87,15 @@ export class EnvironmentReader {
     return path;
   }
 
+  /** A file that another one names. Undefined if it cannot be read. */
+  content(path: string): string | undefined {
+    try {
+      return this.#readFile(path);
+    } catch {
+      return undefined;
+    }
+  }
+
   /** Without a final slash. */
   httpUrl(variable: string): string | undefined {
     const value = this.text(variable);

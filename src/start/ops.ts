@@ -8,11 +8,15 @@ export interface OpsOptions {
   readonly role: string;
   /** Whether requests should be sent here: everything runs, nothing is being stopped. */
   readonly ready: () => Promise<boolean>;
+  /** The upstreams of this process, where it is a gateway. */
+  readonly upstreams?: () => readonly { readonly name: string; readonly state: string }[];
 }
 
 export interface Ops {
   close(): Promise<void>;
 }
+
+export const UPSTREAM_UP = 'bursar_upstream_up';
 
 interface Reply {
   readonly status: number;
@@ -74,6 +78,21 @@ function metricsOf(options: OpsOptions): Registry {
       this.set((await options.ready()) ? 1 : 0);
     },
   });
+  const { upstreams } = options;
+  if (upstreams !== undefined) {
+    new Gauge({
+      name: UPSTREAM_UP,
+      help: '0 while an upstream fails or refuses its key, so that others are asked instead',
+      labelNames: ['upstream'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const { name, state } of upstreams()) {
+          this.set({ upstream: name }, state === 'closed' ? 1 : 0);
+        }
+      },
+    });
+  }
   const info = new Gauge({
     name: 'bursar_info',
     help: 'What runs here',

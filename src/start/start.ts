@@ -29,7 +29,7 @@ import {
   writeRunFile,
 } from '#src/start/run-file';
 import { listenForStop, type StopSignal } from '#src/start/stop-signal';
-import { openSupplies, type Supplies, usesStripeSim } from '#src/start/supplies';
+import { openSupplies, type Supplies, usesModelSim, usesStripeSim } from '#src/start/supplies';
 import { buildPages, pagesAreStale } from '#src/start/web-build';
 
 export interface Host {
@@ -88,7 +88,7 @@ function neededPorts(config: Config): (keyof Ports)[] {
     ...(all || config.role === 'console' ? (['console'] as const) : []),
     ...(all || config.role === 'gateway' ? (['gateway'] as const) : []),
     ...(all && usesStripeSim(config) ? (['stripeSim'] as const) : []),
-    ...(all && config.upstream === undefined ? (['modelSim'] as const) : []),
+    ...(all && usesModelSim(config) ? (['modelSim'] as const) : []),
     'ops',
   ];
 }
@@ -163,7 +163,10 @@ async function startEdges(
     );
   };
   const { host } = config;
-  const ops = await startOps({ host, port: ports.ops, version, role: config.role, ready });
+  const ops = await startOps({
+    ...{ host, port: ports.ops, version, role: config.role, ready },
+    upstreams: () => gateway?.gateway.upstreams() ?? [],
+  });
   closers.add('ops', ops.close);
   const run: RunFile = {
     pid: process.pid,

@@ -12,6 +12,7 @@ import { startSimulator } from '#src/start/simulators';
 /** What Bursar needs from outside: a card processor and a model, real or simulated. */
 export interface Supplies {
   readonly stripe: StripeAccess;
+  /** Of a deployment without a file of upstreams. */
   readonly upstream: { readonly url: string; readonly key: string };
   /** Set where the simulators are in use. */
   readonly stripeSimUrl: string | undefined;
@@ -20,6 +21,9 @@ export interface Supplies {
 
 export const usesStripeSim = (config: Config): boolean =>
   config.stripe.secretKey === undefined && config.stripe.apiUrl === undefined;
+
+export const usesModelSim = (config: Config): boolean =>
+  config.upstream === undefined && config.upstreams === undefined;
 
 /** Made up, and of a shape the real service would refuse. */
 const SIMULATOR_STRIPE_KEY = 'sk_test_simulated';
@@ -43,7 +47,7 @@ export async function openSupplies(options: SupplyOptions): Promise<Supplies> {
       : []);
   // A gateway never asks the processor; only a gateway calls a model.
   const paid = config.role !== 'gateway' && usesStripeSim(config);
-  const served = ['all', 'gateway'].includes(config.role) && config.upstream === undefined;
+  const served = ['all', 'gateway'].includes(config.role) && usesModelSim(config);
   const [stripeSimUrl, modelSimUrl] = await Promise.all([
     paid ? stripeSim(options, webhookSecrets[0] ?? '') : undefined,
     served ? modelSim(options) : undefined,

@@ -1,3 +1,4 @@
+import { forgetKeys } from '#charging/idempotency';
 import { expireLapsedHolds } from '#charging/lapse';
 import { bookAllStoppedGrants } from '#ledger/breakage';
 import type { PaymentsDeps, PaymentsLog } from '#payments/deps';
@@ -10,6 +11,7 @@ export interface Timer {
 }
 
 const HOLDS_PER_SWEEP = 1_000;
+const KEYS_PER_SWEEP = 10_000;
 
 /** Everything that happens by the clock. Real time: what they look at follows real time too. */
 export function timers(payments: PaymentsDeps): readonly Timer[] {
@@ -27,6 +29,12 @@ export function timers(payments: PaymentsDeps): readonly Timer[] {
       name: 'book stopped grants',
       everyMs: 10_000,
       run: () => bookAllStoppedGrants(payments.pool),
+    },
+    {
+      // A key is free a day after its use without this; the rows would only pile up.
+      name: 'forget idempotency keys',
+      everyMs: 60_000,
+      run: () => forgetKeys(payments.pool, KEYS_PER_SWEEP),
     },
   ];
 }

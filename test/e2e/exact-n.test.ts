@@ -26,7 +26,7 @@ const REQUESTS = 1_000;
 const PAID_FOR = 137n;
 const MAX_TOKENS = 50;
 const ATTEMPTS = 6;
-const OPEN_MS = 5_000;
+const OPEN_MS = 8_000;
 const body = JSON.stringify({
   model: MODEL,
   max_tokens: MAX_TOKENS,
@@ -41,7 +41,7 @@ beforeAll(async () => {
   product = await startProduct();
   second = await joinGateway(product);
   account = await openAccount(product, 'Swarm');
-}, 120_000);
+});
 
 afterAll(async () => {
   try {

@@ -10,7 +10,7 @@ let product: Product;
 
 beforeAll(async () => {
   product = await startProduct();
-}, 90_000);
+});
 
 afterAll(() => product?.stop());
 
@@ -30,7 +30,7 @@ describe('the README', () => {
       return wanted === undefined ? undefined : `README.md:${line}: not printed: ${wanted}`;
     });
     expect(missing.filter((line) => line !== undefined)).toEqual([]);
-  }, 90_000);
+  });
 });
 
 describe('the reader of tours', () => {

@@ -18,7 +18,7 @@ export interface Visited {
   readonly stderr: string;
 }
 
-const TOUR_MS = 80_000;
+const TOUR_MS = 110_000;
 const MARK = '----bursar-tour-stop----';
 const FENCE = /^(```+)(.*)$/;
 

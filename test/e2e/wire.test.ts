@@ -23,7 +23,7 @@ beforeAll(async () => {
   account = await openAccount(product, 'Wire');
   await account.give('50');
   owner = await signIn(product, account.owner);
-}, 90_000);
+});
 
 afterAll(() => product?.stop());
 

@@ -1,4 +1,6 @@
+import { ACCESS } from './access.ts';
 import { BATCHES } from './batches.ts';
+import { FLUSHES } from './flushes.ts';
 import { GRANTS } from './grants.ts';
 import { HOLDS } from './holds.ts';
 import { JOURNAL } from './journal.ts';
@@ -14,10 +16,12 @@ export const BUGS: readonly PlantedBug[] = [
   ...PLAIN,
   ...HOLDS,
   ...SETTLEMENTS,
+  ...ACCESS,
   ...LIMITS,
   ...GRANTS,
   ...REVERSALS,
   ...BATCHES,
+  ...FLUSHES,
   ...JOURNAL,
   ...VERIFICATION,
 ];

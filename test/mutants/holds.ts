@@ -157,11 +157,11 @@ export const HOLDS: readonly PlantedBug[] = [
       replace: `least(g.remaining_nanos, early)`,
     },
   ]),
-  ...bugsIn({ file: 'migrations/0011-spend-limits.sql', simulated: true, tests: TESTS }, [
+  ...bugsIn({ file: 'migrations/0028-key-states.sql', simulated: true, tests: TESTS }, [
     {
       id: 'key-revoked-admitted',
       bug: 'A revoked key may still start requests.',
-      find: "      WHEN k.status = 'revoked' THEN 'key_revoked'\n",
+      find: "      WHEN k.status <> 'active' THEN 'key_revoked'\n",
       replace: '',
     },
     {

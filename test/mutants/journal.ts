@@ -7,17 +7,19 @@ const TESTS = [
   'src/charging/journal.db.test.ts',
 ];
 
-/** Settlements on the disk while the store does not answer. The simulation has a model of it only. */
+/** Settlements on the disk while the store does not answer. The simulation runs only their files. */
 export const JOURNAL: readonly PlantedBug[] = [
   ...bugsIn({ file: 'src/charging/journal-files.ts', simulated: false, tests: TESTS }, [
     {
       id: 'journal-without-sync',
+      simulated: true,
       bug: 'A settlement counts as safe before the disk has it.',
       find: '    await file.sync();\n',
       replace: '',
     },
     {
       id: 'journal-file-taken-unnoticed',
+      simulated: true,
       bug: 'Nobody looks whether another process has taken the file meanwhile.',
       find: 'if (await file.named()) {',
       replace: 'if (file !== undefined) {',
@@ -39,12 +41,14 @@ export const JOURNAL: readonly PlantedBug[] = [
     },
     {
       id: 'journal-goes-with-its-first',
+      simulated: true,
       bug: 'A file is removed as soon as one of its settlements is booked.',
       find: '      if (!segment.open.delete(requestId)) continue;\n',
       replace: '      if (!segment.open.has(requestId)) continue;\n      segment.open.clear();\n',
     },
     {
       id: 'journal-never-goes',
+      simulated: true,
       bug: 'Files stay though everything in them is booked.',
       find: 'if (segment.open.size > 0) continue;',
       replace: 'if (segment.open.size >= 0) continue;',

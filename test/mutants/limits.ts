@@ -5,6 +5,7 @@ const TESTS = ['src/charging/limits.db.test.ts', 'src/charging/extend.db.test.ts
 const BATCHES = 'migrations/0016-charging-in-full.sql';
 const CAPS = 'migrations/0020-every-lapse-leaves-the-limits.sql';
 const SETTLING = 'migrations/0015-settlements-in-full.sql';
+const LEVELS = 'migrations/0030-tier-spend-cap.sql';
 
 /** Spend limits: taken or refused in the statement that takes the hold. */
 export const LIMITS: readonly PlantedBug[] = [
@@ -103,24 +104,28 @@ export const LIMITS: readonly PlantedBug[] = [
     {
       id: 'limit-notice-refuses',
       bug: 'A limit that should only notify refuses.',
+      file: LEVELS,
       find: `rooms := rooms || CASE WHEN pauses THEN l.amount_nanos - l.charged_nanos - l.held_nanos END;`,
       replace: `rooms := rooms || (l.amount_nanos - l.charged_nanos - l.held_nanos);`,
     },
     {
       id: 'limit-room-without-holds',
       bug: 'The room of a limit is counted without what open holds have promised.',
+      file: LEVELS,
       find: 'THEN l.amount_nanos - l.charged_nanos - l.held_nanos END;',
       replace: 'THEN l.amount_nanos - l.charged_nanos END;',
     },
     {
       id: 'limit-never-begins-anew',
       bug: 'The counters are not set back when a month begins.',
+      file: LEVELS,
       find: 'IF l.month < p_month THEN',
       replace: 'IF l.month > p_month THEN',
     },
     {
       id: 'limit-last-month-thrown-away',
       bug: 'What the last month has used is forgotten when a month begins.',
+      file: LEVELS,
       find: 'last_charged_nanos = CASE WHEN orgs.follows(p_month, l.month) THEN l.charged_nanos ELSE 0 END,',
       replace: 'last_charged_nanos = 0,',
     },
@@ -133,6 +138,7 @@ export const LIMITS: readonly PlantedBug[] = [
     {
       id: 'limit-last-month-without-its-holds',
       bug: 'What is left of the last month is counted without its open holds.',
+      file: LEVELS,
       find: 'THEN l.amount_nanos - l.last_charged_nanos - l.last_held_nanos END;',
       replace: 'THEN l.amount_nanos - l.last_charged_nanos END;',
     },

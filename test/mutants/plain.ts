@@ -13,6 +13,7 @@ const TESTS = [
 
 const ROOM = 'amount_nanos - charged_nanos - held_nanos END AS room';
 const BALANCE = 'rests[i] := rest; numbers[i] := number;';
+const LEVELS = 'migrations/0030-tier-spend-cap.sql';
 
 /** Requests that need no decision, of all organizations of a batch at once. */
 export const PLAIN: readonly PlantedBug[] = [
@@ -44,18 +45,21 @@ export const PLAIN: readonly PlantedBug[] = [
     {
       id: 'limit-room-without-holds-plainly',
       bug: 'The plain path counts the room of a limit without what open holds have promised.',
+      file: LEVELS,
       find: ROOM,
       replace: 'amount_nanos - charged_nanos END AS room',
     },
     {
       id: 'limit-counter-not-released',
       bug: 'A settlement counts what was charged and leaves what was held in the counter.',
+      file: LEVELS,
       find: 'SET held_nanos = l.held_nanos - c.freed, charged_nanos',
       replace: 'SET charged_nanos',
     },
     {
       id: 'limit-charge-not-counted',
       bug: 'A settlement frees the counter and does not count what was charged.',
+      file: LEVELS,
       find: 'charged_nanos = l.charged_nanos + c.charged,\n',
       replace: '\n',
     },
@@ -74,18 +78,21 @@ export const PLAIN: readonly PlantedBug[] = [
     {
       id: 'limit-by-month-of-settlement',
       bug: 'A request counts in the month in which it is settled.',
+      file: LEVELS,
       find: 'x.key, orgs.month_of(x.placed) AS month',
       replace: 'x.key, orgs.month_of(p_now) AS month',
     },
     {
       id: 'limit-reached-when-passed',
       bug: 'A limit says that it was reached only once it is passed.',
+      file: LEVELS,
       find: 'CASE WHEN l.charged_nanos + charged >= l.amount_nanos THEN p_now END)',
       replace: 'CASE WHEN l.charged_nanos + charged > l.amount_nanos THEN p_now END)',
     },
     {
       id: 'limit-of-a-workspace-counts-nothing',
       bug: 'What a key uses does not count for the limit of its workspace.',
+      file: LEVELS,
       find: `ARRAY[p_organization, p_key, (
        SELECT workspace_id`,
       replace: `ARRAY[p_organization, p_key, (

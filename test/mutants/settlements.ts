@@ -206,9 +206,9 @@ export const SETTLEMENTS: readonly PlantedBug[] = bugsIn(
     {
       id: 'renewal-revives-the-dead',
       bug: 'A renewal that comes too late brings a lapsed hold back.',
-      file: 'migrations/0007-charging.sql',
-      find: "AND state = 'open' AND lease_expires_at > bursar.real_now()\n",
-      replace: "AND state = 'open'\n",
+      file: 'migrations/0023-renewals-by-key.sql',
+      find: "AND state = 'open'\n       AND lease_expires_at > bursar.real_now();",
+      replace: "AND state = 'open';",
     },
   ],
 );

@@ -14,6 +14,8 @@ export interface TestDatabase {
 }
 
 const POOL_SIZE = 10;
+/** A test may ask for far more at once than there are connections, on a machine that is busy. */
+const CONNECT_MS = 60_000;
 
 /** An empty database instead of a clone is for tests of migrations themselves. */
 export async function testDatabase(options: { empty?: boolean } = {}): Promise<TestDatabase> {
@@ -30,7 +32,7 @@ export async function testDatabase(options: { empty?: boolean } = {}): Promise<T
   );
   const url = onDatabase(server.url, name);
   const ownerUrl = onDatabase(server.ownerUrl, name);
-  const pool = openPool({ url, name: 'test', max: POOL_SIZE });
+  const pool = openPool({ url, name: 'test', max: POOL_SIZE, connectTimeoutMs: CONNECT_MS });
   const ownerPool = openPool({ url: ownerUrl, name: 'test owner', max: 4 });
   return {
     pool,

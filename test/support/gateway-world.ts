@@ -4,8 +4,12 @@ import type { Charging, HoldOutcome, SettleCommand, SettleOutcome } from '#charg
 import type { AsOf } from '#charging/commands';
 import type { Journal } from '#charging/journal';
 import { assembleGateway, type Gateway, type GatewayParts } from '#gateway/gateway';
+import type { Claims } from '#gateway/keyed-turns';
+import { parseId } from '#kernel/ids';
 import { least, type NanoUsd, nanos, ZERO } from '#kernel/money';
 import { createApiKey, digestKey } from '#orgs/api-keys';
+import type { FileOwners, FileScope } from '#orgs/files';
+import type { HoldPolicy } from '#orgs/hold-policy';
 import type { FoundKey } from '#orgs/key-lookup';
 import { bundledBook } from '#pricing/bundled-book';
 import { systemClock, systemEntropy } from '#src/system';
@@ -55,14 +59,18 @@ export class MemoryCharging implements Charging {
   async extend(command: Parameters<Charging['extend']>[0]): ReturnType<Charging['extend']> {
     const before = this.holds.get(command.requestId);
     if (before === undefined) return { outcome: 'unknown_hold' };
-    const available = nanos(this.available + before);
+    const { available } = this;
     const required = command.toAmount;
-    if (required > available) return { outcome: 'insufficient_credit', available, required };
-    this.holds.set(command.requestId, required);
+    if (required > available + before) {
+      return { outcome: 'insufficient_credit', available, required };
+    }
+    if (required > before) this.holds.set(command.requestId, required);
     return { outcome: 'held', available: this.available };
   }
 
   async renew(): Promise<void> {}
+
+  handOver(): void {}
 
   async settle(command: SettleCommand): Promise<SettleOutcome> {
     await this.gate;
@@ -96,6 +104,31 @@ export class MemoryCharging implements Charging {
   }
 }
 
+/** Whose an Idempotency-Key is, as the database would say by the holds of `charging`. */
+export function memoryClaims(charging: MemoryCharging): Claims {
+  const claims = new Map<string, { readonly asked: Buffer; readonly requestId: string }>();
+  const nameOf = (claim: Parameters<Claims['claim']>[0]) => `${claim.apiKeyId} ${claim.key}`;
+  return {
+    async claim(claim) {
+      const known = claims.get(nameOf(claim));
+      const resolution = charging.resolved.get(known?.requestId ?? '')?.resolution;
+      if (known === undefined || resolution === 'void') {
+        claims.set(nameOf(claim), claim);
+        return { outcome: 'claimed' };
+      }
+      const { requestId } = claim;
+      if (!known.asked.equals(claim.asked)) return { outcome: 'mismatch', requestId };
+      const outcome = resolution === 'settle' ? 'finished' : 'in_flight';
+      const id = parseId('request', known.requestId);
+      if (id === undefined) throw new Error(`odd request id ${known.requestId}`);
+      return { outcome, requestId: id };
+    },
+    async release(claim) {
+      if (claims.get(nameOf(claim))?.requestId === claim.requestId) claims.delete(nameOf(claim));
+    },
+  };
+}
+
 export interface TestGateway {
   readonly gateway: Gateway;
   readonly url: string;
@@ -104,6 +137,28 @@ export interface TestGateway {
   readonly charging: MemoryCharging;
   readonly foundKey: { status: FoundKey['status'] };
   lookups(): number;
+}
+
+/** Whose files there are, in memory; what one organization may keep is not bounded. */
+export function memoryFiles(): FileOwners {
+  const files: { readonly of: string; readonly id: string; readonly at: Date }[] = [];
+  const nameOf = (scope: FileScope) => `${scope.organizationId}/${scope.workspaceId}`;
+  const of = (scope: FileScope) => files.filter((file) => file.of === nameOf(scope));
+  return {
+    async record(scope, { id }) {
+      files.unshift({ of: nameOf(scope), id, at: systemClock.now() });
+    },
+    async owned(scope, ids) {
+      const known = of(scope).map(({ id }) => id);
+      return new Set(ids.filter((id) => known.includes(id)));
+    },
+    page: async (scope) => ({ ids: of(scope).map(({ id }) => id), next: null }),
+    mayStore: async () => true,
+    async forget(scope, id) {
+      const at = files.findIndex((file) => file.of === nameOf(scope) && file.id === id);
+      if (at !== -1) files.splice(at, 1);
+    },
+  };
 }
 
 const book = bundledBook();
@@ -123,12 +178,15 @@ export async function startGateway(
   upstreamUrl: string,
   options: Partial<GatewayParts> & {
     readonly balance?: bigint;
+    readonly holdPolicy?: HoldPolicy;
+    readonly workspaceLimits?: unknown;
     readonly journalOf?: (charging: Charging) => Promise<Journal>;
   } = {},
 ): Promise<TestGateway> {
   const [key, adminKey] = await Promise.all([newKey('workspace'), newKey('admin')]);
   const foundKey: { status: FoundKey['status'] } = { status: 'active' };
-  const { balance = 5_000_000_000n, journalOf, ...parts } = options;
+  const { balance = 5_000_000_000n, holdPolicy = 'auto', ...given } = options;
+  const { journalOf, workspaceLimits, ...parts } = given;
   const charging = new MemoryCharging(balance);
   const journal = await journalOf?.(charging);
   let lookups = 0;
@@ -148,8 +206,11 @@ export async function startGateway(
         kind,
         status: foundKey.status,
         organizationStatus: 'active',
+        holdPolicy,
+        workspaceLimits,
       };
     },
+    files: memoryFiles(),
     charging,
     prices: standingPrices(book),
     async wouldHold(command) {
@@ -157,6 +218,7 @@ export async function startGateway(
       charging.holds.delete(command.requestId);
       return answer;
     },
+    claims: memoryClaims(charging),
     upstream: { url: upstreamUrl, key: 'operator-key' },
     clock: systemClock,
     entropy: systemEntropy,
@@ -186,6 +248,7 @@ export interface Asking {
   /** Called with everything received so far; returning true hangs up. */
   readonly leaveWhen?: (received: Buffer) => boolean;
   readonly hangUpAfterMs?: number;
+  readonly hangUpWhen?: Promise<void>;
   /** Takes the head of the answer and then reads no more. */
   readonly pauseReading?: boolean;
 }
@@ -207,6 +270,7 @@ export function ask(to: { readonly url: string; readonly key: string }, asking: 
     const call = request(`${to.url}${path}`, { method, headers, agent: false });
     call.on('error', reject);
     if (asking.hangUpAfterMs !== undefined) setTimeout(() => call.destroy(), asking.hangUpAfterMs);
+    void asking.hangUpWhen?.then(() => call.destroy());
     call.on('response', (response) => {
       let received = Buffer.alloc(0);
       const done = (broken: boolean) =>
@@ -258,6 +322,9 @@ export async function scriptedUpstream(
       answer(response, call);
     });
   });
+  // On a busy machine five seconds pass between two calls, and a connection that is being closed
+  // looks as good as one that is not.
+  server.keepAliveTimeout = 60_000;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address: AddressInfo | string | null = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
@@ -273,7 +340,7 @@ export async function scriptedUpstream(
 }
 
 /** Waits until something is true: for what happens after the client has its answer. */
-export async function eventually(what: () => boolean, ms = 5_000): Promise<void> {
+export async function eventually(what: () => boolean, ms = 30_000): Promise<void> {
   const from = performance.now();
   while (!what()) {
     if (performance.now() - from > ms) throw new Error('it never came true');

@@ -75,6 +75,16 @@ export const give = (pool: Pool, payer: Payer, amount: NanoUsd, terms: GrantTerm
   );
 };
 
+/**
+ * Moves business time into the next month, and away from both its ends: 31 days may be two months,
+ * and a test may run at midnight.
+ */
+export const toNextMonth = (pool: Pool) =>
+  pool.query({
+    text: `SELECT bursar.advance_clock(
+             orgs.month_after(bursar.now()) + interval '10 days' - bursar.now())`,
+  });
+
 export const newRequest = (): RequestId => newId('request', systemEntropy);
 
 export const recordOf = (payer: Payer, changes: Partial<RequestRecord> = {}): RequestRecord => ({
@@ -93,6 +103,8 @@ export const recordOf = (payer: Payer, changes: Partial<RequestRecord> = {}): Re
   quarantined: false,
   upstreamStatus: 200,
   lossUsage: ZERO,
+  adopted: false,
+  retryOf: null,
   ...changes,
 });
 

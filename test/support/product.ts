@@ -62,9 +62,9 @@ export const root = fileURLToPath(new URL('../..', import.meta.url));
 
 const ENTRY = join(root, 'bin', 'bursar.mjs');
 const KEEPER = join(root, 'test', 'support', 'keeper.mjs');
-const START_MS = 60_000;
-const HALT_MS = 40_000;
-const CLI_MS = 30_000;
+const START_MS = 100_000;
+const HALT_MS = 60_000;
+const CLI_MS = 60_000;
 const OUTPUT_KEPT = 20_000;
 const OURS = /^(BURSAR_|STRIPE_|DATABASE_|PUBLIC_|SMTP_|MAIL_|NODE_ENV|LOG_LEVEL|OTEL_|VITEST)/;
 
@@ -127,11 +127,12 @@ export async function startProduct(options: StartOptions = {}): Promise<Product>
 export function joinGateway(
   product: Product,
   databaseUrl = product.run.database_url,
+  more: Readonly<Record<string, string>> = {},
 ): Promise<Running<GatewayRunFile>> {
   return startProcess(gatewayShape, {
     dataDir: product.dataDir,
     runFileName: /^run-gateway-\d+\.json$/,
-    environment: { BURSAR_ROLE: 'gateway', DATABASE_URL: databaseUrl },
+    environment: { BURSAR_ROLE: 'gateway', DATABASE_URL: databaseUrl, ...more },
   });
 }
 

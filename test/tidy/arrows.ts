@@ -11,6 +11,8 @@ const domains = [
   'payments',
   'invoicing',
   'charging',
+  'batches',
+  'rate-limits',
 ];
 const edges = ['gateway', 'console-api', 'admin-api', 'webhooks', 'worker', 'cli'];
 const edgeArrows = ['kernel', 'db', 'http', ...domains];
@@ -31,6 +33,8 @@ export const zoneArrows: Readonly<
   payments: { values: ['kernel', 'db', 'ledger', 'orgs'] },
   invoicing: { values: ['kernel', 'db', 'ledger', 'orgs', 'metering', 'payments'] },
   charging: { values: ['kernel', 'db', 'ledger', 'orgs', 'metering', 'pricing'] },
+  batches: { values: ['kernel', 'db', 'pricing', 'catalog', 'metering', 'charging'] },
+  'rate-limits': { values: ['kernel', 'db'] },
   http: { values: ['kernel'], types: ['db', ...domains] },
   ...Object.fromEntries(edges.map((edge) => [edge, { values: edgeArrows }])),
   sims: { values: [] },

@@ -25,6 +25,7 @@ const documentedZones = [
   'payments',
   'invoicing',
   'charging',
+  'rate-limits',
 ];
 const handWritten = /\.(ts|tsx|mjs|js|css|sql)$/;
 const coded = /^(src|web|sims|test|bench|migrations|bin|scripts)\//;

@@ -1,7 +1,10 @@
 import * as z from 'zod/mini';
+import { readDeployment } from '#db/deployment';
 import { recordAudit } from '#identity/audit';
 import { parseId } from '#kernel/ids';
-import { type ApiKey, createApiKey, listApiKeys, mayAddKey, revokeApiKey } from '#orgs/api-keys';
+import { type ApiKey, changeKey, createApiKey, listApiKeys, mayAddKey } from '#orgs/api-keys';
+import { checkKeyEnd, endOfLifetime, isKeyLifetime } from '#orgs/key-expiry';
+import type { KeyMoveName } from '#orgs/key-states';
 import { defaultWorkspaceOf } from '#orgs/organizations';
 import {
   type ApiKey as ApiKeyView,
@@ -24,6 +27,13 @@ const view = (key: ApiKey): ApiKeyView => ({
   expires_at: key.expiresAt?.toISOString() ?? null,
 });
 
+/** The end of a key that is made now; undefined is never. */
+function readEnd(text: string, now: Date): Date | undefined | 'wrong' {
+  if (isKeyLifetime(text)) return endOfLifetime(text, now);
+  const end = new Date(text);
+  return checkKeyEnd(end, now) === 'good' ? end : 'wrong';
+}
+
 /** Screen "API keys". */
 export function keyRoutes(app: Api, deps: ConsoleDeps): void {
   const guarded = { onRequest: withAbility(deps, 'keys.manage') };
@@ -39,13 +49,18 @@ export function keyRoutes(app: Api, deps: ConsoleDeps): void {
     async (request, reply) => {
       const { userId, organizationId } = memberOf(request);
       if (!(await mayAddKey(deps.pool, organizationId))) return refuse(reply, 'too_many_keys');
+      const { name, expires = 'never' } = request.body;
+      const { now } = await readDeployment(deps.pool);
+      const expiresAt = readEnd(expires, now);
+      if (expiresAt === 'wrong') return refuse(reply, 'key_end');
       const created = await deps.pool.transaction(async (tx) => {
         const key = await createApiKey(tx, deps, {
           organizationId,
           workspaceId: await defaultWorkspaceOf(tx, organizationId),
-          name: request.body.name,
+          name,
           kind: 'workspace',
           createdBy: userId,
+          ...(expiresAt === undefined ? {} : { expiresAt }),
         });
         await recordAudit(tx, {
           organizationId,
@@ -60,27 +75,35 @@ export function keyRoutes(app: Api, deps: ConsoleDeps): void {
     },
   );
 
+  for (const move of ['disable', 'enable', 'revoke'] as const) changeRoute(app, deps, move);
+}
+
+function changeRoute(app: Api, deps: ConsoleDeps, move: KeyMoveName): void {
   app.post(
-    '/keys/:id/revoke',
-    { ...guarded, schema: { params: z.object({ id: z.string() }), response: { 200: done } } },
+    `/keys/:id/${move}`,
+    {
+      onRequest: withAbility(deps, 'keys.manage'),
+      schema: { params: z.object({ id: z.string() }), response: { 200: done } },
+    },
     async (request, reply) => {
       const { userId, organizationId } = memberOf(request);
-      const revoked = await deps.pool.transaction(async (tx) => {
-        const id = parseId('apiKey', request.params.id);
-        if (id === undefined) return false;
+      const id = parseId('apiKey', request.params.id);
+      if (id === undefined) return refuse(reply, 'not_found');
+      const changed = await deps.pool.transaction(async (tx) => {
         // Admin keys are not this screen's: its ability is held by roles that must not end them.
-        const key = await revokeApiKey(tx, { organizationId, id, kind: 'workspace' });
-        if (key === undefined) return false;
+        const told = await changeKey(tx, move, { organizationId, id, kind: 'workspace' });
+        if (told.outcome !== 'done' || !told.moved) return told;
         await recordAudit(tx, {
           organizationId,
           actor: userId,
-          action: 'api_key.revoke',
-          subject: key.id,
+          action: `api_key.${move}`,
+          subject: id,
           requestId: request.id,
         });
-        return true;
+        return told;
       });
-      return revoked ? { ok: true as const } : refuse(reply, 'not_found');
+      if (changed.outcome === 'unknown_key') return refuse(reply, 'not_found');
+      return changed.outcome === 'done' ? { ok: true as const } : refuse(reply, 'key_state');
     },
   );
 }

@@ -1,10 +1,10 @@
 import { queryOptions } from '@tanstack/react-query';
 import * as z from 'zod/mini';
-import { createKeyResponse, keyList } from '#console-api/contract';
+import { type CreateKeyRequest, createKeyResponse, keyList } from '#console-api/contract';
 import { call } from './client.ts';
 
-/** Either "done" or the revoked key: the page asks for the list again, so it reads neither. */
-const revoked = z.unknown();
+/** The page asks for the list again, so it reads nothing here. */
+const changed = z.unknown();
 
 export const keysQuery = (organizationId: string) =>
   queryOptions({
@@ -12,7 +12,8 @@ export const keysQuery = (organizationId: string) =>
     queryFn: () => call('GET', '/api/keys', keyList),
   });
 
-export const createKey = (name: string) => call('POST', '/api/keys', createKeyResponse, { name });
+export const createKey = (key: CreateKeyRequest) =>
+  call('POST', '/api/keys', createKeyResponse, key);
 
-export const revokeKey = (id: string) =>
-  call('POST', `/api/keys/${encodeURIComponent(id)}/revoke`, revoked);
+export const changeKey = (id: string, move: 'disable' | 'enable' | 'revoke') =>
+  call('POST', `/api/keys/${encodeURIComponent(id)}/${move}`, changed);

@@ -1,12 +1,13 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
-import type { CreateKeyResponse } from '#console-api/contract';
+import type { CreateKeyRequest, CreateKeyResponse } from '#console-api/contract';
 import { createKey, keysQuery } from '../../api/keys.ts';
 import { Copyable } from '../../ui/copy.tsx';
 import { Dialog } from '../../ui/dialog.tsx';
 import { Field } from '../../ui/field.tsx';
 import { Notice } from '../../ui/notice.tsx';
 import { explain } from '../../ui/problem.tsx';
+import { type Expiry, ExpiryField, endOf } from './expiry-field.tsx';
 
 /** Asks for a name, then shows the key: the only time it exists outside its owner's hands. */
 export function CreateKeyDialog(props: { organizationId: string; onClose: () => void }) {
@@ -20,30 +21,33 @@ export function CreateKeyDialog(props: { organizationId: string; onClose: () => 
 
   if (create.isSuccess) return <KeyOnce created={create.data} onClose={props.onClose} />;
   return (
-    <NameForm
+    <KeyForm
       busy={create.isPending}
       refusal={create.isError ? explain(create.error).message : undefined}
-      onName={(name) => create.mutate(name)}
+      onKey={(key) => create.mutate(key)}
       onClose={props.onClose}
     />
   );
 }
 
-function NameForm(props: {
+function KeyForm(props: {
   busy: boolean;
   refusal: string | undefined;
-  onName: (name: string) => void;
+  onKey: (key: CreateKeyRequest) => void;
   onClose: () => void;
 }) {
   const [name, setName] = useState('');
+  const [expiry, setExpiry] = useState<Expiry>({ choice: 'never', day: '' });
   const [problem, setProblem] = useState<string>();
 
   const submit = (event: FormEvent) => {
     event.preventDefault();
     const chosen = name.trim();
     if (chosen === '') return setProblem('Name: enter a name for this key.');
+    const expires = endOf(expiry);
+    if (expires === undefined) return setProblem('Expires: choose the last day of this key.');
     setProblem(undefined);
-    if (!props.busy) props.onName(chosen);
+    if (!props.busy) props.onKey({ name: chosen, expires });
   };
 
   return (
@@ -59,6 +63,7 @@ function NameForm(props: {
           problem={problem ?? props.refusal}
           onChange={(event) => setName(event.target.value)}
         />
+        <ExpiryField expiry={expiry} onChange={setExpiry} />
         <div className="dialog-foot">
           <button type="button" className="button" onClick={props.onClose}>
             Cancel

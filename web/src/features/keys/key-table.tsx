@@ -4,14 +4,20 @@ import { Badge, type Tone } from '../../ui/notice.tsx';
 
 const STATUS: Readonly<Record<ApiKey['status'], { word: string; tone: Tone }>> = {
   active: { word: 'Active', tone: 'good' },
+  inactive: { word: 'Disabled', tone: 'quiet' },
   revoked: { word: 'Revoked', tone: 'quiet' },
   expired: { word: 'Expired', tone: 'quiet' },
 };
 
+export interface KeyActions {
+  readonly switch: (key: ApiKey, move: 'disable' | 'enable') => void;
+  readonly revoke: (key: ApiKey) => void;
+}
+
 export function KeyTable(props: {
   keys: readonly ApiKey[];
   /** Absent for people who may only look. */
-  onRevoke: ((key: ApiKey) => void) | undefined;
+  actions: KeyActions | undefined;
 }) {
   return (
     <table className="table stack">
@@ -22,7 +28,7 @@ export function KeyTable(props: {
           <th scope="col">Key</th>
           <th scope="col">Created</th>
           <th scope="col">Status</th>
-          {props.onRevoke !== undefined && (
+          {props.actions !== undefined && (
             <th scope="col">
               <span className="visually-hidden">Actions</span>
             </th>
@@ -31,15 +37,15 @@ export function KeyTable(props: {
       </thead>
       <tbody>
         {props.keys.map((key) => (
-          <KeyRow key={key.id} apiKey={key} onRevoke={props.onRevoke} />
+          <KeyRow key={key.id} apiKey={key} actions={props.actions} />
         ))}
       </tbody>
     </table>
   );
 }
 
-function KeyRow(props: { apiKey: ApiKey; onRevoke: ((key: ApiKey) => void) | undefined }) {
-  const { apiKey, onRevoke } = props;
+function KeyRow(props: { apiKey: ApiKey; actions: KeyActions | undefined }) {
+  const { apiKey, actions } = props;
   const status = STATUS[apiKey.status];
   return (
     <tr className={apiKey.status === 'active' ? undefined : 'row-past'}>
@@ -64,15 +70,27 @@ function KeyRow(props: { apiKey: ApiKey; onRevoke: ((key: ApiKey) => void) | und
           )}
         </span>
       </td>
-      {onRevoke !== undefined && (
+      {actions !== undefined && (
         <td className="cell-action">
-          {apiKey.status === 'active' && (
-            <button type="button" className="button" onClick={() => onRevoke(apiKey)}>
-              Revoke<span className="visually-hidden"> {apiKey.name}</span>
-            </button>
-          )}
+          <Buttons apiKey={apiKey} actions={actions} />
         </td>
       )}
     </tr>
+  );
+}
+
+function Buttons({ apiKey, actions }: { apiKey: ApiKey; actions: KeyActions }) {
+  if (apiKey.status !== 'active' && apiKey.status !== 'inactive') return null;
+  const move = apiKey.status === 'active' ? 'disable' : 'enable';
+  return (
+    <>
+      <button type="button" className="button" onClick={() => actions.switch(apiKey, move)}>
+        {move === 'disable' ? 'Disable' : 'Enable'}
+        <span className="visually-hidden"> {apiKey.name}</span>
+      </button>{' '}
+      <button type="button" className="button" onClick={() => actions.revoke(apiKey)}>
+        Revoke<span className="visually-hidden"> {apiKey.name}</span>
+      </button>
+    </>
   );
 }

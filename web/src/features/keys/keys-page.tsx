@@ -1,7 +1,7 @@
-import { useQuery } from '@tanstack/react-query';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { ApiKey } from '#console-api/contract';
-import { keysQuery } from '../../api/keys.ts';
+import { changeKey, keysQuery } from '../../api/keys.ts';
 import { useSession } from '../../api/use-session.ts';
 import { Empty, Notice } from '../../ui/notice.tsx';
 import { Page } from '../../ui/page.tsx';
@@ -9,7 +9,7 @@ import { Problem } from '../../ui/problem.tsx';
 import { roleName } from '../../ui/roles.ts';
 import { Skeleton } from '../../ui/skeleton.tsx';
 import { CreateKeyDialog } from './create-key-dialog.tsx';
-import { KeyTable } from './key-table.tsx';
+import { type KeyActions, KeyTable } from './key-table.tsx';
 import { RevokeKeyDialog } from './revoke-key-dialog.tsx';
 
 export function KeysPage() {
@@ -18,6 +18,15 @@ export function KeysPage() {
   const [creating, setCreating] = useState(false);
   const [revoking, setRevoking] = useState<ApiKey>();
   const mayManage = may('keys.manage');
+  const queries = useQueryClient();
+  const change = useMutation({
+    mutationFn: ({ id, move }: { id: string; move: 'disable' | 'enable' }) => changeKey(id, move),
+    onSettled: () => queries.invalidateQueries(keysQuery(organization.id)),
+  });
+  const actions: KeyActions = {
+    switch: ({ id }, move) => change.mutate({ id, move }),
+    revoke: setRevoking,
+  };
 
   const create = (
     <button type="button" className="button button-primary" onClick={() => setCreating(true)}>
@@ -36,6 +45,7 @@ export function KeysPage() {
           <p>Ask an admin of {organization.name} to create or revoke a key for you.</p>
         </Notice>
       )}
+      {change.isError && <Problem error={change.error} />}
       {keys.isPending && <Skeleton rows={4} label="Loading API keys" />}
       {keys.isError && <Problem error={keys.error} retry={() => void keys.refetch()} />}
       {keys.data?.data.length === 0 && (
@@ -44,7 +54,7 @@ export function KeysPage() {
         </Empty>
       )}
       {keys.data !== undefined && keys.data.data.length > 0 && (
-        <KeyTable keys={keys.data.data} onRevoke={mayManage ? setRevoking : undefined} />
+        <KeyTable keys={keys.data.data} actions={mayManage ? actions : undefined} />
       )}
       {creating && (
         <CreateKeyDialog organizationId={organization.id} onClose={() => setCreating(false)} />

@@ -1,6 +1,6 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import type { ApiKey } from '#console-api/contract';
-import { keysQuery, revokeKey } from '../../api/keys.ts';
+import { changeKey, keysQuery } from '../../api/keys.ts';
 import { Dialog } from '../../ui/dialog.tsx';
 import { Problem } from '../../ui/problem.tsx';
 
@@ -11,7 +11,7 @@ export function RevokeKeyDialog(props: {
 }) {
   const queries = useQueryClient();
   const revoke = useMutation({
-    mutationFn: () => revokeKey(props.apiKey.id),
+    mutationFn: () => changeKey(props.apiKey.id, 'revoke'),
     onSuccess: async () => {
       await queries.invalidateQueries(keysQuery(props.organizationId));
       props.onClose();

@@ -1,0 +1,184 @@
+import type { Charging } from '#charging/charging';
+import type { Pool } from '#db/pool';
+import { foldBatchItem } from '#metering/batch-item';
+import type { Expectation } from '#metering/fold';
+import { isObject } from '#metering/wire';
+import { AT_ONCE, type PinnedPrices } from './holds.ts';
+import { jsonLines } from './jsonl.ts';
+import {
+  type Batch,
+  itemsNamed,
+  type KnownItem,
+  markSettled,
+  moveBatch,
+  unsettledItems,
+} from './records.ts';
+import type { BatchUpstream } from './upstream-batch.ts';
+import { type ItemVerdict, itemVerdict, missingVerdict } from './verdict.ts';
+
+export interface SettleDeps {
+  readonly pool: Pool;
+  readonly charging: Charging;
+  readonly upstream: BatchUpstream;
+  /** What the batch was admitted by: the book and the discounts of its epoch. */
+  readonly pricesOf: (batch: Batch) => Promise<PinnedPrices>;
+  /** Told of what a person must look at; never of content. */
+  readonly alarm: (batch: Batch, what: string, details: Readonly<Record<string, unknown>>) => void;
+}
+
+export type Settled =
+  /** Every item is resolved in the ledger; the batch is `settled`. */
+  | 'settled'
+  /** The results did not come, or not to their end. */
+  | 'no_results'
+  /** The ledger did not answer. What is booked is booked; another pass does the rest. */
+  | 'ledger_unavailable';
+
+/** The bytes of results whose items are all resolved in the ledger, as the upstream sent them. */
+export type Deliver = (bytes: Buffer) => Promise<void>;
+
+/**
+ * Books an ended batch by its results and, given `deliver`, hands them out: no result before its item
+ * is in the ledger. It may be run any number of times, by any number of processes at once: each item
+ * is a request of its own, which the ledger resolves once.
+ */
+export async function settleBatch(
+  deps: SettleDeps,
+  batch: Batch,
+  deliver: Deliver = async () => {},
+): Promise<Settled> {
+  const { upstreamId } = batch;
+  if (upstreamId === null) return 'no_results';
+  const prices = await deps.pricesOf(batch);
+  const lines = jsonLines();
+  let waiting: Buffer[] = [];
+  let booked = true;
+
+  async function bookWaiting(): Promise<void> {
+    const part = waiting;
+    waiting = [];
+    if (part.length === 0 || !booked) return;
+    const accepted = await bookLines(deps, batch, prices, part);
+    if (accepted === undefined) booked = false;
+    else if (accepted.length > 0) await deliver(asBytes(accepted));
+  }
+
+  const read = await deps.upstream.results(upstreamId, async (part) => {
+    for (const line of lines.take(part)) {
+      if (line.length > 0) waiting.push(line);
+      if (waiting.length >= AT_ONCE) await bookWaiting();
+    }
+  });
+  const last = lines.rest();
+  if (read === 'whole' && last !== undefined) waiting.push(last);
+  await bookWaiting();
+  if (!booked) return 'ledger_unavailable';
+  if (read !== 'whole' || lines.overlong) return 'no_results';
+  return await finish(deps, batch, prices);
+}
+
+/** Resolves what the results left out, which is for a person to look at, and closes the batch. */
+async function finish(deps: SettleDeps, batch: Batch, prices: PinnedPrices): Promise<Settled> {
+  for await (const items of unsettledItems(deps.pool, batch, AT_ONCE)) {
+    const done = await book(
+      deps,
+      batch,
+      items.map((item) => ({ item, verdict: missingVerdict(batch, item, prices) })),
+    );
+    if (!done) return 'ledger_unavailable';
+  }
+  await moveBatch(deps.pool, batch, 'settled');
+  return 'settled';
+}
+
+/** The lines that may be handed out; undefined if the ledger did not take all of them. */
+async function bookLines(
+  deps: SettleDeps,
+  batch: Batch,
+  prices: PinnedPrices,
+  lines: readonly Buffer[],
+): Promise<Buffer[] | undefined> {
+  const results = lines.map(parsed);
+  const names = results.flatMap((result) => customIdOf(result) ?? []);
+  const items = await itemsNamed(deps.pool, batch, [...new Set(names)]);
+  const accepted: Buffer[] = [];
+  const resolving = new Map<number, { item: KnownItem; verdict: ItemVerdict }>();
+  for (const [index, result] of results.entries()) {
+    const item = items.get(customIdOf(result) ?? '');
+    const line = lines[index];
+    if (item === undefined || line === undefined) {
+      // Nobody can be charged for it, so nobody is given it.
+      deps.alarm(batch, 'a line of the results names no item of the batch', {});
+      continue;
+    }
+    accepted.push(line);
+    if (item.settled || resolving.has(item.number)) continue;
+    const folded = foldBatchItem(result, () => expectationOf(batch, item, prices));
+    if (folded.outcome !== 'item') continue;
+    resolving.set(item.number, { item, verdict: itemVerdict(batch, item, folded.folded, prices) });
+  }
+  return (await book(deps, batch, [...resolving.values()])) ? accepted : undefined;
+}
+
+interface Resolving {
+  readonly item: KnownItem;
+  readonly verdict: ItemVerdict;
+}
+
+/** False if the ledger does not answer: what it took, it took, and may be asked again. */
+async function book(
+  deps: SettleDeps,
+  batch: Batch,
+  resolving: readonly Resolving[],
+): Promise<boolean> {
+  if (resolving.length === 0) return true;
+  const answers = await Promise.all(
+    resolving.map(({ verdict }) => deps.charging.settle(verdict.command)),
+  );
+  const done: number[] = [];
+  for (const [index, answer] of answers.entries()) {
+    const one = resolving[index];
+    if (one === undefined || answer.outcome === 'ledger_unavailable') continue;
+    const { item, verdict } = one;
+    done.push(item.number);
+    const { requestId } = verdict.command;
+    // By another pass: that one rang.
+    if (answer.outcome === 'already_resolved') continue;
+    if (answer.outcome !== 'settled' && answer.outcome !== 'voided') {
+      // The ledger can never take it: asking on would keep the rest of the batch from its end.
+      deps.alarm(batch, 'an item was not booked', { requestId, why: answer.outcome });
+      continue;
+    }
+    if (answer.flags.length > 0) deps.alarm(batch, answer.flags.join(' '), { requestId });
+    if (verdict.quarantined === undefined) continue;
+    const reason = verdict.quarantined;
+    deps.alarm(batch, 'quarantined: not charged, a person must look', { requestId, reason });
+  }
+  await markSettled(deps.pool, batch, done);
+  return done.length === resolving.length;
+}
+
+const expectationOf = (
+  { admittedAt }: Batch,
+  { model, outputTokensMax }: KnownItem,
+  { book: prices }: PinnedPrices,
+): Expectation => ({
+  model,
+  outputTokensMax,
+  contextWindowOf: (name) => prices.priceOf(name, admittedAt)?.contextWindow,
+});
+
+function parsed(line: Buffer): unknown {
+  try {
+    return JSON.parse(line.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+const customIdOf = (result: unknown): string | undefined =>
+  isObject(result) && typeof result.custom_id === 'string' ? result.custom_id : undefined;
+
+const LINE_FEED = Buffer.from('\n');
+const asBytes = (lines: readonly Buffer[]): Buffer =>
+  Buffer.concat(lines.flatMap((line) => [line, LINE_FEED]));

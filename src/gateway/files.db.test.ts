@@ -1,0 +1,198 @@
+import Anthropic, { NotFoundError, toFile } from '@anthropic-ai/sdk';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { manualClock } from '#kernel/clock';
+import { readBalance } from '#ledger/balance';
+import { createApiKey } from '#orgs/api-keys';
+import { startModelSim } from '#sims/model-sim/server';
+import { systemEntropy } from '#src/system';
+import { type TestDatabase, testDatabase } from '#test/database';
+import { ask, MODEL } from '#test/gateway-world';
+import { chargingOn, give, makePayer, type Payer, usd } from '#test/ledger-world';
+import { recordedPrices } from '#test/prices';
+import { createGateway, type Gateway } from './gateway.ts';
+
+const pepper = Buffer.from('pepper of the tests');
+let db: TestDatabase;
+let money: ReturnType<typeof chargingOn>;
+let sim: Awaited<ReturnType<typeof startModelSim>>;
+let gateway: Gateway;
+let url: string;
+let payer: Payer;
+/** A key of the workspace, one of another workspace of the same organization, and a stranger's. */
+let own: string;
+let beside: string;
+let stranger: string;
+
+beforeAll(async () => {
+  db = await testDatabase();
+  money = chargingOn(db.url);
+  sim = await startModelSim({ host: '127.0.0.1', port: 0 });
+  gateway = await createGateway({
+    pool: db.pool,
+    charging: money.charging,
+    prices: await recordedPrices(db.pool),
+    upstream: { url: sim.url, key: 'operator-key' },
+    clock: manualClock(new Date()),
+    entropy: systemEntropy,
+    pepper,
+    billingUrl: 'http://127.0.0.1:4000/settings/billing',
+    logger: false,
+    drainSeconds: 5,
+  });
+  url = await gateway.listen('127.0.0.1', 0);
+});
+afterAll(async () => {
+  await gateway.close();
+  await sim.close();
+  await money.close();
+  await db.drop();
+});
+beforeEach(async () => {
+  payer = await makePayer(db.pool);
+  const other = await makePayer(db.pool);
+  for (const one of [payer, other]) await give(db.pool, one, usd('50'));
+  const workspaceId = `wrkspc_beside_${payer.organizationId}`;
+  await db.pool.query({
+    text: `INSERT INTO orgs.workspaces (organization_id, id, name) VALUES ($1, $2, 'Beside')`,
+    values: [payer.organizationId, workspaceId],
+  });
+  own = await newKey(payer);
+  beside = await newKey({ ...payer, workspaceId });
+  stranger = await newKey(other);
+});
+
+async function newKey(of: { organizationId: string; workspaceId: string }): Promise<string> {
+  const { organizationId, workspaceId } = of;
+  const terms = { organizationId, workspaceId, name: 'key', kind: 'workspace' } as const;
+  const made = await db.pool.transaction((tx) =>
+    createApiKey(tx, { entropy: systemEntropy, pepper }, { ...terms, createdBy: null }),
+  );
+  return made.key;
+}
+
+const clientOf = (apiKey: string) => new Anthropic({ baseURL: url, apiKey, maxRetries: 0 });
+const upload = async (key: string, text: string, name = 'notes.txt') =>
+  clientOf(key).files.upload({ file: await toFile(Buffer.from(text), name) });
+
+describe('the official client', () => {
+  test('uploads, describes, lists, reads and deletes a file, and pays nothing', async () => {
+    const client = clientOf(own);
+    const text = 'Grüße 🌍 '.repeat(20_000);
+    const made = await upload(own, text);
+    const bytes = Buffer.byteLength(text);
+    expect(made).toMatchObject({ type: 'file', filename: 'notes.txt', size_bytes: bytes });
+    expect(await client.files.retrieveMetadata(made.id)).toEqual(made);
+    const second = await upload(own, 'two', 'two.txt');
+    const listed = [];
+    for await (const file of client.files.list({ limit: 1 })) listed.push(file);
+    expect(listed).toEqual([second, made]);
+    expect((await client.files.list({ ids: [made.id] })).data).toEqual([made]);
+    const content = await client.files.download(made.id);
+    expect(await content.text()).toBe(text);
+    expect(content.headers.get('x-content-type-options')).toBe('nosniff');
+    expect(await client.files.delete(made.id)).toEqual({ id: made.id, type: 'file_deleted' });
+    expect((await client.files.list()).data).toEqual([second]);
+    await expect(client.files.retrieveMetadata(made.id)).rejects.toBeInstanceOf(NotFoundError);
+    expect((await readBalance(db.pool, payer.organizationId)).available).toBe(usd('50'));
+  });
+});
+
+describe('T11: a file is of the workspace that uploaded it', () => {
+  test.each(['beside', 'stranger'] as const)('to a key %s it is not there', async (which) => {
+    const made = await upload(own, 'secret');
+    const client = clientOf(which === 'beside' ? beside : stranger);
+    expect((await client.files.list()).data).toEqual([]);
+    expect((await client.files.list({ ids: [made.id] })).data).toEqual([]);
+    for (const attempt of [
+      () => client.files.retrieveMetadata(made.id),
+      () => client.files.download(made.id),
+      () => client.files.delete(made.id),
+    ]) {
+      await expect(attempt()).rejects.toThrow('The requested resource could not be found.');
+    }
+    expect((await clientOf(own).files.retrieveMetadata(made.id)).id).toBe(made.id);
+  });
+
+  const naming = (id: string) => ({
+    model: MODEL,
+    max_tokens: 10,
+    messages: [
+      { role: 'user', content: [{ type: 'document', source: { type: 'file', file_id: id } }] },
+    ],
+  });
+  const spelled = (id: string, key: string) =>
+    Buffer.from(JSON.stringify(naming(id)).replace('"file_id"', `"${key}"`));
+  const spellings = [
+    'file_id',
+    '\\u0066ile_id',
+    'file\\u005fid',
+    'file\\u005Fid',
+    'fi\\u006ce_\\u0069\\u0064',
+    'fi\\u006Ce_id',
+  ];
+
+  test.each(spellings)('it cannot be named in a request either, as %s', async (key) => {
+    const made = await upload(own, 'secret');
+    for (const path of ['/v1/messages', '/v1/messages/count_tokens', '/v1/quote']) {
+      const body = spelled(made.id, key);
+      expect([path, (await ask({ url, key: own }, { path, body })).status]).toEqual([path, 200]);
+      const refused = await ask({ url, key: stranger }, { path, body });
+      expect([path, refused.status]).toEqual([path, 404]);
+      expect(JSON.parse(refused.body.toString()).error).toEqual({
+        type: 'not_found_error',
+        message: `file_id: ${made.id}`,
+      });
+    }
+    const held = await db.pool.query({
+      text: `SELECT 1 FROM ledger.holds WHERE organization_id = $1 AND state = 'open'`,
+      values: [payer.organizationId],
+    });
+    expect(held).toEqual([]);
+  });
+
+  test('a file that nobody has uploaded here is nobody’s', async () => {
+    const refused = await ask({ url, key: own }, { body: naming('file_of_the_operator') });
+    expect(refused.status).toBe(404);
+  });
+});
+
+test('nothing of a file is kept but whose it is', async () => {
+  await upload(own, 'content-canary', 'name-canary.txt');
+  const rows = await db.ownerPool.query<{ row: string }>({
+    text: 'SELECT f::text AS row FROM orgs.files f',
+  });
+  expect(rows.length).toBeGreaterThan(0);
+  for (const { row } of rows) expect(row).not.toContain('canary');
+});
+
+test('an organization cannot fill the storage that all share', async () => {
+  const made = await upload(own, 'small');
+  await db.ownerPool.query({
+    text: 'UPDATE orgs.files SET size_bytes = 107374182400 WHERE organization_id = $1',
+    values: [payer.organizationId],
+  });
+  const refused = await upload(beside, 'more').catch((error: unknown) => error);
+  expect(refused).toMatchObject({ status: 400, errorCode: 'storage_quota_exceeded' });
+  await clientOf(own).files.delete(made.id);
+  expect((await upload(beside, 'more')).type).toBe('file');
+});
+
+test('what is past its end is not listed', async () => {
+  const client = clientOf(own);
+  const file = await toFile(Buffer.from('brief'), 'brief.txt');
+  const made = await client.files.upload({ file, expires_in_seconds: 3_600 });
+  expect((await client.files.list()).data).toHaveLength(1);
+  await db.ownerPool.query({
+    text: `UPDATE orgs.files SET expires_at = now() WHERE id = $1`,
+    values: [made.id],
+  });
+  expect((await client.files.list()).data).toEqual([]);
+});
+
+test.each([
+  ['a page that is none', '?page=nonsense'],
+  ['a limit that is none', '?limit=0'],
+])('%s is a 400', async (_what, query) => {
+  const asking = { method: 'GET', path: `/v1/files${query}` };
+  expect((await ask({ url, key: own }, asking)).status).toBe(400);
+});

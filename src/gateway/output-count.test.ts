@@ -1,0 +1,97 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { sseScanner } from '#metering/sse';
+import { outputCounter } from './output-count.ts';
+
+const event = (type: string, fields: object, spaced: boolean) => {
+  const [blank, data] = [spaced ? ' ' : '', JSON.stringify({ type, ...fields })];
+  return `event:${blank}${type}\ndata:${blank}${data}\n\n`;
+};
+const opening = event('message_start', { message: { usage: { input_tokens: 9 } } }, true);
+
+/** Tokens as short and as odd as they come, and texts that pretend to be frames. */
+const anyToken = fc.oneof(
+  fc.constantFrom('a', '1', ' ', '\n', '"', '\\', 'é', '界', '🌍', 'event: content_block_delta'),
+  fc.constantFrom('\n\nevent: content_block_delta\ndata: {}\n\n', 'event: message_delta', ' the'),
+  fc.string({ minLength: 1, maxLength: 6 }),
+);
+const anyDelta = fc.record({
+  kind: fc.constantFrom(
+    ['text_delta', 'text'] as const,
+    ['input_json_delta', 'partial_json'] as const,
+    ['thinking_delta', 'thinking'] as const,
+  ),
+  tokens: fc.array(anyToken, { minLength: 1, maxLength: 30 }),
+});
+const anyStream = fc.record({
+  blocks: fc.array(fc.array(anyDelta, { maxLength: 8 }), { maxLength: 4 }),
+  spaced: fc.boolean(),
+  pieceBytes: fc.integer({ min: 1, max: 400 }),
+});
+
+test('H5: at every byte of a stream, no more tokens have passed than are counted', () => {
+  fc.assert(
+    fc.property(anyStream, ({ blocks, spaced, pieceBytes }) => {
+      // How many tokens have passed once so many bytes have.
+      const marks: { readonly at: number; readonly tokens: number }[] = [];
+      let [text, tokens] = [opening, 0];
+      const add = (part: string, more: number) => {
+        text += part;
+        tokens += more;
+        marks.push({ at: Buffer.byteLength(text), tokens });
+      };
+      for (const [index, deltas] of blocks.entries()) {
+        // The marks around a block are tokens that have no text.
+        add(event('content_block_start', { index, content_block: { type: 'text' } }, spaced), 2);
+        for (const { kind, tokens: some } of deltas) {
+          const [type, field] = kind;
+          const delta = { type, [field]: some.join('') };
+          add(event('content_block_delta', { index, delta }, spaced), some.length);
+        }
+        add(event('content_block_stop', { index }, spaced), 1);
+      }
+      const output = outputCounter();
+      const scanner = sseScanner((type) => output.event(type));
+      const bytes = Buffer.from(text);
+      for (let at = 0; at < bytes.length; at += pieceBytes) {
+        const piece = bytes.subarray(at, at + pieceBytes);
+        scanner.push(piece);
+        output.count(piece);
+        const passed = marks.findLast((mark) => mark.at <= at + piece.length)?.tokens ?? 0;
+        if (output.tokensMax() < passed) return false;
+      }
+      return true;
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+test('prose is counted as four bytes a token, and a frame as none', () => {
+  const output = outputCounter();
+  const scanner = sseScanner((type) => output.event(type));
+  const delta = (text: string) =>
+    Buffer.from(
+      event('content_block_delta', { index: 0, delta: { type: 'text_delta', text } }, true),
+    );
+  for (let times = 0; times < 100; times++) {
+    const piece = delta('four bytes a token, more or less');
+    scanner.push(piece);
+    output.count(piece);
+  }
+  expect(output.tokensLikely()).toBeGreaterThan(700);
+  expect(output.tokensLikely()).toBeLessThanOrEqual(800);
+  expect(output.tokensMax()).toBeGreaterThanOrEqual(3_200);
+  expect(output.tokensMax()).toBeLessThan(3_500);
+});
+
+test('a text that looks like frames is counted like any other', () => {
+  const fake = 'event: content_block_delta '.repeat(100);
+  const output = outputCounter();
+  const scanner = sseScanner((type) => output.event(type));
+  const delta = { type: 'text_delta', text: fake };
+  const piece = Buffer.from(event('content_block_delta', { index: 0, delta }, true));
+  scanner.push(piece);
+  output.count(piece);
+  expect(output.tokensMax()).toBeGreaterThanOrEqual(fake.length);
+  expect(output.tokensLikely()).toBeGreaterThanOrEqual(Math.floor(fake.length / 4) - 1);
+});

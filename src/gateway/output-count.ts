@@ -1,0 +1,65 @@
+/** How much output has passed by in a stream, where only its end says how much it was. */
+export interface OutputCounter {
+  /** Told of every event that is complete, before the chunk that completes it is counted. */
+  event(type: string): void;
+  count(chunk: Buffer): void;
+  /** Never less than the output in what was counted: tokens that can be seen have a byte at least. */
+  tokensMax(): number;
+  /** What prose of that length would have: for an answer that never says how much it was (S11). */
+  tokensLikely(): number;
+}
+
+const BLOCK_MARK = Buffer.from('content_block');
+const BEFORE_MARK = 'event: '.length;
+const DELTA_MARK = Buffer.from('event: content_block_delta');
+// Bytes of a delta event around its text, as the Messages API sends it and at the very least, and
+// bytes of text for a token, in English prose.
+const FRAME_BYTES = 118;
+const FRAME_BYTES_MIN =
+  'event:content_block_delta\n'.length +
+  'data:{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":""}}\n\n'
+    .length;
+const BYTES_PER_TOKEN = 4;
+
+/**
+ * Counts from the first content block on. JSON is at least as long as the text in it, and a token
+ * at least a byte long; tokens that have no text, between blocks, are fewer than the bytes of the
+ * frames around them. A frame is taken off once its event is complete, never by what a text looks
+ * like: a model can be asked to write anything.
+ */
+export function outputCounter(): OutputCounter {
+  let bytes = 0;
+  let eventSeen = false;
+  let begun = false;
+  let bytesBeforeText: number | undefined;
+  let deltas = 0;
+
+  /** Where in this chunk the answer begins: what comes before tells about the input. */
+  function start(chunk: Buffer): number {
+    if (begun) return 0;
+    // Until an event is complete there is none of the answer, however it is cut.
+    if (!eventSeen) return chunk.length;
+    begun = true;
+    const at = chunk.indexOf(BLOCK_MARK);
+    return at === -1 ? chunk.length : Math.max(0, at - BEFORE_MARK);
+  }
+
+  return {
+    event(type) {
+      eventSeen = true;
+      if (type === 'content_block_delta') deltas += 1;
+    },
+    count(chunk) {
+      const from = start(chunk);
+      if (deltas > 0) {
+        bytesBeforeText ??= bytes + Math.max(0, chunk.indexOf(DELTA_MARK) - from);
+      }
+      bytes += chunk.length - from;
+    },
+    tokensMax: () => Math.max(0, bytes - deltas * FRAME_BYTES_MIN),
+    tokensLikely() {
+      const text = bytes - (bytesBeforeText ?? bytes) - deltas * FRAME_BYTES;
+      return Math.floor(Math.max(0, text) / BYTES_PER_TOKEN);
+    },
+  };
+}

@@ -1,0 +1,145 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { countText } from '#gateway/count-input';
+import type { AnswerInProgress, Desk, Exchange } from '#gateway/desk';
+import { growingHold, type Unextended } from '#gateway/growing-hold';
+import { isTooMuch } from '#gateway/hold-rungs';
+import { jointReading } from '#gateway/joint-reading';
+import { keptAwake } from '#gateway/keep-awake';
+import { refusedHold } from '#gateway/refused';
+import { streamAnswer } from '#gateway/stream';
+import { streamMeter } from '#gateway/stream-meter';
+import type { Reading } from '#gateway/upstream';
+import { wholeEvents } from '#gateway/whole-events';
+import { errorEnvelope } from '#http/wire-errors';
+import type { NanoUsd } from '#kernel/money';
+import type { Slices } from '#pricing/slice';
+
+/**
+ * A stream that is held for in slices (H5): the same relay, with a gate before it. Whole events pass
+ * as long as what is held covers them; the hold is raised ahead of time. Where it is not, the
+ * upstream stands still until the ledger has answered, and a refusal ends the stream.
+ */
+export function slicedAnswer(
+  desk: Desk,
+  exchange: Exchange,
+  slices: Slices,
+  headers: IncomingHttpHeaders,
+  reading: Reading,
+  done: () => void,
+): AnswerInProgress {
+  const { call } = exchange;
+  const { requestId } = call;
+  const { organizationId } = call.caller;
+  const hold = growingHold({
+    slices,
+    amount: call.hold,
+    clock: desk.clock,
+    patienceMs: desk.patienceMs,
+    extend: (toAmount) => desk.extend({ organizationId, requestId, toAmount }),
+    onFailure: (error) => desk.log.error({ err: error, reqId: requestId }, 'extending failed'),
+  });
+  const [forClient, forHold] = jointReading(reading);
+  // What is charged at the end is bounded by what is held by then.
+  const growing: Exchange = {
+    ...exchange,
+    client: keptAwake(exchange.client, forClient, desk.pingAfterMs),
+    get call() {
+      return { ...call, hold: hold.amount };
+    },
+  };
+  const answer = streamAnswer(desk, growing, headers, forClient, done);
+  const events = wholeEvents();
+  const meter = streamMeter(call, slices);
+  // Not empty while the ledger is asked; the first has been metered.
+  let waiting: Buffer[] = [];
+  let ended: 'whole' | 'broken' | undefined;
+  let over = false;
+
+  function offer(piece: Buffer): void {
+    if (piece.length === 0) return;
+    if (waiting.length > 0) return void waiting.push(piece);
+    const needed = meter.read(piece);
+    if (needed > hold.amount) {
+      waiting = [piece];
+      forHold.pause();
+      holdThenPass(needed).catch(giveUp);
+    } else {
+      answer.data(piece);
+      if (!meter.finished) hold.lookAhead(meter.outputTokens);
+    }
+  }
+
+  async function holdThenPass(first: NanoUsd): Promise<void> {
+    let needed = first;
+    for (let piece = waiting[0]; piece !== undefined && !over; piece = waiting[0]) {
+      const refusal = await cover(needed);
+      if (over) return;
+      if (refusal !== undefined) return refuse(refusal);
+      waiting.shift();
+      answer.data(piece);
+      if (waiting[0] !== undefined) needed = meter.read(waiting[0]);
+    }
+    if (ended === undefined) forHold.resume();
+    else end(ended);
+  }
+
+  /**
+   * Before a stream is ended for want of credit, what has passed is counted (H3): bytes are several
+   * times as many as the tokens they might be.
+   */
+  async function cover(needed: NanoUsd): Promise<Unextended | undefined> {
+    const refusal = await hold.raise(needed, meter.outputTokens);
+    if (refusal === undefined || over || !isTooMuch(refusal)) return refusal;
+    const counted = await meter.recount((model, text) =>
+      countText(desk.upstream, call.model, model, text),
+    );
+    return counted === undefined || over ? refusal : hold.raise(counted, meter.outputTokens);
+  }
+
+  /** After a bug it breaks off, and costs nothing. */
+  function giveUp(error: unknown): void {
+    desk.log.error({ err: error, reqId: requestId }, 'a sliced stream failed');
+    over = true;
+    waiting = [];
+    reading.abort('the gate failed');
+    answer.failed();
+  }
+
+  /** A ledger that is away is no fault of the customer's, so nothing is charged for it. */
+  function refuse(refusal: Unextended): void {
+    over = true;
+    waiting = [];
+    desk.log.info({ reqId: requestId, why: refusal.outcome }, 'a stream ends for want of a hold');
+    const { code, message, details } = refusedHold(refusal, desk.billingUrl);
+    const error = errorEnvelope(code, {
+      ...{ requestId, brand: desk.brand },
+      ...(message === undefined ? {} : { message }),
+      ...(details === undefined ? {} : { details }),
+    });
+    answer.cutOff(error, refusal.outcome !== 'ledger_unavailable');
+  }
+
+  function end(how: 'whole' | 'broken'): void {
+    if (over) return;
+    offer(events.rest());
+    ended = how;
+    if (waiting.length > 0) return;
+    over = true;
+    if (how === 'whole') answer.end();
+    else answer.failed();
+  }
+
+  return {
+    data(chunk) {
+      if (over) return;
+      for (const event of events.push(chunk)) offer(event);
+    },
+    end: () => end('whole'),
+    failed: () => end('broken'),
+    abandon() {
+      over = true;
+      waiting = [];
+      answer.abandon();
+    },
+  };
+}

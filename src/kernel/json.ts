@@ -1,0 +1,5 @@
+/** What somebody else wrote as JSON: nothing in it is believed before it was looked at. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

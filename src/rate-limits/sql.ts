@@ -1,0 +1,25 @@
+import type { Statement } from '#db/pool';
+import type { Ask } from './store.ts';
+
+export interface LeaseRow {
+  readonly granted: bigint;
+  readonly left_scaled: bigint;
+  readonly nodes: number;
+}
+
+/** All of one node's asks at once; answers in their order. */
+export const exchange = (node: string, asks: readonly Ask[]): Statement => ({
+  name: 'rate_limits_exchange',
+  text: `SELECT granted, left_scaled, nodes
+    FROM rate_limits.exchange($1, $2, $3, $4, $5, $6, $7, $8) ORDER BY place`,
+  values: [
+    node,
+    asks.map(({ bucket }) => bucket.organizationId),
+    asks.map(({ bucket }) => bucket.pool),
+    asks.map(({ bucket }) => bucket.kind),
+    asks.map(({ rule }) => rule.perMinute),
+    asks.map(({ rule }) => rule.capacity),
+    asks.map(({ back }) => back),
+    asks.map(({ want }) => want),
+  ],
+});

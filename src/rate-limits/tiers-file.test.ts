@@ -1,0 +1,100 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { classOf, limitsOf, tierOf } from './tiers.ts';
+import { parseTiersFile } from './tiers-file.ts';
+
+const good = `
+# What we sell.
+classes:
+  large: { name: The large ones, models: [claude-opus-*, claude-fable-5] }
+tiers:
+  trial:
+    spend_cap_usd: 12.50
+    burst_seconds: 1
+    count_tokens: 10
+    batches: { requests: 5, queued: 100, per_batch: 10 }
+    other: { requests: 60, input_tokens: 100_000, output_tokens: 8000 }
+    classes:
+      large: { requests: 5, input_tokens: 30000, output_tokens: 4000 }
+`;
+
+test('an operator’s tiers are read, with classes of his own', () => {
+  const loaded = parseTiersFile(good);
+  if (loaded.outcome === 'invalid') throw new Error(loaded.problems.join('\n'));
+  const { book } = loaded;
+  const trial = tierOf(book, 'trial');
+  if (trial === undefined) throw new Error('no tier');
+  expect(trial).toMatchObject({
+    spendCap: 12_500_000_000n,
+    burstSeconds: 1,
+    countTokens: 10,
+    batches: { perBatch: 10 },
+  });
+  expect(classOf(book, 'claude-opus-5')).toBe('large');
+  expect(limitsOf(trial, 'large').requests).toBe(5);
+  expect(limitsOf(trial, classOf(book, 'claude-haiku-5-5'))).toEqual({
+    ...{ requests: 60, input_tokens: 100_000, output_tokens: 8_000 },
+  });
+});
+
+test('the example of the operations guide is read', () => {
+  const guide = readFileSync(join(import.meta.dirname, '../../docs/operations.md'), 'utf8');
+  const [, example = ''] = /```yaml\n(classes:[\s\S]*?)```/.exec(guide) ?? [];
+  const loaded = parseTiersFile(example);
+  expect(loaded).toMatchObject({ outcome: 'loaded', book: { tiers: [{ name: 'trial' }] } });
+});
+
+test('without classes of its own a file keeps the bundled ones', () => {
+  const loaded = parseTiersFile(
+    good.replace(/classes:\n {2}large.*\n/, '').replace('large', 'opus-4'),
+  );
+  expect(loaded.outcome === 'loaded' && classOf(loaded.book, 'claude-opus-4-8')).toBe('opus-4');
+});
+
+test('every mistake is reported with its line and its field', () => {
+  const loaded = parseTiersFile(`
+classes:
+  other: { models: [] }
+  big: { models: ["claude *"], limit: 5 }
+tiers:
+  none:
+    count_tokens: 0
+    spend_cap_usd: lots
+    batches: { requests: 5, queued: 100 }
+    other: { requests: many, input_tokens: 1.5, output_tokens: 8000 }
+    classes:
+      huge: 7
+  Upper: {}
+`);
+  expect(loaded.outcome).toBe('invalid');
+  const problems = loaded.outcome === 'invalid' ? loaded.problems : [];
+  const told = [
+    /^line 3, classes\.other: .*models of no class/,
+    /^line 3, classes\.other\.models: expected a list/,
+    /^line 4, classes\.big\.limit: unknown field; there are name, models/,
+    /^line 4, classes\.big\.models: found "claude \*"/,
+    /^line \d+, tiers\.none: is the name for no limits/,
+    /^line \d+, tiers\.none\.classes\.huge: there is no such class/,
+    /^line 7, tiers\.none\.count_tokens: found "0", expected a whole number from 1 to/,
+    /^line 8, tiers\.none\.spend_cap_usd: found "lots"/,
+    /^line 9, tiers\.none\.batches\.per_batch: is missing/,
+    /^line 10, tiers\.none\.other\.requests: found "many"/,
+    /^line 10, tiers\.none\.other\.input_tokens: found "1\.5"/,
+    /^line 12, tiers\.none\.classes\.huge: expected fields/,
+    /^line 13, tiers\.Upper: not a name/,
+  ];
+  for (const pattern of told) expect(problems).toContainEqual(expect.stringMatching(pattern));
+});
+
+test.each([
+  ['tiers: [', /^line \d+: /],
+  ['', /the file/],
+  ['tiers: {}', /^line 1, tiers: expected at least one tier/],
+  ['tiers: {a: {}}\ntiers: {b: {}}', /^line 2: /],
+  ['- a', /the file: expected fields/],
+])('%j is refused', (text, pattern) => {
+  const loaded = parseTiersFile(text);
+  const problems = loaded.outcome === 'invalid' ? loaded.problems : [];
+  expect(problems).toContainEqual(expect.stringMatching(pattern));
+});

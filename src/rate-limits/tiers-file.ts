@@ -1,0 +1,185 @@
+import { isMap, isNode, LineCounter, parseDocument } from 'yaml';
+import { type NanoUsd, parseUsd } from '#kernel/money';
+import { PER_MINUTE_MAX } from './bucket.ts';
+import { bundledTiers } from './bundled-tiers.ts';
+import { isRecord, type JsonRecord } from './json.ts';
+import {
+  type BatchLimits,
+  LIMIT_KINDS,
+  type Limits,
+  type ModelClass,
+  NO_TIER,
+  OTHER_CLASS,
+  type Tier,
+  type TierBook,
+} from './tiers.ts';
+
+export type LoadedTiers =
+  | { readonly outcome: 'loaded'; readonly book: TierBook }
+  | { readonly outcome: 'invalid'; readonly problems: readonly string[] };
+
+const NAME = /^[a-z0-9][a-z0-9_-]{0,39}$/;
+const NAME_FORM = 'small letters, digits, "-" and "_", at most 40, such as start';
+const MODEL = /^[A-Za-z0-9._:/@-]{0,99}\*?$/;
+const FILE_CHARACTERS_MAX = 1_048_576;
+const BURST_SECONDS_MAX = 60;
+
+/** Reads the tiers an operator defines, YAML or JSON. Problems come all at once, with their lines. */
+export function parseTiersFile(text: string): LoadedTiers {
+  if (text.length > FILE_CHARACTERS_MAX) {
+    const problem = `the file is longer than ${FILE_CHARACTERS_MAX} characters`;
+    return { outcome: 'invalid', problems: [problem] };
+  }
+  const lines = new LineCounter();
+  // Every scalar stays the text that was written: what is a number is decided here.
+  const document = parseDocument(text, {
+    ...{ schema: 'failsafe', lineCounter: lines, prettyErrors: false, stringKeys: true },
+  });
+  const lineAt = (offset: number): number => lines.linePos(offset).line;
+  if (document.errors.length > 0) {
+    const problems = document.errors.map(
+      ({ pos, message }) => `line ${lineAt(pos[0])}: ${message}`,
+    );
+    return { outcome: 'invalid', problems };
+  }
+  const reader = new Reader((path) => {
+    for (let length = path.length; length > 0; length -= 1) {
+      const node = document.getIn(path.slice(0, length), true);
+      const start = isNode(node) ? node.range?.[0] : undefined;
+      if (start !== undefined) return lineAt(start);
+    }
+    return isMap(document.contents) ? lineAt(document.contents.range?.[0] ?? 0) : 1;
+  });
+  const book = readBook(reader, document.toJS());
+  return reader.problems.length === 0
+    ? { outcome: 'loaded', book }
+    : { outcome: 'invalid', problems: reader.problems };
+}
+
+type Path = readonly string[];
+
+/** Collects what is wrong instead of stopping at the first. */
+class Reader {
+  readonly problems: string[] = [];
+  readonly #lineOf: (path: Path) => number;
+
+  constructor(lineOf: (path: Path) => number) {
+    this.#lineOf = lineOf;
+  }
+
+  problem(path: Path, message: string): void {
+    const place = path.length === 0 ? 'the file' : path.join('.');
+    this.problems.push(`line ${this.#lineOf(path)}, ${place}: ${message}`);
+  }
+
+  /** The fields of a mapping; names that mean nothing here are reported. */
+  fields(value: unknown, path: Path, known?: readonly string[]): JsonRecord {
+    if (!isRecord(value)) {
+      this.problem(path, 'expected fields with values');
+      return {};
+    }
+    for (const name of Object.keys(value)) {
+      if (known === undefined || known.includes(name)) continue;
+      this.problem([...path, name], `unknown field; there are ${known.join(', ')}`);
+    }
+    return value;
+  }
+
+  count(fields: JsonRecord, name: string, path: Path, most: number, standard?: number): number {
+    const value = fields[name];
+    if (value === undefined && standard !== undefined) return standard;
+    const text = typeof value === 'string' ? value.replaceAll('_', '') : '';
+    const number = /^\d{1,10}$/.test(text) ? Number.parseInt(text, 10) : 0;
+    if (number >= 1 && number <= most) return number;
+    const found = value === undefined ? 'is missing' : `found ${JSON.stringify(value)}`;
+    this.problem([...path, name], `${found}, expected a whole number from 1 to ${most}`);
+    return 1;
+  }
+
+  name(text: string, path: Path): void {
+    if (!NAME.test(text)) this.problem(path, `not a name: use ${NAME_FORM}`);
+  }
+}
+
+function readBook(reader: Reader, data: unknown): TierBook {
+  const fields = reader.fields(data, [], ['classes', 'tiers']);
+  const classes = fields.classes === undefined ? bundledTiers.classes : readClasses(reader, fields);
+  const ids = new Set(classes.map(({ id }) => id));
+  const named = Object.entries(reader.fields(fields.tiers ?? {}, ['tiers']));
+  if (named.length === 0) reader.problem(['tiers'], 'expected at least one tier');
+  return { classes, tiers: named.map(([name, tier]) => readTier(reader, name, tier, ids)) };
+}
+
+function readClasses(reader: Reader, { classes }: JsonRecord): ModelClass[] {
+  return Object.entries(reader.fields(classes, ['classes'])).map(([id, value]) => {
+    const path = ['classes', id];
+    reader.name(id, path);
+    if (id === OTHER_CLASS) reader.problem(path, 'is the name for models of no class');
+    const { name, models } = reader.fields(value, path, ['name', 'models']);
+    const list = Array.isArray(models) ? models.map(String) : [];
+    if (list.length === 0) reader.problem([...path, 'models'], 'expected a list of model ids');
+    for (const model of list) {
+      if (model !== '' && MODEL.test(model)) continue;
+      const form = 'a model id, or its beginning and *';
+      reader.problem([...path, 'models'], `found ${JSON.stringify(model)}, expected ${form}`);
+    }
+    return { id, name: typeof name === 'string' ? name : id, models: list };
+  });
+}
+
+const TIER_FIELDS = [
+  'spend_cap_usd',
+  'burst_seconds',
+  'count_tokens',
+  'batches',
+  'other',
+  'classes',
+];
+
+function readTier(reader: Reader, name: string, value: unknown, ids: ReadonlySet<string>): Tier {
+  const path = ['tiers', name];
+  reader.name(name, path);
+  if (name === NO_TIER) reader.problem(path, 'is the name for no limits');
+  const fields = reader.fields(value, path, TIER_FIELDS);
+  const own = Object.entries(reader.fields(fields.classes ?? {}, [...path, 'classes']));
+  for (const [id] of own) {
+    if (!ids.has(id)) reader.problem([...path, 'classes', id], 'there is no such class');
+  }
+  return {
+    name,
+    spendCap: readSpendCap(reader, fields, path),
+    burstSeconds: reader.count(fields, 'burst_seconds', path, BURST_SECONDS_MAX, BURST_SECONDS_MAX),
+    countTokens: reader.count(fields, 'count_tokens', path, PER_MINUTE_MAX),
+    batches: readBatches(reader, fields.batches, [...path, 'batches']),
+    other: readLimits(reader, fields.other, [...path, 'other']),
+    classes: new Map(
+      own.map(([id, limits]) => [id, readLimits(reader, limits, [...path, 'classes', id])]),
+    ),
+  };
+}
+
+function readSpendCap(reader: Reader, fields: JsonRecord, path: Path): NanoUsd | null {
+  const { spend_cap_usd: value } = fields;
+  if (value === undefined) return null;
+  const cap = typeof value === 'string' ? parseUsd(value) : undefined;
+  if (cap !== undefined && cap >= 0n) return cap;
+  const found = `found ${JSON.stringify(value)}, expected an amount such as 500`;
+  reader.problem([...path, 'spend_cap_usd'], found);
+  return null;
+}
+
+function readLimits(reader: Reader, value: unknown, path: Path): Limits {
+  const fields = reader.fields(value, path, LIMIT_KINDS);
+  const of = (kind: string): number => reader.count(fields, kind, path, PER_MINUTE_MAX);
+  return {
+    requests: of('requests'),
+    input_tokens: of('input_tokens'),
+    output_tokens: of('output_tokens'),
+  };
+}
+
+function readBatches(reader: Reader, value: unknown, path: Path): BatchLimits {
+  const fields = reader.fields(value, path, ['requests', 'queued', 'per_batch']);
+  const of = (name: string): number => reader.count(fields, name, path, PER_MINUTE_MAX);
+  return { requests: of('requests'), queued: of('queued'), perBatch: of('per_batch') };
+}
