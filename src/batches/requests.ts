@@ -1,5 +1,5 @@
+import { isObject } from '#kernel/json';
 import { parseStrict } from '#metering/strict-json';
-import { isObject } from '#metering/wire';
 
 /** One item of a creation, as it came. */
 export interface AskedItem {

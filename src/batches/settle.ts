@@ -1,8 +1,8 @@
 import type { Charging } from '#charging/charging';
 import type { Pool } from '#db/pool';
+import { isObject } from '#kernel/json';
 import { foldBatchItem } from '#metering/batch-item';
 import type { Expectation } from '#metering/fold';
-import { isObject } from '#metering/wire';
 import { AT_ONCE, type PinnedPrices } from './holds.ts';
 import { jsonLines } from './jsonl.ts';
 import {

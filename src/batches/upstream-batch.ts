@@ -1,4 +1,5 @@
-import { isCount, isObject } from '#metering/wire';
+import { isObject } from '#kernel/json';
+import { isCount } from '#metering/wire';
 
 /** How many items of a batch stand where. */
 export interface BatchCounts {

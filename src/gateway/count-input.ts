@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { smallAnswer } from '#gateway/small-answer';
 import type { Upstream } from '#gateway/upstream';
 import { upstreamHeaders } from '#gateway/wire';
-import { isObject } from '#metering/wire';
+import { isObject } from '#kernel/json';
 
 /** What counting takes of a Messages request; other fields it refuses. */
 const COUNTED = [

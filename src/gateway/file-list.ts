@@ -3,7 +3,7 @@ import { answered, callOf, jsonOf, show } from '#gateway/file-relay';
 import { callerOf, sendRefusal } from '#gateway/guard';
 import { STORE_MS, within } from '#gateway/in-time';
 import type { Upstream } from '#gateway/upstream';
-import { isObject } from '#metering/wire';
+import { isObject } from '#kernel/json';
 import type { FileOwners, FilePage, FilePosition } from '#orgs/files';
 
 export const FILE_ID = /^[A-Za-z0-9_-]{1,200}$/;

@@ -2,8 +2,8 @@ import type { preHandlerHookHandler } from 'fastify';
 import { callerOf, sendRefusal } from '#gateway/guard';
 import { STORE_MS, within } from '#gateway/in-time';
 import { type Refused, refused } from '#gateway/refused';
+import { isObject } from '#kernel/json';
 import { parseStrict } from '#metering/strict-json';
-import { isObject } from '#metering/wire';
 import type { FileOwners, FileScope } from '#orgs/files';
 
 /**

@@ -10,7 +10,8 @@ import { FILE_BYTES_MAX, passing } from '#gateway/file-upload';
 import { callerOf, type GuardDeps, guard, sendRefusal } from '#gateway/guard';
 import { STORE_MS, within } from '#gateway/in-time';
 import { queryOf, upstreamHeaders } from '#gateway/wire';
-import { isCount, isObject } from '#metering/wire';
+import { isObject } from '#kernel/json';
+import { isCount } from '#metering/wire';
 
 export type FilesDeps = GuardDeps & FilesOf;
 

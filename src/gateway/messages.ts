@@ -20,8 +20,8 @@ import { queryOf, upstreamHeaders } from '#gateway/wire';
 import { Fault } from '#kernel/assert';
 import type { Clock } from '#kernel/clock';
 import { parseId, type RequestId } from '#kernel/ids';
+import { isObject } from '#kernel/json';
 import { parseStrict } from '#metering/strict-json';
-import { isObject } from '#metering/wire';
 
 export interface MessagesDeps {
   readonly desk: Desk;

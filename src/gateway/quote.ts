@@ -13,9 +13,9 @@ import type { Upstream } from '#gateway/upstream';
 import { errorBody, errorCodeOf } from '#http/wire-errors';
 import { Fault } from '#kernel/assert';
 import { parseId } from '#kernel/ids';
+import { isObject } from '#kernel/json';
 import { formatUsd, type NanoUsd, nanos } from '#kernel/money';
 import { parseStrict } from '#metering/strict-json';
-import { isObject } from '#metering/wire';
 import { type Quote, quote } from '#pricing/quote';
 import { slicesOf } from '#pricing/slice';
 

@@ -1,7 +1,7 @@
 import { smallAnswer } from '#gateway/small-answer';
 import type { Upstream } from '#gateway/upstream';
 import type { Clock } from '#kernel/clock';
-import { isObject } from '#metering/wire';
+import { isObject } from '#kernel/json';
 
 export const LIFECYCLES = ['active', 'deprecated', 'retired'] as const;
 export type Lifecycle = (typeof LIFECYCLES)[number];

@@ -1,5 +1,6 @@
+import { isObject } from '#kernel/json';
 import type { AttemptKind, ModelUsage } from '#kernel/usage';
-import { countOrNone, isCount, isObject, modelName, type WireObject } from './wire.ts';
+import { countOrNone, isCount, modelName, type WireObject } from './wire.ts';
 
 /** What the request allowed, to tell an implausible answer from a dear one (fault F34, F37). */
 export interface Expectation {

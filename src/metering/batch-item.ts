@@ -1,5 +1,5 @@
+import { isObject } from '#kernel/json';
 import { type Expectation, type Folded, foldBatchMessage } from './fold.ts';
-import { isObject } from './wire.ts';
 
 /** One line of a batch's results: which request of the batch it answers, and what it costs (S18). */
 export type BatchItem =

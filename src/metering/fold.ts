@@ -1,9 +1,10 @@
 import { Fault } from '#kernel/assert';
+import { isObject } from '#kernel/json';
 import type { Usage } from '#kernel/usage';
 import type { Expectation } from './attempts.ts';
 import { type AnswerFacts, ruleFor } from './rules.ts';
 import { readUsage, type WireUsage } from './usage-wire.ts';
-import { isObject, modelName, type WireObject } from './wire.ts';
+import { modelName, type WireObject } from './wire.ts';
 
 export type { Expectation } from './attempts.ts';
 

@@ -1,4 +1,5 @@
-import { isCount, isObject, type WireObject } from './wire.ts';
+import { isObject } from '#kernel/json';
+import { isCount, type WireObject } from './wire.ts';
 
 /** The fields of a usage, and of each object inside it, that this release reads or may ignore. */
 const ATTEMPT_FIELDS = [

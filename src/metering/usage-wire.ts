@@ -1,7 +1,8 @@
+import { isObject } from '#kernel/json';
 import type { Usage } from '#kernel/usage';
 import { type Expectation, readAttempts } from './attempts.ts';
 import { unknownCounts } from './unknown-counts.ts';
-import { countOrNone, isCount, isObject, type WireObject } from './wire.ts';
+import { countOrNone, isCount, type WireObject } from './wire.ts';
 
 export type WireUsage =
   | { readonly outcome: 'valid'; readonly usage: Usage }

@@ -1,8 +1,7 @@
-import { isObject, type JsonObject } from '#kernel/json';
+import type { JsonObject } from '#kernel/json';
 
 /** What the upstream sent, read field by field. */
 export type WireObject = JsonObject;
-export { isObject };
 
 /** A count as money can be computed from it: whole, not negative, and exact as a number. */
 export const isCount = (value: unknown): value is number =>

@@ -1,7 +1,5 @@
 import { isObject, type JsonObject } from '#kernel/json';
 
-export { isObject };
-
 /**
  * What a look at a request body proves about the most input tokens it can become.
  *
