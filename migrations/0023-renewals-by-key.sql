@@ -14,8 +14,9 @@ DECLARE
 BEGIN
   FOR o IN SELECT c.org, array_agg(c.id) AS ids FROM unnest(p_orgs, p_ids) AS c (org, id)
             GROUP BY c.org ORDER BY c.org LOOP
-    UPDATE ledger.holds SET lease_expires_at =
-        bursar.real_now() + make_interval(secs => p_lease_ms / 1000.0)
+    -- Never shorter: a hold that was handed over meanwhile has a longer lease from its new owner.
+    UPDATE ledger.holds SET lease_expires_at = greatest(lease_expires_at,
+             bursar.real_now() + make_interval(secs => p_lease_ms / 1000.0))
      WHERE organization_id = o.org AND id = ANY (o.ids) AND state = 'open'
        AND lease_expires_at > bursar.real_now();
     GET DIAGNOSTICS touched = ROW_COUNT;

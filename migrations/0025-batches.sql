@@ -63,7 +63,8 @@ CREATE TABLE batches.items (
 GRANT SELECT, INSERT, UPDATE, DELETE ON batches.items TO bursar_app;
 
 -- Keeps open holds of one organization alive, thousands at a time: each is found by its key, whatever
--- the statistics say. One that has lapsed stays so. Answers how many were kept.
+-- the statistics say. One that has lapsed stays so, and a longer lease is never shortened: whoever
+-- renews may have been overtaken by who took the hold over. Answers how many were kept.
 CREATE FUNCTION charging.keep_holds(p_org text, p_ids text[], p_lease_ms integer)
 RETURNS integer LANGUAGE plpgsql
 SET enable_seqscan = off AS $$
@@ -71,7 +72,8 @@ DECLARE
   kept integer;
 BEGIN
   UPDATE ledger.holds
-     SET lease_expires_at = bursar.real_now() + make_interval(secs => p_lease_ms / 1000.0)
+     SET lease_expires_at = greatest(lease_expires_at,
+           bursar.real_now() + make_interval(secs => p_lease_ms / 1000.0))
    WHERE organization_id = p_org AND id = ANY (p_ids) AND state = 'open'
      AND lease_expires_at > bursar.real_now();
   GET DIAGNOSTICS kept = ROW_COUNT;

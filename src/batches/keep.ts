@@ -40,19 +40,22 @@ export async function keepBatches(deps: SettleDeps): Promise<void> {
 /** Does what is to be done about one batch now. */
 export async function keepBatch(deps: SettleDeps, batch: Batch): Promise<void> {
   if (batch.state === 'abandoning') return await letGo(deps, batch);
-  if (batch.state === 'creating' || batch.overdue) {
-    const what =
-      batch.state === 'creating'
-        ? 'its maker is gone; it may run upstream, and nobody is charged for it'
-        : 'nothing is heard of it long after its end; nobody is charged for it';
-    deps.alarm(batch, what, { upstreamId: batch.upstreamId });
-    const given = await moveBatch(deps.pool, batch, 'given_up');
-    if (given !== undefined) await letGo(deps, given);
-    return;
+  if (batch.state === 'creating') {
+    const what = 'its maker is gone; it may run upstream, and nobody is charged for it';
+    return await giveUp(deps, batch, what);
   }
   if (batch.leaseIsShort) await renewLease(deps, batch);
   const seen = await refreshed(deps, batch, SETTLING_SECONDS);
-  if (seen.state === 'ended') await settleBatch(deps, seen);
+  const settled = seen.state === 'ended' ? await settleBatch(deps, seen) : undefined;
+  // Given up only after it was asked for: it may be us who were away for so long.
+  if (!batch.overdue || settled === 'settled' || settled === 'ledger_unavailable') return;
+  await giveUp(deps, seen, 'nothing is heard of it long after its end; nobody is charged for it');
+}
+
+async function giveUp(deps: SettleDeps, batch: Batch, why: string): Promise<void> {
+  deps.alarm(batch, why, { upstreamId: batch.upstreamId });
+  const given = await moveBatch(deps.pool, batch, 'given_up');
+  if (given !== undefined) await letGo(deps, given);
 }
 
 /**

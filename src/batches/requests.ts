@@ -74,7 +74,11 @@ function wrongEnvelope(value: unknown): string | undefined {
   return Array.isArray(requests) ? undefined : 'requests: Input should be a valid list';
 }
 
+/** An item is a Messages request, and none of those may be larger: 32 MB. */
+const ITEM_BYTES_MAX = 33_554_432;
+
 function readItem(bytes: Buffer, number: number): AskedItem | string {
+  if (bytes.length > ITEM_BYTES_MAX) return `requests.${number}: larger than 32 MB`;
   const parsed = parseStrict(bytes);
   if (parsed.outcome === 'invalid') return `requests.${number}: ${parsed.message}`;
   const { value } = parsed;

@@ -31,8 +31,13 @@ export type Settled =
   | 'settled'
   /** The results did not come, or not to their end. */
   | 'no_results'
+  /** The upstream does not keep them any more. */
+  | 'results_gone'
   /** The ledger did not answer. What is booked is booked; another pass does the rest. */
   | 'ledger_unavailable';
+
+/** What waits to be booked together is in memory, and a line may be as large as an answer may be. */
+const BYTES_AT_ONCE = 8_388_608;
 
 /** The bytes of results whose items are all resolved in the ledger, as the upstream sent them. */
 export type Deliver = (bytes: Buffer) => Promise<void>;
@@ -52,11 +57,13 @@ export async function settleBatch(
   const prices = await deps.pricesOf(batch);
   const lines = jsonLines();
   let waiting: Buffer[] = [];
+  let waitingBytes = 0;
   let booked = true;
 
   async function bookWaiting(): Promise<void> {
     const part = waiting;
     waiting = [];
+    waitingBytes = 0;
     if (part.length === 0 || !booked) return;
     const accepted = await bookLines(deps, batch, prices, part);
     if (accepted === undefined) booked = false;
@@ -66,14 +73,17 @@ export async function settleBatch(
   const read = await deps.upstream.results(upstreamId, async (part) => {
     for (const line of lines.take(part)) {
       if (line.length > 0) waiting.push(line);
-      if (waiting.length >= AT_ONCE) await bookWaiting();
+      waitingBytes += line.length;
+      if (waiting.length >= AT_ONCE || waitingBytes >= BYTES_AT_ONCE) await bookWaiting();
     }
   });
   const last = lines.rest();
   if (read === 'whole' && last !== undefined) waiting.push(last);
   await bookWaiting();
   if (!booked) return 'ledger_unavailable';
+  if (read === 'gone') return 'results_gone';
   if (read !== 'whole' || lines.overlong) return 'no_results';
+  if (batch.state === 'settled') return 'settled';
   return await finish(deps, batch, prices);
 }
 
@@ -85,7 +95,7 @@ async function finish(deps: SettleDeps, batch: Batch, prices: PinnedPrices): Pro
       batch,
       items.map((item) => ({ item, verdict: missingVerdict(batch, item, prices) })),
     );
-    if (!done) return 'ledger_unavailable';
+    if (done === undefined) return 'ledger_unavailable';
   }
   await moveBatch(deps.pool, batch, 'settled');
   return 'settled';
@@ -101,7 +111,7 @@ async function bookLines(
   const results = lines.map(parsed);
   const names = results.flatMap((result) => customIdOf(result) ?? []);
   const items = await itemsNamed(deps.pool, batch, [...new Set(names)]);
-  const accepted: Buffer[] = [];
+  const accepted: { line: Buffer; number: number }[] = [];
   const resolving = new Map<number, { item: KnownItem; verdict: ItemVerdict }>();
   for (const [index, result] of results.entries()) {
     const item = items.get(customIdOf(result) ?? '');
@@ -111,13 +121,15 @@ async function bookLines(
       deps.alarm(batch, 'a line of the results names no item of the batch', {});
       continue;
     }
-    accepted.push(line);
+    accepted.push({ line, number: item.number });
     if (item.settled || resolving.has(item.number)) continue;
     const folded = foldBatchItem(result, () => expectationOf(batch, item, prices));
     if (folded.outcome !== 'item') continue;
     resolving.set(item.number, { item, verdict: itemVerdict(batch, item, folded.folded, prices) });
   }
-  return (await book(deps, batch, [...resolving.values()])) ? accepted : undefined;
+  const unbooked = await book(deps, batch, [...resolving.values()]);
+  if (unbooked === undefined) return undefined;
+  return accepted.filter(({ number }) => !unbooked.has(number)).map(({ line }) => line);
 }
 
 interface Resolving {
@@ -125,13 +137,17 @@ interface Resolving {
   readonly verdict: ItemVerdict;
 }
 
-/** False if the ledger does not answer: what it took, it took, and may be asked again. */
+/**
+ * The items that the ledger can never take; nobody is given their results. Undefined if it does not
+ * answer: what it took, it took, and may be asked again.
+ */
 async function book(
   deps: SettleDeps,
   batch: Batch,
   resolving: readonly Resolving[],
-): Promise<boolean> {
-  if (resolving.length === 0) return true;
+): Promise<ReadonlySet<number> | undefined> {
+  const unbooked = new Set<number>();
+  if (resolving.length === 0) return unbooked;
   const answers = await Promise.all(
     resolving.map(({ verdict }) => deps.charging.settle(verdict.command)),
   );
@@ -147,6 +163,7 @@ async function book(
     if (answer.outcome !== 'settled' && answer.outcome !== 'voided') {
       // The ledger can never take it: asking on would keep the rest of the batch from its end.
       deps.alarm(batch, 'an item was not booked', { requestId, why: answer.outcome });
+      unbooked.add(item.number);
       continue;
     }
     if (answer.flags.length > 0) deps.alarm(batch, answer.flags.join(' '), { requestId });
@@ -155,7 +172,7 @@ async function book(
     deps.alarm(batch, 'quarantined: not charged, a person must look', { requestId, reason });
   }
   await markSettled(deps.pool, batch, done);
-  return done.length === resolving.length;
+  return done.length === resolving.length ? unbooked : undefined;
 }
 
 const expectationOf = (

@@ -20,6 +20,11 @@ const empty = Buffer.alloc(0);
 /** Holds the worst case of every item, then sends the batch on, as the bytes that came. */
 export async function createBatch(desk: BatchDesk, request: FastifyRequest, reply: FastifyReply) {
   const caller = callerOf(request);
+  if (request.headers['idempotency-key'] !== undefined) {
+    // To pass over it would be to promise what it asks for.
+    const why = 'Idempotency-Key: not known for batches; leave it out.';
+    return sendRefused(desk, request, reply, refused('invalid_request', why));
+  }
   const body = Buffer.isBuffer(request.body) ? request.body : empty;
   const deps: CreateDeps = {
     ...desk,

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Batch } from '#batches/records';
-import { type SettleDeps, settleBatch } from '#batches/settle';
+import { type SettleDeps, type Settled, settleBatch } from '#batches/settle';
 import { type RefusalCode, wireError } from '#http/wire-errors';
 
 /** A client that takes nothing for this long has left. */
@@ -10,8 +10,8 @@ const STALL_MS = 60_000;
 class ClientGone extends Error {}
 
 /**
- * Sends the results of a batch that has ended. What is not booked yet is booked on the way, and goes
- * on being booked if the client leaves; of a booked batch the bytes pass as they are.
+ * Sends the results of a batch that has ended, line by line: only lines of its own items that are
+ * booked. What is not booked yet is booked on the way, and goes on being booked if the client leaves.
  */
 export async function sendResults(
   deps: SettleDeps,
@@ -19,27 +19,25 @@ export async function sendResults(
   response: ServerResponse,
   requestId: string,
 ): Promise<void> {
-  const { upstreamId } = batch;
   const client = resultsClient(response, requestId);
-  if (batch.state === 'settled' && upstreamId !== null) {
-    const read = await deps.upstream
-      .results(upstreamId, async (part) => {
-        if (!(await client.write(part))) throw new ClientGone();
-      })
-      .catch((error: unknown) => {
-        if (error instanceof ClientGone) return undefined;
-        throw error;
-      });
-    if (read === 'whole') client.end();
-    else client.fail(read === 'gone' ? 'not_found' : 'upstream_unreachable');
-    return;
-  }
+  const booked = batch.state === 'settled';
   const settled = await settleBatch(deps, batch, async (bytes) => {
-    await client.write(bytes);
+    if (!(await client.write(bytes)) && booked) throw new ClientGone();
+  }).catch((error: unknown) => {
+    if (error instanceof ClientGone) return undefined;
+    throw error;
   });
+  if (settled === undefined) return;
   if (settled === 'settled') client.end();
-  else client.fail(settled === 'no_results' ? 'upstream_unreachable' : settled);
+  else client.fail(UNSETTLED[settled]);
 }
+
+/** What a customer is told of results that could not be booked whole. */
+export const UNSETTLED = {
+  no_results: 'upstream_unreachable',
+  results_gone: 'not_found',
+  ledger_unavailable: 'ledger_unavailable',
+} as const satisfies Record<Exclude<Settled, 'settled'>, RefusalCode>;
 
 interface ResultsClient {
   /** Resolves when more may be written; false if nobody is there. */

@@ -105,6 +105,15 @@ test('the beta namespace of the client reaches the same batches', async () => {
   expect(found).toEqual(['a0']);
 });
 
+test('what a batch cannot promise is refused: an Idempotency-Key', async () => {
+  const client = customer.client(node);
+  const headers = { 'idempotency-key': 'once' };
+  await expect(
+    client.messages.batches.create({ requests: itemsOf(sized) }, { headers }),
+  ).rejects.toThrow('Idempotency-Key: not known for batches');
+  expect(await world.balance(customer)).toMatchObject({ available: usd('5'), held: 0n });
+});
+
 test('every route is described', async () => {
   const answer = await ask({ url: node.url, key: '' }, { method: 'GET', path: '/openapi.json' });
   const { paths } = JSON.parse(answer.body.toString());
@@ -130,7 +139,7 @@ test('a client that leaves in the middle of its results has paid for all of them
   await ask(to, { method: 'GET', path, leaveWhen: (received) => received.length > 0 });
   const paid = { available: usd('5') - 400n * ITEM, held: 0n };
   await vi.waitFor(async () => expect(await world.balance(customer)).toMatchObject(paid), 20_000);
-  // Now that it is booked the bytes pass by themselves, to whoever stays and to whoever does not.
+  // Now that it is booked there is nothing left to book, for whoever stays and whoever does not.
   await ask(to, { method: 'GET', path, leaveWhen: (received) => received.length > 0 });
   expect((await resultsOf(client, id)).size).toBe(400);
 });

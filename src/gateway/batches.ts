@@ -8,7 +8,7 @@ import { pricesAt } from '#catalog/live';
 import { checkHeaders } from '#gateway/admit';
 import { createBatch } from '#gateway/batch-create';
 import { type BatchDesk, type BatchesDeps, sendRefused, urlOf } from '#gateway/batch-desk';
-import { sendResults } from '#gateway/batch-results';
+import { sendResults, UNSETTLED } from '#gateway/batch-results';
 import {
   askAbout,
   BATCHES_PATH,
@@ -177,8 +177,7 @@ function registerEnding(app: FastifyInstance, desk: BatchDesk): void {
         const settled =
           batch.state === 'ended' ? await settleBatch(desk.settling, batch) : 'settled';
         if (settled !== 'settled') {
-          const code = settled === 'no_results' ? 'upstream_unreachable' : settled;
-          return sendRefusal(request, reply, code);
+          return sendRefusal(request, reply, UNSETTLED[settled]);
         }
         const answer = await askAbout(desk.upstream, 'DELETE', upstreamIdOf(batch));
         const gone = answer.outcome === 'answered' && [200, 404].includes(answer.status);

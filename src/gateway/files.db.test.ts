@@ -150,6 +150,18 @@ describe('T11: a file is of the workspace that uploaded it', () => {
     expect(held).toEqual([]);
   });
 
+  test('what a model gave a tool of the customer’s is no file of ours', async () => {
+    const use = { type: 'tool_use', id: 'toolu_1', name: 'read', input: { file_id: '1AbC' } };
+    const done = { type: 'tool_result', tool_use_id: 'toolu_1', content: 'read' };
+    const messages = [
+      { role: 'user', content: 'Read it.' },
+      { role: 'assistant', content: [use] },
+      { role: 'user', content: [done] },
+    ];
+    const body = { model: MODEL, max_tokens: 10, messages };
+    expect((await ask({ url, key: own }, { body })).status).toBe(200);
+  });
+
   test('a file that nobody has uploaded here is nobody’s', async () => {
     const refused = await ask({ url, key: own }, { body: naming('file_of_the_operator') });
     expect(refused.status).toBe(404);

@@ -354,3 +354,35 @@ describe('nothing is delivered that is not held for', () => {
     expect(gateway.charging.only()).toMatchObject({ resolution: 'void', record: { rule: 'S8' } });
   });
 });
+
+describe('S13: what was thought unseen is paid for as far as the credit goes', () => {
+  const thinking = { ...question, max_tokens: 64_000, stream: true };
+  const event = (type: string, fields: object) =>
+    `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`;
+
+  test('a finished answer that cost more than is left takes what is left', async () => {
+    const events = streamEvents({ texts: texts(8, 500), outputTokens: 40_000 });
+    const gateway = await world(sending(events), { balance: 600_000_000n });
+    const { body } = await ask(gateway, { body: thinking });
+    expect(lastEvent(body).name).toBe('event: message_stop');
+    expect(gateway.charging.only().record.rule).toBe('S2');
+    expect(gateway.charging.balance).toBe(0n);
+  });
+
+  test('a signature stands for what was thought, and is counted', async () => {
+    const [first = '', ...rest] = streamEvents({ texts: texts(8, 500), outputTokens: 12_000 });
+    const signed = [
+      event('content_block_start', { index: 0, content_block: { type: 'thinking', thinking: '' } }),
+      event('content_block_delta', {
+        index: 0,
+        delta: { type: 'signature_delta', signature: 'A'.repeat(48_000) },
+      }),
+      event('content_block_stop', { index: 0 }),
+    ];
+    const gateway = await world(sending([first, ...signed, ...rest]), { balance: 600_000_000n });
+    await ask(gateway, { body: thinking });
+    // At least what the hidden thinking is known to cost.
+    expect(gateway.charging.balance).toBeLessThanOrEqual(300_000_000n);
+    expect(gateway.charging.balance).toBeGreaterThanOrEqual(0n);
+  });
+});

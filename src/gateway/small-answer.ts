@@ -11,6 +11,8 @@ export function smallAnswer(
   limits: { readonly ms: number; readonly bytesMax: number },
 ): Promise<unknown> {
   return new Promise((resolve) => {
+    // An upstream that is closed says so before it returns.
+    let timer: NodeJS.Timeout | undefined;
     const abort = upstream.call(call, {
       start: (status, _headers, reading) =>
         wholeBody(limits.bytesMax, reading, (result) => {
@@ -18,7 +20,7 @@ export function smallAnswer(
         }),
       failed: () => settle(undefined),
     });
-    const timer = setTimeout(() => {
+    timer = setTimeout(() => {
       settle(undefined);
       abort('an answer of no weight takes too long');
     }, limits.ms);
