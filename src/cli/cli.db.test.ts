@@ -235,6 +235,17 @@ test.each([
   expect(JSON.parse(told.stderr)).toEqual({ error: { code, message } });
 });
 
+test('a key for a workspace that is not there is refused by its name', async () => {
+  const org = await organization();
+  const words = ['--org', org, '--workspace', 'wrkspc_nope', '--json'];
+  const told = await bursar('key', 'create', ...words);
+  const message = `${org} has no workspace wrkspc_nope.`;
+  expect([told.exitCode, JSON.parse(told.stderr)]).toEqual([
+    1,
+    { error: { code: 'subject_not_found', message } },
+  ]);
+});
+
 test('the ledger of a fresh system is in order', async () => {
   const { ok, entries, checks } = await answer('ledger', 'verify');
   expect([ok, typeof entries]).toEqual([true, 'number']);

@@ -6,7 +6,7 @@ import { recordAudit } from '#identity/audit';
 import { type ApiKey, changeKey, createApiKey, listApiKeys, mayAddKey } from '#orgs/api-keys';
 import { checkKeyEnd, endOfLifetime, isKeyLifetime } from '#orgs/key-expiry';
 import type { KeyMoveName, KeyStatus } from '#orgs/key-states';
-import { defaultWorkspaceOf } from '#orgs/organizations';
+import { defaultWorkspaceOf, hasWorkspace } from '#orgs/organizations';
 
 interface CreateOptions {
   org: string;
@@ -53,6 +53,9 @@ async function create(system: System, options: CreateOptions): Promise<Answer> {
   const expiresAt = readEnd(options.expires, now);
   if (expiresAt !== undefined && 'outcome' in expiresAt) return expiresAt;
   const workspaceId = options.workspace ?? (await defaultWorkspaceOf(pool, organizationId));
+  if (!(await hasWorkspace(pool, organizationId, workspaceId))) {
+    return failed('subject_not_found', `${organizationId} has no workspace ${workspaceId}.`);
+  }
   if (!(await mayAddKey(pool, organizationId))) {
     return failed('too_many_keys', 'This organization has as many active keys as it may.');
   }

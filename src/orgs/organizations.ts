@@ -9,6 +9,7 @@ import {
   selectDefaultWorkspace,
   selectOrganization,
   selectOrganizations,
+  selectWorkspace,
   updateOrganizationStatus,
   updateOrganizationTier,
 } from './sql.ts';
@@ -77,6 +78,11 @@ export async function setOrganizationTier(
 ): Promise<Organization | undefined> {
   const [row] = await db.query<OrganizationRow>(updateOrganizationTier(id, tier));
   return row === undefined ? undefined : organization(row);
+}
+
+/** Whether the organization has this workspace. */
+export async function hasWorkspace(db: Db, organizationId: string, id: string): Promise<boolean> {
+  return (await db.query(selectWorkspace(organizationId, id))).length > 0;
 }
 
 /** Every organization has one (invariant 1), so a missing one is a bug or a wrong id. */

@@ -70,6 +70,11 @@ export const selectDefaultWorkspace = (organizationId: string): Statement => ({
   values: [organizationId],
 });
 
+export const selectWorkspace = (organizationId: string, id: string): Statement => ({
+  text: 'SELECT id FROM orgs.workspaces WHERE organization_id = $1 AND id = $2',
+  values: [organizationId, id],
+});
+
 /** One organization. */
 export const selectOrganization = (id: string): Statement => ({
   text: 'SELECT id, name, status, tier, created_at FROM orgs.organizations WHERE id = $1',

@@ -272,6 +272,7 @@ describe('F49h: what cannot be priced as the upstream reads it is refused', () =
       'max_tokens: 128001 > 128000, which is the maximum allowed number of output tokens for ' +
         'claude-opus-5',
     ],
+    ['a stream that is no yes or no', ask({ stream: 'yes' }), 'stream: Input should be'],
     ['an unknown region', ask({ inference_geo: 'moon' }), 'inference_geo'],
     ['an unknown speed', ask({ speed: 'warp' }), 'speed'],
     ['fast without a price', ask({ model: 'claude-opus-5-5', speed: 'fast' }), 'speed'],

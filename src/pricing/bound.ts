@@ -93,6 +93,9 @@ export function readReach(
   if (geo !== null && geo !== 'us' && geo !== 'global') {
     return invalid("inference_geo: Input should be 'us' or 'global'");
   }
+  if (typeof (body.stream ?? false) !== 'boolean') {
+    return invalid('stream: Input should be a valid boolean');
+  }
   const tables = rateTables(book, terms);
   const known = { book, tables, at, tier };
   const asked = readAttempt(known, body, null);
