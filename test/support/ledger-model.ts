@@ -239,7 +239,7 @@ export class LedgerModel {
     for (const id of ids) {
       const hold = this.holds.get(id);
       if (hold?.state !== 'open' || hold.leaseUntil <= this.real) continue;
-      hold.leaseUntil = this.real + leaseMs;
+      hold.leaseUntil = Math.max(hold.leaseUntil, this.real + leaseMs);
     }
   }
 
