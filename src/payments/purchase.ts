@@ -27,6 +27,8 @@ export const PURCHASE_EVENTS = [
   'customer_acting',
   'payment_processing',
   'payment_declined',
+  /** The saved card was refused, and nobody is there to offer another. */
+  'charge_declined',
   'payment_canceled',
   'customer_canceled',
   'session_expired',
@@ -57,6 +59,9 @@ export const TRANSITIONS: Readonly<Record<PurchaseState, Row>> = {
     session_opened: 'awaiting_customer',
     open_refused: 'failed',
     session_expired: 'expired',
+    // Without a page: a saved card.
+    payment_processing: 'processing',
+    charge_declined: 'failed',
   },
   awaiting_customer: {
     ...ARRIVED,
@@ -70,6 +75,7 @@ export const TRANSITIONS: Readonly<Record<PurchaseState, Row>> = {
     ...ARRIVED,
     customer_acting: 'awaiting_customer',
     payment_declined: 'declined',
+    charge_declined: 'failed',
     payment_canceled: 'canceled',
     session_expired: 'expired',
   },
@@ -127,6 +133,7 @@ export const SENTENCES: Readonly<Record<PurchaseEvent, string>> = {
   customer_acting: 'Waiting for you to finish on the payment page.',
   payment_processing: 'Your bank is still confirming. You will not be charged twice.',
   payment_declined: 'The payment was declined. You were not charged.',
+  charge_declined: 'The saved card was declined. You were not charged.',
   payment_canceled: 'The payment was canceled. You were not charged.',
   customer_canceled: 'Canceled. You were not charged.',
   session_expired: 'The payment page expired. You were not charged.',

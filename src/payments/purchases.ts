@@ -75,6 +75,7 @@ async function storeDraft(deps: PaymentsDeps, request: PurchaseRequest): Promise
       sql.insertDraft({
         organizationId,
         id: newId('purchase', deps.entropy),
+        trigger: request.trigger,
         actor,
         nonce,
         credit: request.amount,

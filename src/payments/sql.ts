@@ -22,6 +22,8 @@ export interface Purchase {
   readonly automaticTax: boolean;
   readonly redirectUrl: string | null;
   readonly paymentIntentId: string | null;
+  /** The saved card a reload is charged to; null where a person enters one. */
+  readonly paymentMethodId: string | null;
   readonly grantId: string | null;
   readonly failure: PurchaseFailure | null;
   readonly lastDecline: Decline | null;
@@ -34,7 +36,8 @@ const COLUMNS = `
   tax_nanos AS tax, total_nanos AS total, currency, provider, environment, attempt,
   session_id AS "sessionId", session_expires_at AS "sessionExpiresAt",
   console_url AS "consoleUrl", automatic_tax AS "automaticTax",
-  redirect_url AS "redirectUrl", payment_intent_id AS "paymentIntentId", grant_id AS "grantId",
+  redirect_url AS "redirectUrl", payment_intent_id AS "paymentIntentId",
+  payment_method_id AS "paymentMethodId", grant_id AS "grantId",
   failure, last_decline AS "lastDecline", receipt_url AS "receiptUrl", created_at AS "createdAt"`;
 
 export const findCustomer = (
@@ -62,6 +65,7 @@ export const insertCustomer = (
 export interface Draft {
   readonly organizationId: string;
   readonly id: string;
+  readonly trigger: Purchase['trigger'];
   readonly actor: string;
   readonly nonce: string | null;
   readonly credit: NanoUsd;
@@ -77,7 +81,7 @@ export const insertDraft = (draft: Draft): Statement => ({
   text: `INSERT INTO payments.purchases (organization_id, id, state, trigger, actor, nonce,
       credit_nanos, provider, environment, session_expires_at, console_url, automatic_tax,
       next_poll_at)
-    VALUES ($1, $2, 'draft', 'manual', $3, $4, $5, $6, $7, $8, $9, $10,
+    VALUES ($1, $2, 'draft', $11, $3, $4, $5, $6, $7, $8, $9, $10,
       bursar.real_now() + interval '1 minute')
     ON CONFLICT ON CONSTRAINT one_purchase_per_form DO NOTHING
     RETURNING ${COLUMNS}`,
@@ -92,6 +96,7 @@ export const insertDraft = (draft: Draft): Statement => ({
     draft.sessionExpiresAt,
     draft.consoleUrl,
     draft.automaticTax,
+    draft.trigger,
   ],
 });
 
@@ -143,6 +148,7 @@ export interface Changes {
   readonly sessionId?: string;
   readonly redirectUrl?: string | null;
   readonly paymentIntentId?: string;
+  readonly paymentMethodId?: string;
   readonly chargeId?: string | null;
   readonly tax?: NanoUsd;
   readonly grantId?: string;
@@ -156,6 +162,7 @@ const CHANGE_COLUMNS: Readonly<Record<keyof Changes, string>> = {
   sessionId: 'session_id',
   redirectUrl: 'redirect_url',
   paymentIntentId: 'payment_intent_id',
+  paymentMethodId: 'payment_method_id',
   chargeId: 'charge_id',
   tax: 'tax_nanos',
   grantId: 'grant_id',
