@@ -1,5 +1,5 @@
 import type { Statement } from '#db/pool';
-import type { OrganizationId, PurchaseId } from '#kernel/ids';
+import type { GrantId, OrganizationId, PurchaseId } from '#kernel/ids';
 import type { NanoUsd } from '#kernel/money';
 import type { Decline, PurchaseFailure } from '#payments/declines';
 import type { PurchaseState } from '#payments/purchase';
@@ -22,7 +22,7 @@ export interface Purchase {
   readonly automaticTax: boolean;
   readonly redirectUrl: string | null;
   readonly paymentIntentId: string | null;
-  readonly grantId: string | null;
+  readonly grantId: GrantId | null;
   readonly failure: PurchaseFailure | null;
   readonly lastDecline: Decline | null;
   readonly receiptUrl: string | null;
