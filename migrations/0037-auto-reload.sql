@@ -29,8 +29,9 @@ CREATE TABLE payments.auto_reload (
   max_per_day       integer NOT NULL CHECK (max_per_day BETWEEN 1 AND 24),
   -- What cards may be charged in a calendar month (UTC), tax included.
   max_month_nanos   bigint CHECK (max_month_nanos > 0),
+  -- Of disputes and fraud warnings payments.reload_pauses knows.
   paused_reason     text CHECK (paused_reason IN ('card_declined', 'declined_repeatedly',
-    'verification_required', 'card_missing', 'dispute')),
+    'verification_required')),
   paused_at         timestamptz,
   -- Refusals one after the other; a success or a new card starts anew.
   soft_declines     integer NOT NULL DEFAULT 0 CHECK (soft_declines >= 0),

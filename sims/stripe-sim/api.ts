@@ -4,6 +4,8 @@ import { chargeRoutes } from './charges.ts';
 import { checkoutSessionRoutes } from './checkout-sessions.ts';
 import { customerRoutes } from './customers.ts';
 import { disputeRoutes } from './disputes.ts';
+import { catchUp } from './due.ts';
+import { earlyFraudWarningRoutes } from './early-fraud-warnings.ts';
 import { StripeFailure, unauthorized } from './error.ts';
 import { eventRoutes } from './events.ts';
 import { expand } from './expand.ts';
@@ -13,6 +15,7 @@ import { newId } from './ids.ts';
 import { Params, refuseUnknown } from './params.ts';
 import { paymentIntentRoutes } from './payment-intents.ts';
 import { paymentMethodRoutes } from './payment-methods.ts';
+import { payoutRoutes } from './payouts.ts';
 import { priceRoutes } from './prices.ts';
 import { productRoutes } from './products.ts';
 import { refundRoutes } from './refunds.ts';
@@ -28,6 +31,8 @@ const ROUTES: readonly Route[] = [
   ...balanceTransactionRoutes,
   ...refundRoutes,
   ...disputeRoutes,
+  ...earlyFraudWarningRoutes,
+  ...payoutRoutes,
   ...eventRoutes,
   ...webhookEndpointRoutes,
   ...productRoutes,
@@ -74,6 +79,7 @@ function handle(sim: Sim, request: IncomingMessage, body: string, requestId: str
   try {
     authenticate(request);
     if (sim.faults.api === 'rate_limit') throw rateLimited();
+    catchUp(sim);
     const method = request.method ?? 'GET';
     const url = new URL(request.url ?? '/', 'http://localhost');
     const { route, id } = routeFor(method, url.pathname);

@@ -1,9 +1,9 @@
 import type Stripe from 'stripe';
 import { processingFee, recordMovement } from './balance-transactions.ts';
 import { DECLINES, type Decline } from './card-declines.ts';
+import { raiseTrouble } from './card-trouble.ts';
 import type { TestCard } from './cards.ts';
 import { newCharge } from './charges.ts';
-import { openDispute } from './disputes.ts';
 import type { ErrorBody } from './error.ts';
 import { emit } from './events.ts';
 import { idOf } from './ids.ts';
@@ -90,10 +90,11 @@ function succeed(
     currency: charge.currency,
     source: charge.id,
     description: charge.description,
+    ...(card.name.startsWith('bypassPending') ? { availableIn: 0 } : {}),
   });
   const settled = sim.store.charges.put({ ...charge, balance_transaction: movement.id });
   emit(sim, cause, 'charge.updated', settled, { balance_transaction: null });
-  if (card.name === 'createDispute') openDispute(sim, cause, settled, 'fraudulent');
+  raiseTrouble(sim, cause, settled, card.trouble);
   return { kind: 'succeeded', intent };
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { DECLINE_ROWS, DECLINES, type Decline, type DeclineName } from './card-declines.ts';
+import type { Trouble } from './card-trouble.ts';
 
 export interface TestCard {
   /** Name after `pm_card_`; also what is stored instead of the number. */
@@ -13,6 +14,8 @@ export interface TestCard {
   threeDSecure: 'optional' | 'required' | 'first_use' | 'on_session' | 'not_supported';
   riskLevel: 'normal' | 'elevated' | 'highest';
   failingChecks: ReadonlyArray<'cvc' | 'postal_code' | 'line1'>;
+  /** What its owner or its bank does after a payment that succeeded. */
+  trouble: Trouble | null;
 }
 
 type Traits = Partial<Omit<TestCard, 'name' | 'number' | 'brand'>>;
@@ -28,6 +31,7 @@ function card(name: string, number: string, traits: Traits = {}): TestCard {
     threeDSecure: 'optional',
     riskLevel: 'normal',
     failingChecks: [],
+    trouble: null,
     ...traits,
   };
 }
@@ -102,8 +106,15 @@ const CARDS: readonly TestCard[] = [
   card('avsZipFail', '4000000000000036', { failingChecks: ['postal_code'] }),
   card('avsLine1Fail', '4000000000000028', { failingChecks: ['line1'] }),
   card('avsFail', '4000000000000010', { failingChecks: ['postal_code', 'line1'] }),
-  card('createDispute', '4000000000000259'),
+  card('createDispute', '4000000000000259', { trouble: 'fraudulent' }),
+  card('createDisputeProductNotReceived', '4000000000002685', { trouble: 'product_not_received' }),
+  card('createDisputeInquiry', '4000000000001976', { trouble: 'inquiry' }),
+  card('createMultipleDisputes', '4000000404000079', { trouble: 'several_disputes' }),
+  card('createIssuerFraudRecord', '4000000000005423', { trouble: 'fraud_warning' }),
+  card('pendingRefund', '4000000000007726'),
+  card('refundFail', '4000000000005126'),
   card('bypassPending', '4000000000000077'),
+  card('bypassPendingInternational', '4000003720000278', { country: 'IE' }),
   ...[...COUNTRIES.matchAll(/(\w\w) (\d+)/g)].map(([, country = '', number = '']) =>
     card(country.toLowerCase(), number, { country }),
   ),

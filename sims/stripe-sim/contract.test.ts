@@ -29,6 +29,30 @@ beforeAll(async () => {
   const done = await control('POST', `pay/${paid.id}`, { number: '4000002760003184' });
   await control('POST', 'refunds', { payment_intent: done.payment_intent, amount: 100 });
   await control('POST', 'disputes', { payment_intent: done.payment_intent, outcome: 'won' });
+  await control('PUT', 'settings', { bank_delay_seconds: 0 });
+  for (const card of [
+    'createMultipleDisputes',
+    'createDisputeInquiry',
+    'createIssuerFraudRecord',
+  ]) {
+    await stripe.paymentIntents.create({
+      amount: 100_000,
+      currency: 'usd',
+      payment_method: `pm_card_${card}`,
+      confirm: true,
+    });
+  }
+  for (const outcome of ['pending', 'requires_action', 'failed']) {
+    const asked = { payment_intent: done.payment_intent, amount: 1, outcome };
+    await control('POST', 'refunds', asked);
+  }
+  await stripe.paymentIntents.create({
+    amount: 400_000,
+    currency: 'usd',
+    payment_method: 'pm_card_bypassPending',
+    confirm: true,
+  });
+  await control('POST', 'payouts');
   const waiting = await stripe.checkout.sessions.create(purchase(customer.id));
   await control('POST', `pay/${waiting.id}`, { number: '4000002760003184', three_ds: 'abandon' });
   const ended = await stripe.checkout.sessions.create(purchase(customer.id));
@@ -55,6 +79,8 @@ describe('every object the simulator returns has the shape the SDK declares', ()
     '/v1/balance_transactions',
     '/v1/refunds',
     '/v1/disputes',
+    '/v1/radar/early_fraud_warnings',
+    '/v1/payouts',
     '/v1/events',
     '/v1/webhook_endpoints',
     '/v1/products',
@@ -72,6 +98,10 @@ describe('every object the simulator returns has the shape the SDK declares', ()
     const whole = await raw(`/v1/checkout/sessions/${session?.id}?${query}`);
     expect(whole.line_items).toMatchObject({ object: 'list' });
     expect(shapes.problems('checkout.session', whole)).toEqual([]);
+  });
+
+  it('the balance', async () => {
+    expect(shapes.problems('balance', await raw('/v1/balance'))).toEqual([]);
   });
 
   it('a payment method', async () => {

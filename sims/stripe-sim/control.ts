@@ -1,11 +1,16 @@
+import type Stripe from 'stripe';
 import { z } from 'zod';
 import { chargeNamed } from './charges.ts';
 import { finishVerification, type PaymentResult, payWithCard } from './checkout-payment.ts';
-import { closeDispute, openDispute } from './disputes.ts';
+import { closeDispute, escalateInquiry, isOpen } from './dispute-course.ts';
+import { disputeNamed, openDispute } from './disputes.ts';
+import { warn } from './early-fraud-warnings.ts';
 import { invalid } from './error.ts';
 import { faultsSchema } from './faults.ts';
 import { idOf } from './ids.ts';
 import { intentNamed } from './payment-intents.ts';
+import { payOut } from './payouts.ts';
+import { REFUND_OUTCOMES } from './refund-course.ts';
 import { refund } from './refunds.ts';
 import { PERCENT } from './settings.ts';
 import { NO_REQUEST, type Sim } from './sim.ts';
@@ -26,17 +31,27 @@ const settingsBody = z.strictObject({
   tax_rate_percent: z.string().regex(PERCENT).optional(),
   webhook_retry_ms: z.int().min(1).max(3_600_000).optional(),
   clock_offset_ms: z.int().min(0).max(3_200_000_000_000).optional(),
+  bank_delay_seconds: z.int().min(0).max(31_536_000).optional(),
 });
+
+const DISPUTE_OUTCOMES = ['open', 'inquiry', 'escalate', 'won', 'lost'] as const;
 
 const disputeBody = z.strictObject({
   payment_intent: z.string(),
-  outcome: z.enum(['open', 'won', 'lost']).optional(),
-  reason: z.string().optional(),
+  outcome: z.enum(DISPUTE_OUTCOMES).default('open'),
+  reason: z.string().default('fraudulent'),
+  amount: z.int().min(1).optional(),
 });
 
 const refundBody = z.strictObject({
   payment_intent: z.string(),
   amount: z.int().min(1).optional(),
+  outcome: z.enum(REFUND_OUTCOMES).optional(),
+});
+
+const warningBody = z.strictObject({
+  payment_intent: z.string(),
+  fraud_type: z.string().optional(),
 });
 
 /** Answers everything under `/_sim/`; undefined if there is no such route. */
@@ -67,6 +82,7 @@ export function control(
         tax_rate_percent: given.tax_rate_percent ?? before.tax_rate_percent,
         webhook_retry_ms: given.webhook_retry_ms ?? before.webhook_retry_ms,
         clock_offset_ms: given.clock_offset_ms ?? before.clock_offset_ms,
+        bank_delay_seconds: given.bank_delay_seconds ?? before.bank_delay_seconds,
       });
     }
     case 'GET payments':
@@ -79,8 +95,15 @@ export function control(
         paymentIntent: given.payment_intent,
         amount: given.amount,
         metadata: {},
+        outcome: given.outcome,
       });
     }
+    case 'POST early_fraud_warnings': {
+      const given = read(warningBody, body);
+      return warn(sim, NO_REQUEST, chargeOf(sim, given.payment_intent), given.fraud_type);
+    }
+    case 'POST payouts':
+      return { data: payOut(sim) };
     case 'POST disputes':
       return dispute(sim, read(disputeBody, body));
     case 'POST reset':
@@ -189,14 +212,26 @@ function deliveries(sim: Sim): object[] {
   }));
 }
 
-/** Opens a dispute; with an outcome of `won` or `lost` also decides it (or the open one). */
+/**
+ * Opens a dispute or an inquiry; `escalate`, `won` and `lost` act on the one that is open, or on one
+ * opened for the purpose.
+ */
 function dispute(sim: Sim, asked: z.infer<typeof disputeBody>): object {
-  const intent = intentNamed(sim, asked.payment_intent, 'payment_intent');
-  const charge = chargeNamed(sim, idOf(intent.latest_charge) ?? '', 'payment_intent');
-  const open = sim.store.disputes
+  const { outcome, reason, amount } = asked;
+  const charge = chargeOf(sim, asked.payment_intent);
+  const inquiry = outcome === 'inquiry' || outcome === 'escalate';
+  const open = () => openDispute(sim, NO_REQUEST, charge, { reason, inquiry, amount });
+  if (outcome === 'open' || outcome === 'inquiry') return open();
+  const latest = sim.store.disputes
     .newestFirst()
-    .find((row) => row.charge === charge.id && row.status === 'needs_response');
-  const current = open ?? openDispute(sim, NO_REQUEST, charge, asked.reason ?? 'fraudulent');
-  if (asked.outcome === undefined || asked.outcome === 'open') return current;
-  return closeDispute(sim, NO_REQUEST, current, asked.outcome);
+    .find((row) => row.charge === charge.id && isOpen(row));
+  const current = latest ?? open();
+  if (outcome !== 'escalate') return closeDispute(sim, NO_REQUEST, current, outcome);
+  escalateInquiry(sim, current.id);
+  return disputeNamed(sim, current.id);
+}
+
+function chargeOf(sim: Sim, paymentIntent: string): Stripe.Charge {
+  const intent = intentNamed(sim, paymentIntent, 'payment_intent');
+  return chargeNamed(sim, idOf(intent.latest_charge) ?? '', 'payment_intent');
 }

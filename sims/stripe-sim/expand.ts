@@ -29,15 +29,27 @@ const EXPANDABLE: Record<string, Record<string, Lookup>> = {
   },
   payment_intent: { customer, latest_charge: charge, payment_method: method, review: never },
   charge: { customer, payment_intent: intent, balance_transaction: movement, review: never },
-  refund: { charge, payment_intent: intent, balance_transaction: movement, customer },
+  refund: {
+    charge,
+    payment_intent: intent,
+    balance_transaction: movement,
+    failure_balance_transaction: movement,
+    customer,
+  },
   dispute: { charge, payment_intent: intent },
   payment_method: { customer },
   price: { product },
   customer: { default_source: never, test_clock: never },
   product: { default_price: never, tax_code: never },
   balance_transaction: {
-    source: (sim, owner, id) => charge(sim, owner, id) ?? sim.store.refunds.get(id),
+    source: (sim, owner, id) =>
+      charge(sim, owner, id) ??
+      sim.store.refunds.get(id) ??
+      sim.store.disputes.get(id) ??
+      sim.store.payouts.get(id),
   },
+  payout: { balance_transaction: movement },
+  'radar.early_fraud_warning': { charge, payment_intent: intent },
 };
 
 /** Fields that exist only when asked for. */

@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createApi } from './api.ts';
-import { expireDue } from './checkout-sessions.ts';
 import { control } from './control.ts';
 import { createDeliveries } from './deliveries.ts';
+import { catchUp } from './due.ts';
 import { StripeFailure } from './error.ts';
 import { NO_FAULTS } from './faults.ts';
 import { type PageAnswer, pages } from './pay-page.ts';
@@ -33,7 +33,7 @@ export interface StripeSim {
 }
 
 const BODY_BYTES_MAX = 1_000_000;
-const EXPIRY_CHECK_MS = 1000;
+const CATCH_UP_MS = 1000;
 
 /** Starts the simulator; rejects if the address is taken or the data directory is unusable. */
 export async function startStripeSim(options: StripeSimOptions): Promise<StripeSim> {
@@ -83,9 +83,9 @@ export async function startStripeSim(options: StripeSimOptions): Promise<StripeS
   sim.commit();
   deliveries.resume();
   const timer = setInterval(() => {
-    expireDue(sim);
+    catchUp(sim);
     sim.commit();
-  }, EXPIRY_CHECK_MS);
+  }, CATCH_UP_MS);
   timer.unref();
   return {
     url: base,

@@ -12,7 +12,9 @@ import type { SessionDraft } from './checkout-sessions.ts';
 import type { Delivery } from './deliveries.ts';
 import type { SavedAnswer } from './idempotency.ts';
 import type { CardBehind } from './payment-methods.ts';
+import type { PayoutParts } from './payouts.ts';
 import type { StoredPrice } from './prices.ts';
+import type { Later } from './schedule.ts';
 import type { Settings } from './settings.ts';
 import type { EndpointSecret } from './webhook-endpoints.ts';
 
@@ -74,11 +76,15 @@ export interface Tables {
   balance_transactions: Table<Stripe.BalanceTransaction>;
   refunds: Table<Stripe.Refund>;
   disputes: Table<Stripe.Dispute>;
+  early_fraud_warnings: Table<Stripe.Radar.EarlyFraudWarning>;
+  payouts: Table<Stripe.Payout>;
+  payout_parts: Table<PayoutParts>;
   events: Table<Stripe.EventBase>;
   webhook_endpoints: Table<Stripe.WebhookEndpoint>;
   endpoint_secrets: Table<EndpointSecret>;
   deliveries: Table<Delivery>;
   saved_answers: Table<SavedAnswer>;
+  later: Table<Later>;
   settings: Table<Settings>;
 }
 
@@ -114,11 +120,15 @@ export function openStore(dataDir: string | undefined): Store {
     balance_transactions: table('balance_transactions'),
     refunds: table('refunds'),
     disputes: table('disputes'),
+    early_fraud_warnings: table('early_fraud_warnings'),
+    payouts: table('payouts'),
+    payout_parts: table('payout_parts'),
     events: table('events'),
     webhook_endpoints: table('webhook_endpoints'),
     endpoint_secrets: table('endpoint_secrets'),
     deliveries: table('deliveries'),
     saved_answers: table('saved_answers'),
+    later: table('later'),
     settings: table('settings'),
   };
   const file = dataDir === undefined ? undefined : join(dataDir, FILE_NAME);

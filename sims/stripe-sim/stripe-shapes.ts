@@ -10,6 +10,9 @@ export interface StripeShapes {
   balance_transaction: Stripe.BalanceTransaction;
   refund: Stripe.Refund;
   dispute: Stripe.Dispute;
+  'radar.early_fraud_warning': Stripe.Radar.EarlyFraudWarning;
+  payout: Stripe.Payout;
+  balance: Stripe.Balance;
   event: Stripe.Event;
   webhook_endpoint: Stripe.WebhookEndpoint;
   product: Stripe.Product;

@@ -10,6 +10,7 @@ export const ID_PREFIXES = {
   session: 'sess_',
   discount: 'disc_',
   batch: 'msgbatch_',
+  refund: 'rfnd_',
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;
@@ -24,6 +25,7 @@ export type GrantId = Id<'grant'>;
 export type PurchaseId = Id<'purchase'>;
 export type DiscountId = Id<'discount'>;
 export type BatchId = Id<'batch'>;
+export type RefundId = Id<'refund'>;
 
 /** A source of unpredictable bytes and of the time that makes ids sort. */
 export interface Entropy {

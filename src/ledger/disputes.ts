@@ -80,14 +80,15 @@ export type SeizeOutcome =
   | { readonly outcome: 'exceeds_payment'; readonly claimable: NanoUsd }
   | { readonly outcome: 'unknown_freeze' };
 
-/**
- * A dispute was lost: the processor took the money back, so the credit goes. `claimed` is the
- * credit in question, without tax; everything that was not given back before if absent.
- */
-export async function seizeFreeze(
-  tx: Db,
-  dispute: Dispute & { readonly claimed?: NanoUsd },
-): Promise<SeizeOutcome> {
+export interface Claim {
+  /** The credit in question, without tax; everything that was not given back before if absent. */
+  readonly claimed?: NanoUsd;
+  /** The tax that was taken with it, where the sum is known; its share pro rata if absent. */
+  readonly tax?: NanoUsd;
+}
+
+/** A dispute was lost: the processor took the money back, so the credit goes. */
+export async function seizeFreeze(tx: Db, dispute: Dispute & Claim): Promise<SeizeOutcome> {
   const { organizationId, reference, claimed } = dispute;
   await tx.query(lockBook(organizationId));
   const freeze = await readFreeze(tx, dispute);
@@ -102,7 +103,9 @@ export async function seizeFreeze(
   if (claimed !== undefined && claimed > claimable) {
     return { outcome: 'exceeds_payment', claimable };
   }
-  const taken = seizureOf(grant, frozen, claimed ?? claimable);
+  const pieces = seizureOf(grant, frozen, claimed ?? claimable);
+  const taken = { ...pieces, tax: dispute.tax ?? pieces.tax };
+  assert(taken.tax <= grant.tax - grant.taxBack, 'no more tax is taken than was paid');
   // What holds leave of the promised part repays the debt that was made of it: it stays stopped.
   if (taken.promised === 0n) await tx.query(resumeGrant(organizationId, grantId));
   await postNow(tx, organizationId, reference, freezeSeized(grantId, taken));

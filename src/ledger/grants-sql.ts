@@ -164,3 +164,8 @@ export const bookStopped = (limit: number): Statement => ({
   text: 'SELECT ledger.book_stopped_everywhere($1) AS changed',
   values: [limit],
 });
+
+export const expiryOf = (organizationId: OrganizationId, grantId: GrantId): Statement => ({
+  text: 'SELECT expires_at FROM ledger.grants WHERE organization_id = $1 AND id = $2',
+  values: [organizationId, grantId],
+});

@@ -22,6 +22,11 @@ export interface RefundRequest extends Refund {
    * whole multiples of it; one nano-dollar if absent.
    */
   readonly unit?: NanoUsd;
+  /**
+   * Tax that went back with it, where somebody else has decided that already; its share pro rata if
+   * absent. Not more than what refunds and disputes have left of the tax.
+   */
+  readonly tax?: NanoUsd;
 }
 
 interface RefundAmounts {
@@ -63,7 +68,9 @@ export async function refundGrant(tx: Db, request: RefundRequest): Promise<Refun
   if (amount > refundable || refundable === 0n) return { outcome: 'exceeds_unspent', refundable };
   assert(amount > 0n, 'a refund is of an amount above 0');
   if (amount % unit !== 0n) return { outcome: 'not_payable' };
-  const tax = taxShare({ ...grant, back: givenBack(grant), part: amount, unit });
+  const share = taxShare({ ...grant, back: givenBack(grant), part: amount, unit });
+  const tax = request.tax ?? share;
+  assert(tax <= grant.tax - grant.taxBack, 'no more tax goes back than was paid');
   await postNow(tx, organizationId, reference, refundRequested(grantId, amount, tax));
   await tx.query(sql.openRefund({ organizationId, reference, grantId, amount, tax }));
   return { outcome: 'refunding', amount, tax };

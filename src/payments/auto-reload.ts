@@ -1,14 +1,9 @@
 import { divideUp, least, NANOS_PER_CENT, type NanoUsd, nanos, ZERO } from '#kernel/money';
 
-/** Why credit is not bought by itself until a person acts. Persisted and on the wire. */
-export const PAUSE_REASONS = [
-  'card_declined',
-  'declined_repeatedly',
-  'verification_required',
-  'card_missing',
-  'dispute',
-] as const;
-export type PauseReason = (typeof PAUSE_REASONS)[number];
+/** Why a card is not charged by itself until a person acts. Persisted and on the wire. */
+export type PauseReason = 'card_declined' | 'declined_repeatedly' | 'verification_required';
+/** The same, and what others pause for (`reload-pauses.ts`). */
+export type Paused = PauseReason | 'dispute' | 'fraud_warning';
 
 /** Every answer there is to "why did it (not) reload". Persisted and on the wire. */
 export const ANSWERS = [
@@ -17,6 +12,8 @@ export const ANSWERS = [
   'paused',
   'enough',
   'under_way',
+  'no_card',
+  'card_resting',
   'cooling_down',
   'hour_full',
   'day_full',
@@ -39,7 +36,7 @@ export const AFTER_DECLINE_MS = DAY_MS;
 export interface ReloadFacts {
   readonly now: Date;
   readonly enabled: boolean;
-  readonly paused: PauseReason | null;
+  readonly paused: Paused | null;
   readonly threshold: NanoUsd;
   readonly target: NanoUsd;
   readonly maxPerDay: number;
@@ -49,6 +46,8 @@ export interface ReloadFacts {
   /** Purchases whose money is on its way. */
   readonly pending: NanoUsd;
   readonly underWay: boolean;
+  /** The default card, if it may be charged without its holder. */
+  readonly card: { readonly restsUntil: Date | null } | null;
   readonly lastCreditedAt: Date | null;
   readonly lastDeclinedAt: Date | null;
   /** When the reloads of the last 24 hours began, newest first, without those that failed. */
@@ -85,6 +84,8 @@ const BRAKES: readonly ((facts: ReloadFacts) => Decision | undefined)[] = [
     // What is only on its way may not arrive.
     return wait('enough', counted < threshold ? after(now, LOOK_AGAIN_MS) : null);
   },
+  ({ card }) => (card === null ? wait('no_card') : undefined),
+  ({ card, now }) => unlessPast('card_resting', card?.restsUntil, 0, now),
   ({ lastDeclinedAt, now }) => unlessPast('declined_recently', lastDeclinedAt, AFTER_DECLINE_MS, now),
   ({ lastCreditedAt, now }) => unlessPast('cooling_down', lastCreditedAt, COOLDOWN_MS, now),
   ({ begun, now }) => unlessPast('hour_full', begun[MAX_PER_HOUR - 1], HOUR_MS, now),

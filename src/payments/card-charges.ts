@@ -4,20 +4,12 @@ import type { Payment, Read } from '#payments/processor';
 
 /** The processor as reloads need it: a saved card, charged while its owner is away. */
 export interface CardCharges {
-  /** The card that stands first at the processor for this customer. */
-  readDefaultCard(customerId: string): Promise<Read<{ card: SavedCardRef }>>;
   /** May be repeated with the same key: the answer is that of the first. */
   chargeCard(request: CardCharge): Promise<Charged>;
   /** The payment made for a purchase, where its answer was lost. */
   findPaymentOf(customerId: string, purchaseId: string): Promise<Read<{ payment: Payment }>>;
   /** So that nothing can still be paid on it; harmless where it has ended. */
   cancelPayment(paymentIntentId: string, idempotencyKey: string): Promise<void>;
-}
-
-export interface SavedCardRef {
-  readonly paymentMethodId: string;
-  /** ISO 3166 code of the issuing country, where the processor knows it. */
-  readonly country: string | null;
 }
 
 export interface CardCharge {

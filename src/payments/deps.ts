@@ -2,6 +2,7 @@ import type { Pool } from '#db/pool';
 import type { Clock } from '#kernel/clock';
 import type { Entropy } from '#kernel/ids';
 import type { NanoUsd } from '#kernel/money';
+import type { MoneyBackPort } from '#payments/money-back';
 import type { Processor } from '#payments/processor';
 
 /** Ids and codes only: no bodies, no card data, no addresses. */
@@ -14,6 +15,7 @@ export interface PaymentsLog {
 export interface PaymentsDeps {
   readonly pool: Pool;
   readonly processor: Processor;
+  readonly moneyBack: MoneyBackPort;
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly urls: { readonly console: string };

@@ -1,14 +1,20 @@
 import type { PaymentsDeps } from '#payments/deps';
+import { moneyBackTopic } from '#payments/money-back-events';
+import { followMoneyBack, type MoneyBackOutcome } from '#payments/money-back-hints';
 import { type ProcessorEvent, PURPOSE } from '#payments/processor';
 import { refreshPurchase } from '#payments/purchases';
 import { type SettledVia, type Settlement, settlePayment } from '#payments/settle';
 import * as sql from '#payments/sql';
 
-/** Hints of other products and other deployments are dropped without asking the processor. */
+/**
+ * Hints of other products and other deployments are dropped without asking the processor. Those
+ * about money that goes back often carry no tags: their payment is asked instead.
+ */
 export const isOurs = (deps: Pick<PaymentsDeps, 'environment'>, event: ProcessorEvent): boolean =>
-  event.purpose === PURPOSE && event.environment === deps.environment;
+  moneyBackTopic(event.type) !== undefined ||
+  (event.purpose === PURPOSE && event.environment === deps.environment);
 
-export type HintOutcome = Settlement['outcome'] | 'refreshed';
+export type HintOutcome = Settlement['outcome'] | 'refreshed' | MoneyBackOutcome;
 
 /** Looks at what a hint names. Harmless when repeated, reordered or invented. */
 export async function followHint(
@@ -16,6 +22,8 @@ export async function followHint(
   hint: Pick<ProcessorEvent, 'type' | 'objectId' | 'paymentIntentId'>,
   via: SettledVia,
 ): Promise<HintOutcome> {
+  const back = await followMoneyBack(deps, hint, via);
+  if (back !== undefined) return back;
   const [purchase] = await deps.pool.query<sql.Purchase>(
     sql.findByProcessorIds(hint.objectId, hint.paymentIntentId),
   );

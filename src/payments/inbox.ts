@@ -2,6 +2,7 @@ import { enqueue } from '#db/jobs';
 import type { Pool } from '#db/pool';
 import type { PaymentsDeps } from '#payments/deps';
 import { followHint } from '#payments/hint';
+import { moneyBackTopic } from '#payments/money-back-events';
 import { type ProcessorEvent, PURPOSE } from '#payments/processor';
 import * as sql from '#payments/sweep-sql';
 
@@ -28,7 +29,7 @@ export async function receiveEvent(
       }),
     );
     if (row?.outcome !== null) return;
-    if (event.purpose !== PURPOSE) {
+    if (event.purpose !== PURPOSE && moneyBackTopic(event.type) === undefined) {
       await tx.query(sql.finishEvent(endpoint, event.id, 'ignored'));
       return;
     }

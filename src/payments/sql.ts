@@ -1,5 +1,5 @@
 import type { Statement } from '#db/pool';
-import type { OrganizationId, PurchaseId } from '#kernel/ids';
+import type { GrantId, OrganizationId, PurchaseId } from '#kernel/ids';
 import type { NanoUsd } from '#kernel/money';
 import type { Decline, PurchaseFailure } from '#payments/declines';
 import type { PurchaseState } from '#payments/purchase';
@@ -24,7 +24,7 @@ export interface Purchase {
   readonly paymentIntentId: string | null;
   /** The saved card a reload is charged to; null where a person enters one. */
   readonly paymentMethodId: string | null;
-  readonly grantId: string | null;
+  readonly grantId: GrantId | null;
   readonly failure: PurchaseFailure | null;
   readonly lastDecline: Decline | null;
   readonly receiptUrl: string | null;

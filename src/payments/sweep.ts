@@ -1,5 +1,6 @@
 import type { PaymentsDeps } from '#payments/deps';
 import { followHint, isOurs } from '#payments/hint';
+import { hintKey } from '#payments/money-back-events';
 import type { ProcessorEvent } from '#payments/processor';
 import { OPEN_STATES } from '#payments/purchase';
 import { refreshPurchase } from '#payments/purchases';
@@ -60,7 +61,7 @@ async function followPage(
   // Several events tell of one payment; the newest of them is enough.
   const hints = new Map<string, ProcessorEvent>();
   for (const event of page.events) {
-    if (isOurs(deps, event)) hints.set(event.paymentIntentId ?? event.objectId, event);
+    if (isOurs(deps, event)) hints.set(hintKey(event), event);
   }
   const waiting = [...hints.values()];
   const failed = new Set<string>();

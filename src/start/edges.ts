@@ -11,6 +11,7 @@ import type { Clock } from '#kernel/clock';
 import type { Entropy } from '#kernel/ids';
 import type { PaymentsDeps } from '#payments/deps';
 import { stripeProcessor } from '#payments/stripe';
+import { stripeMoneyBack } from '#payments/stripe-money-back';
 import type { Config } from '#src/config';
 import type { Closers } from '#src/start/closers';
 import type { Log } from '#src/start/log';
@@ -71,9 +72,12 @@ function environmentOf(parts: Parts, livemode: boolean): string {
 export function paymentsOf(parts: Parts): PaymentsDeps {
   const { pool, clock, entropy, consoleUrl, stripe, log } = parts;
   const { secretKey, apiUrl } = stripe;
-  const processor = stripeProcessor({ secretKey, ...(apiUrl === undefined ? {} : { apiUrl }) });
+  const access = { secretKey, ...(apiUrl === undefined ? {} : { apiUrl }) };
+  const processor = stripeProcessor(access);
+  const moneyBack = stripeMoneyBack(access);
   const environment = environmentOf(parts, processor.livemode);
-  return { pool, processor, clock, entropy, urls: { console: consoleUrl }, environment, log };
+  const ports = { processor, moneyBack };
+  return { pool, ...ports, clock, entropy, urls: { console: consoleUrl }, environment, log };
 }
 
 export async function runConsole(

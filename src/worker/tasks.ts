@@ -1,12 +1,18 @@
 import type { TaskList } from 'graphile-worker';
 import type { PaymentsDeps } from '#payments/deps';
 import { WEBHOOK_TASK, workEvent } from '#payments/inbox';
+import { pursueRefund } from '#payments/refund-course';
+import { REFUND_TASK } from '#payments/refunds';
 
 /** Every job there is, and the command it becomes. */
 export function tasks(payments: PaymentsDeps): TaskList {
   return {
     [WEBHOOK_TASK]: async (payload) => {
       await workEvent(payments, field(payload, 'endpoint'), field(payload, 'event_id'));
+    },
+    [REFUND_TASK]: async (payload) => {
+      const refund = field(payload, 'refund_id');
+      await pursueRefund(payments, field(payload, 'organization_id'), refund);
     },
   };
 }

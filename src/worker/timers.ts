@@ -2,6 +2,8 @@ import { forgetKeys } from '#charging/idempotency';
 import { expireLapsedHolds } from '#charging/lapse';
 import { bookAllStoppedGrants } from '#ledger/breakage';
 import type { PaymentsDeps, PaymentsLog } from '#payments/deps';
+import { lookAtOpenDisputes } from '#payments/disputes';
+import { pursueDueRefunds } from '#payments/refund-course';
 import { pollDuePurchases, sweepEvents } from '#payments/sweep';
 
 export interface Timer {
@@ -19,6 +21,9 @@ export function timers(payments: PaymentsDeps): readonly Timer[] {
     { name: 'sweep payment events', everyMs: 1_000, run: () => sweepEvents(payments) },
     // On its own, so that one purchase that cannot be read does not delay the others' credit.
     { name: 'poll purchases', everyMs: 1_000, run: () => pollDuePurchases(payments) },
+    // What the jobs and events of refunds and disputes did not bring to an end.
+    { name: 'pursue refunds', everyMs: 2_000, run: () => pursueDueRefunds(payments) },
+    { name: 'look at disputes', everyMs: 60_000, run: () => lookAtOpenDisputes(payments) },
     {
       name: 'expire lapsed holds',
       everyMs: 10_000,

@@ -4,6 +4,7 @@ import { readBalance } from '#ledger/balance';
 import type { PaymentsDeps } from '#payments/deps';
 import { beginPurchase, type Purchase } from '#payments/purchases';
 import { stripeProcessor } from '#payments/stripe';
+import { stripeMoneyBack } from '#payments/stripe-money-back';
 import { startStripeSim } from '#sims/stripe-sim/server';
 import { systemClock, systemEntropy } from '#src/system';
 import { type TestDatabase, testDatabase } from '#test/database';
@@ -46,6 +47,7 @@ export async function paymentsWorld(): Promise<PaymentsWorld> {
   const deps: PaymentsDeps = {
     pool: db.pool,
     processor: stripeProcessor({ secretKey, apiUrl: sim.url }),
+    moneyBack: stripeMoneyBack({ secretKey, apiUrl: sim.url }),
     clock: systemClock,
     entropy: systemEntropy,
     urls: { console: 'http://127.0.0.1:4000' },
