@@ -28,6 +28,9 @@ ALTER TABLE payments.customers
   -- The tax number as an object of the processor: replaced as a whole when it changes.
   ADD COLUMN tax_id_object   text;
 
+-- Stored with the purchase because a repeated request must equal the first.
+ALTER TABLE payments.purchases ADD COLUMN address_on_file boolean NOT NULL DEFAULT false;
+
 -- Cards the customer saved. The processor has them; these rows are what it last told.
 CREATE TABLE payments.cards (
   organization_id text NOT NULL REFERENCES orgs.organizations (id),

@@ -44,6 +44,8 @@ export const errorBody = z.object({
     message: z.string(),
     field: z.optional(z.string()),
     next_step: z.optional(z.string()),
+    /** All inputs at fault, where a form has several. */
+    problems: z.optional(z.array(z.object({ field: z.string(), message: z.string() }))),
   }),
 });
 

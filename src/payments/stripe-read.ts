@@ -22,11 +22,11 @@ interface ErrorShape {
   network_decline_code?: string;
   network_advice_code?: string;
   charge?: string;
-  payment_method?: { card?: CardShape | null } | null;
+  payment_method?: { card?: CardShape | null | undefined } | null;
 }
 
 export interface CardShape {
-  brand?: string;
+  brand?: string | null;
   last4?: string | null;
   country?: string | null;
   funding?: string | null;
@@ -44,10 +44,12 @@ interface ChargeShape {
     network_status?: string | null;
   } | null;
   payment_method_details?: {
-    card?: CardShape & {
-      checks?: ChecksShape | null;
-      three_d_secure?: { result?: string | null } | null;
-    };
+    card?:
+      | (CardShape & {
+          checks?: ChecksShape | null;
+          three_d_secure?: { result?: string | null } | null;
+        })
+      | undefined;
   } | null;
 }
 

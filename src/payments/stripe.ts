@@ -8,7 +8,7 @@ import { toCheckout, toEvent, toPayment } from '#payments/stripe-read';
 const TIMEOUT_MS = 10_000;
 const NETWORK_RETRIES = 2;
 /** Whoever reads asks again within seconds; repeating inside the call would only make them late. */
-const READ = { timeout: 5_000, maxNetworkRetries: 0 };
+export const READ = { timeout: 5_000, maxNetworkRetries: 0 };
 
 /** What can tell us that money moved, or that it will not. Others are not worth a call. */
 const SWEPT_EVENTS = [
@@ -28,7 +28,7 @@ export interface StripeOptions {
   readonly apiUrl?: string;
 }
 
-function connect(options: StripeOptions): Stripe {
+export function connect(options: StripeOptions): Stripe {
   const base = {
     telemetry: false,
     maxNetworkRetries: NETWORK_RETRIES,
@@ -159,7 +159,7 @@ function namesMissingProduct(error: unknown): boolean {
 /** Statuses that leave open whether the processor did it: same key again, never "failed". */
 const UNKNOWN_STATUSES: ReadonlySet<number> = new Set([408, 409, 425, 429]);
 
-async function change<Done extends object>(
+export async function change<Done extends object>(
   call: string,
   work: () => Promise<Done>,
 ): Promise<Changed<Done>> {
@@ -183,7 +183,7 @@ function refusalCode(error: Stripe.errors.StripeError, status: number): string {
   return error.decline_code ?? error.code ?? error.rawType ?? 'invalid_request_error';
 }
 
-async function read<Found extends object>(
+export async function read<Found extends object>(
   call: string,
   work: () => Promise<Found>,
 ): Promise<Read<Found>> {

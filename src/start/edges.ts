@@ -11,12 +11,15 @@ import type { Clock } from '#kernel/clock';
 import type { Entropy } from '#kernel/ids';
 import type { PaymentsDeps } from '#payments/deps';
 import { stripeProcessor } from '#payments/stripe';
+import { stripeCards } from '#payments/stripe-cards';
+import { stripeTax } from '#payments/stripe-tax';
 import type { Config } from '#src/config';
 import type { Closers } from '#src/start/closers';
 import type { Log } from '#src/start/log';
 import { mailerOf } from '#src/start/mailer';
 import { startPrices } from '#src/start/prices';
 import { openRates } from '#src/start/rates';
+import { sellingTerms } from '#src/start/selling';
 import { openSettlementJournal } from '#src/start/settlement-journal';
 import { watchUpstreams } from '#src/start/upstreams-watch';
 import { registerStripeWebhook } from '#webhooks/stripe';
@@ -71,9 +74,13 @@ function environmentOf(parts: Parts, livemode: boolean): string {
 export function paymentsOf(parts: Parts): PaymentsDeps {
   const { pool, clock, entropy, consoleUrl, stripe, log } = parts;
   const { secretKey, apiUrl } = stripe;
-  const processor = stripeProcessor({ secretKey, ...(apiUrl === undefined ? {} : { apiUrl }) });
+  const access = { secretKey, ...(apiUrl === undefined ? {} : { apiUrl }) };
+  const processor = stripeProcessor(access);
   const environment = environmentOf(parts, processor.livemode);
-  return { pool, processor, clock, entropy, urls: { console: consoleUrl }, environment, log };
+  const ports = { processor, tax: stripeTax(access), cards: stripeCards(access) };
+  const terms = sellingTerms(parts.config);
+  const urls = { console: consoleUrl };
+  return { pool, ...ports, ...terms, clock, entropy, urls, environment, log };
 }
 
 export async function runConsole(

@@ -4,6 +4,8 @@ import { readBalance } from '#ledger/balance';
 import type { PaymentsDeps } from '#payments/deps';
 import { beginPurchase, type Purchase } from '#payments/purchases';
 import { stripeProcessor } from '#payments/stripe';
+import { stripeCards } from '#payments/stripe-cards';
+import { stripeTax } from '#payments/stripe-tax';
 import { startStripeSim } from '#sims/stripe-sim/server';
 import { systemClock, systemEntropy } from '#src/system';
 import { type TestDatabase, testDatabase } from '#test/database';
@@ -46,6 +48,8 @@ export async function paymentsWorld(): Promise<PaymentsWorld> {
   const deps: PaymentsDeps = {
     pool: db.pool,
     processor: stripeProcessor({ secretKey, apiUrl: sim.url }),
+    tax: stripeTax({ secretKey, apiUrl: sim.url }),
+    cards: stripeCards({ secretKey, apiUrl: sim.url }),
     clock: systemClock,
     entropy: systemEntropy,
     urls: { console: 'http://127.0.0.1:4000' },
