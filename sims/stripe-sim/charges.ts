@@ -3,10 +3,11 @@ import type Stripe from 'stripe';
 import type { Decline } from './card-declines.ts';
 import type { TestCard } from './cards.ts';
 import { missing } from './error.ts';
+import { emit } from './events.ts';
 import { idOf, newId } from './ids.ts';
 import { page } from './list.ts';
 import { LIST_NAMES } from './params.ts';
-import type { Route, Sim } from './sim.ts';
+import type { Call, Route, Sim } from './sim.ts';
 
 export interface ChargeFacts {
   intent: Stripe.PaymentIntent;
@@ -165,6 +166,21 @@ function digitsFrom(seed: string, length: number): string {
   return String(number).slice(0, length);
 }
 
+function update({ sim, cause, params, id }: Call): Stripe.Charge {
+  const before = chargeNamed(sim, id);
+  const report = params.oneOf('fraud_details.user_report', ['fraudulent', 'safe']);
+  const { description, metadata } = before;
+  const after = sim.store.charges.put({
+    ...before,
+    metadata: params.metadata('metadata', metadata),
+    ...(params.given('description') ? { description: params.textOrNull('description') } : {}),
+    ...(params.given('receipt_email') ? { receipt_email: params.textOrNull('receipt_email') } : {}),
+    ...(report === undefined ? {} : { fraud_details: { user_report: report } }),
+  });
+  emit(sim, cause, 'charge.updated', after, { description, metadata });
+  return after;
+}
+
 export const chargeRoutes: Route[] = [
   {
     method: 'GET',
@@ -185,5 +201,11 @@ export const chargeRoutes: Route[] = [
     path: '/v1/charges/:id',
     names: ['expand.#'],
     run: ({ sim, id }) => chargeNamed(sim, id),
+  },
+  {
+    method: 'POST',
+    path: '/v1/charges/:id',
+    names: ['metadata.*', 'description', 'receipt_email', 'fraud_details.user_report', 'expand.#'],
+    run: update,
   },
 ];
