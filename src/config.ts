@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { USES_MAX } from '#pricing/server-tools';
 import { EnvironmentReader, type Problem, type Secret } from '#src/start/environment';
+import { readSelling, type SellingTerms } from '#src/start/selling';
 import { parseUpstreams, type UpstreamEntry } from '#src/start/upstreams-file';
 
 export type { Problem, Secret } from '#src/start/environment';
@@ -35,6 +36,8 @@ export interface Config {
     readonly webhookSecret: Secret | undefined;
     readonly apiUrl: string | undefined;
   };
+  /** On what terms credits are sold. */
+  readonly selling: SellingTerms;
   /** Undefined: those of `upstreams`, or the model simulator. */
   readonly upstream: { readonly url: string; readonly key: Secret } | undefined;
   /** A list in a file, which may change while this process runs. */
@@ -91,6 +94,7 @@ export function parseConfig(
     drainSeconds: read.integer('BURSAR_DRAIN_SECONDS', 0, DRAIN_SECONDS_MAX, 30),
     database,
     stripe: readStripe(read, production),
+    selling: readSelling(read),
     upstream: readUpstream(read),
     upstreams: readUpstreams(read),
     keyPepper: readPepper(read, production && database !== undefined),

@@ -44,6 +44,8 @@ export const errorBody = z.object({
     message: z.string(),
     field: z.optional(z.string()),
     next_step: z.optional(z.string()),
+    /** All inputs at fault, where a form has several. */
+    problems: z.optional(z.array(z.object({ field: z.string(), message: z.string() }))),
   }),
 });
 
@@ -117,6 +119,12 @@ export const purchaseFailure = z.object({
   message: z.string(),
   next_step: z.string(),
   reference: z.string(),
+  /** Whose move it is. Missing, like the two below, in failures of the release before. */
+  who_acts: z.optional(z.enum(['you', 'your_bank', 'us', 'nobody'])),
+  /** When the same card may be tried again without a change of its details. */
+  same_card: z.optional(z.string()),
+  /** The card that was refused, as far as it may be named. */
+  card: z.optional(z.nullable(z.object({ brand: z.string(), last4: z.string() }))),
 });
 
 export const purchase = z.object({

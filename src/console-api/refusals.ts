@@ -83,6 +83,31 @@ export const REFUSALS = {
     message: 'This form was already used for a purchase of another amount.',
     nextStep: 'Reload the page and begin again. You were not charged twice.',
   },
+  details_invalid: {
+    status: 400,
+    message: 'The billing address is not complete.',
+    nextStep: 'Correct what is marked, and save again.',
+  },
+  region_not_supported: {
+    status: 409,
+    message: 'Credits are not sold to this country.',
+    field: 'country',
+  },
+  billing_address_needed: {
+    status: 409,
+    message: 'A billing address is needed before credits can be bought.',
+    nextStep: 'Enter your billing address, then buy.',
+  },
+  consent_outdated: {
+    status: 409,
+    message: 'The text you agreed to has changed since this page was loaded.',
+    nextStep: 'Reload the page and read it again.',
+  },
+  card_expired: {
+    status: 409,
+    message: 'This card has expired and can no longer be charged.',
+    nextStep: 'Save a new card instead.',
+  },
   processor_unavailable: {
     status: 503,
     message: 'The payment service could not be reached. Nothing was changed.',
@@ -102,6 +127,7 @@ export interface Said {
   readonly message?: string;
   readonly field?: string;
   readonly nextStep?: string;
+  readonly problems?: readonly { readonly field: string; readonly message: string }[];
 }
 
 export function refuse(reply: FastifyReply, code: RefusalCode, said: Said = {}): FastifyReply {
@@ -114,6 +140,7 @@ export function refuse(reply: FastifyReply, code: RefusalCode, said: Said = {}):
       message: said.message ?? row.message,
       ...(field === undefined ? {} : { field }),
       ...(nextStep === undefined ? {} : { next_step: nextStep }),
+      ...(said.problems === undefined ? {} : { problems: [...said.problems] }),
     },
   };
   return reply.code(row.status).type('application/json').send(JSON.stringify(body));

@@ -4,6 +4,9 @@ import { refuseCrossSite } from './cross-site.ts';
 import type { Api, ConsoleDeps } from './deps.ts';
 import { refuse, refuseFailure } from './refusals.ts';
 import { billingRoutes } from './routes/billing.ts';
+import { billingDetailsRoutes } from './routes/billing-details.ts';
+import { cardRoutes } from './routes/cards.ts';
+import { estimateRoutes } from './routes/estimate.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { organizationRoutes } from './routes/organizations.ts';
 import { purchaseRoutes } from './routes/purchases.ts';
@@ -34,6 +37,9 @@ export async function registerConsoleApi(app: FastifyInstance, deps: ConsoleDeps
       organizationRoutes(api, deps);
       billingRoutes(api, deps);
       purchaseRoutes(api, deps);
+      billingDetailsRoutes(api, deps);
+      cardRoutes(api, deps);
+      estimateRoutes(api, deps);
       keyRoutes(api, deps);
     },
     { prefix: '/api', bodyLimit: BODY_LIMIT_BYTES },

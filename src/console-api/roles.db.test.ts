@@ -29,6 +29,16 @@ const DEEDS: readonly (readonly ['GET' | 'POST', string, Ability, object?])[] = 
   ['POST', '/api/purchases', 'billing.buy', { amount_usd: '1', nonce: 'role-matrix' }],
   ['POST', '/api/purchases/pur_NONE/refresh', 'billing.buy'],
   ['POST', '/api/purchases/pur_NONE/cancel', 'billing.buy'],
+  ['GET', '/api/purchases/pur_NONE/advice', 'billing.view'],
+  ['GET', '/api/billing/details', 'billing.view'],
+  ['POST', '/api/billing/details', 'billing.buy', { name: 'role matrix' }],
+  ['POST', '/api/billing/quote', 'billing.buy', { amount_usd: '1' }],
+  ['POST', '/api/billing/estimate', 'billing.view', { amount_usd: 'none' }],
+  ['GET', '/api/cards', 'billing.view'],
+  ['POST', '/api/cards/setups', 'billing.buy', { nonce: 'role-matrix', consent_version: 'none' }],
+  ['POST', '/api/cards/setups/cset_NONE/refresh', 'billing.view'],
+  ['POST', '/api/cards/pm_NONE/default', 'billing.buy'],
+  ['POST', '/api/cards/pm_NONE/remove', 'billing.buy'],
   ['GET', '/api/keys', 'keys.manage'],
   ['POST', '/api/keys', 'keys.manage', { name: 'role matrix' }],
   ['POST', '/api/keys/apikey_NONE/disable', 'keys.manage'],
@@ -55,7 +65,7 @@ describe('T13: role × route', () => {
     const { paths } = openApi.parse(answer.json());
     const needsNone = ['site', 'sign-in', 'sign-in/complete', 'sign-out', 'me', 'me/organization'];
     const listed = new Set([
-      ...DEEDS.map(([, path]) => path.replace(/(?:pur|apikey)_NONE/, '{id}')),
+      ...DEEDS.map(([, path]) => path.replace(/(?:pur|apikey|cset|pm)_NONE/, '{id}')),
       ...[...needsNone, 'organizations'].map((path) => `/api/${path}`),
     ]);
     expect(Object.keys(paths).sort()).toEqual([...listed].sort());
@@ -96,6 +106,7 @@ describe('T11: ids of another organization', () => {
       ['GET', '/api/purchases/ID', bought.id, 'pur_01ARZ3NDEKTSV4RRFFQ69G5FAV'],
       ['POST', '/api/purchases/ID/refresh', bought.id, 'pur_01ARZ3NDEKTSV4RRFFQ69G5FAV'],
       ['POST', '/api/purchases/ID/cancel', bought.id, 'pur_01ARZ3NDEKTSV4RRFFQ69G5FAV'],
+      ['GET', '/api/purchases/ID/advice', bought.id, 'pur_01ARZ3NDEKTSV4RRFFQ69G5FAV'],
       ['POST', '/api/keys/ID/disable', key.id, 'apikey_01ARZ3NDEKTSV4RRFFQ69G5FAV'],
       ['POST', '/api/keys/ID/revoke', key.id, 'apikey_01ARZ3NDEKTSV4RRFFQ69G5FAV'],
     ] as const;

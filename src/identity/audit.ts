@@ -19,7 +19,11 @@ export type AuditAction =
   | 'grant.issue'
   | 'grant.void'
   | 'purchase.begin'
-  | 'purchase.cancel';
+  | 'purchase.cancel'
+  | 'billing_details.save'
+  | 'card.consent'
+  | 'card.default'
+  | 'card.remove';
 
 /**
  * Notes who did what, in the transaction that does it where there is one. `actor` and `subject`

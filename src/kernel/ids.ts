@@ -7,6 +7,7 @@ export const ID_PREFIXES = {
   request: 'req_',
   grant: 'grant_',
   purchase: 'pur_',
+  cardSetup: 'cset_',
   session: 'sess_',
   discount: 'disc_',
   batch: 'msgbatch_',
@@ -23,6 +24,7 @@ export type ApiKeyId = Id<'apiKey'>;
 export type RequestId = Id<'request'>;
 export type GrantId = Id<'grant'>;
 export type PurchaseId = Id<'purchase'>;
+export type CardSetupId = Id<'cardSetup'>;
 export type DiscountId = Id<'discount'>;
 export type BatchId = Id<'batch'>;
 export type RefundId = Id<'refund'>;

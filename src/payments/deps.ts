@@ -3,7 +3,11 @@ import type { Clock } from '#kernel/clock';
 import type { Entropy } from '#kernel/ids';
 import type { NanoUsd } from '#kernel/money';
 import type { MoneyBackPort } from '#payments/money-back';
+import type { CardCharges } from '#payments/card-charges';
+import type { CardProcessor } from '#payments/card-processor';
 import type { Processor } from '#payments/processor';
+import type { Selling } from '#payments/selling';
+import type { TaxProcessor } from '#payments/tax-processor';
 
 /** Ids and codes only: no bodies, no card data, no addresses. */
 export interface PaymentsLog {
@@ -16,12 +20,17 @@ export interface PaymentsDeps {
   readonly pool: Pool;
   readonly processor: Processor;
   readonly moneyBack: MoneyBackPort;
+  readonly tax: TaxProcessor;
+  readonly cards: CardProcessor;
+  readonly cardCharges: CardCharges;
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly urls: { readonly console: string };
   /** First part of every idempotency key, and the tag that tells deployments of one account apart. */
   readonly environment: string;
   readonly automaticTax?: boolean;
+  /** To whom the operator sells; almost everybody unless told. */
+  readonly selling?: Selling;
   /** Largest single purchase; $10,000 unless told. */
   readonly maximum?: NanoUsd;
   readonly log?: PaymentsLog;

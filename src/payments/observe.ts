@@ -1,4 +1,5 @@
 import { nanos } from '#kernel/money';
+import { restAfter } from '#payments/cards-resting';
 import { type Decline, explainDecline } from '#payments/declines';
 import type { PaymentsDeps } from '#payments/deps';
 import type { Checkout } from '#payments/processor';
@@ -69,6 +70,9 @@ export async function observe(
       sql.lockPurchase(purchase.organizationId, purchase.id),
     );
     const news = current === undefined ? undefined : newsOf(current, checkout);
-    if (news !== undefined) await advance(tx, purchase, news.event, news.changes, news.detail);
+    if (news === undefined) return;
+    await advance(tx, purchase, news.event, news.changes, news.detail);
+    const decline = news.changes.lastDecline;
+    if (decline !== undefined) await restAfter(tx, purchase.organizationId, decline);
   });
 }

@@ -46,6 +46,7 @@ export async function openPurchase(deps: PaymentsDeps, purchase: sql.Purchase): 
     customerId: customer.customerId,
     credit: current.credit,
     automaticTax: current.automaticTax,
+    addressOnFile: current.addressOnFile,
     expiresAt: current.sessionExpiresAt,
     returnUrl: `${returnUrl}&cs={CHECKOUT_SESSION_ID}`,
     cancelUrl: `${returnUrl}&canceled=1`,
@@ -126,9 +127,10 @@ function ourFault(failure: ReturnType<typeof explainDecline>): typeof failure {
 type Refused = Extract<Changed<object>, { outcome: 'refused' }>;
 type Unknown = Extract<Changed<object>, { outcome: 'unknown' }>;
 
-async function ensureCustomer(
+/** One customer per organization. An attempt above 1 follows a key that was spent on an error. */
+export async function ensureCustomer(
   deps: PaymentsDeps,
-  purchase: sql.Purchase,
+  purchase: Pick<sql.Purchase, 'organizationId' | 'attempt'>,
 ): Promise<Changed<{ customerId: string }>> {
   const { pool, processor, environment } = deps;
   const { organizationId, attempt } = purchase;

@@ -62,6 +62,8 @@ export interface CheckoutRequest {
   readonly customerId: string;
   readonly credit: NanoUsd;
   readonly automaticTax: boolean;
+  /** The customer's address is ours, checked and quoted by: the page does not replace it. */
+  readonly addressOnFile?: boolean;
   readonly expiresAt: Date;
   readonly returnUrl: string;
   readonly cancelUrl: string;

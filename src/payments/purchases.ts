@@ -2,12 +2,14 @@ import type { Db } from '#db/pool';
 import { newId, type OrganizationId } from '#kernel/ids';
 import { centsExactly, NANOS_PER_USD, type NanoUsd, nanos } from '#kernel/money';
 import { grantRefusal } from '#ledger/grants';
+import type { PurchaseFailure } from '#payments/declines';
 import type { PaymentsDeps } from '#payments/deps';
 import { observe } from '#payments/observe';
 import { idempotencyKey, openPurchase, reread } from '#payments/opening';
 import { OPEN_STATES, PHASE_OF, SENTENCES } from '#payments/purchase';
 import { type SettledVia, settlePayment } from '#payments/settle';
 import * as sql from '#payments/sql';
+import { beforePaying } from '#payments/tax-quote';
 import { advance } from '#payments/transition';
 
 export const MINIMUM_PURCHASE: NanoUsd = nanos(5n * NANOS_PER_USD);
@@ -34,6 +36,8 @@ export type Begun =
   | { readonly outcome: 'amount_not_cents' }
   | { readonly outcome: 'amount_too_small'; readonly minimum: NanoUsd }
   | { readonly outcome: 'amount_too_large'; readonly maximum: NanoUsd }
+  /** Decided before anything is asked of a card: the region, or an address that is missing. */
+  | { readonly outcome: 'barred'; readonly failure: PurchaseFailure }
   /** The form was used before, for another amount. */
   | { readonly outcome: 'nonce_reused'; readonly purchase: Purchase }
   /** Nobody knows yet; the same purchase is carried on in the background. */
@@ -56,7 +60,10 @@ export async function beginPurchase(deps: PaymentsDeps, request: PurchaseRequest
     return { outcome: 'amount_too_large', maximum: most };
   }
 
-  const purchase = await storeDraft(deps, request);
+  const { barred, addressOnFile } = await beforePaying(deps, request.organizationId);
+  if (barred !== null) return { outcome: 'barred', failure: barred };
+
+  const purchase = await storeDraft(deps, request, addressOnFile);
   if (purchase.credit !== request.amount) return { outcome: 'nonce_reused', purchase };
   if (purchase.state === 'draft') await closeOthers(deps, purchase);
 
@@ -67,7 +74,11 @@ export async function beginPurchase(deps: PaymentsDeps, request: PurchaseRequest
     : { outcome: 'processor_unavailable', purchase: opening.purchase };
 }
 
-async function storeDraft(deps: PaymentsDeps, request: PurchaseRequest): Promise<Purchase> {
+async function storeDraft(
+  deps: PaymentsDeps,
+  request: PurchaseRequest,
+  addressOnFile: boolean,
+): Promise<Purchase> {
   const { organizationId, actor } = request;
   const nonce = request.nonce ?? null;
   return deps.pool.transaction(async (tx) => {
@@ -84,6 +95,7 @@ async function storeDraft(deps: PaymentsDeps, request: PurchaseRequest): Promise
         sessionExpiresAt: new Date(deps.clock.now().getTime() + SESSION_MS),
         consoleUrl: deps.urls.console,
         automaticTax: deps.automaticTax === true,
+        addressOnFile,
       }),
     );
     if (stored !== undefined) {

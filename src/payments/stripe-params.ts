@@ -49,13 +49,18 @@ export function checkoutParams(request: CheckoutRequest) {
     expires_at: Math.floor(request.expiresAt.getTime() / 1000),
     success_url: request.returnUrl,
     cancel_url: request.cancelUrl,
-    ...(request.automaticTax
-      ? {
-          automatic_tax: { enabled: true },
-          customer_update: { address: 'auto' as const, name: 'auto' as const },
-          tax_id_collection: { enabled: true },
-        }
-      : {}),
+    ...taxParams(request),
+  };
+}
+
+function taxParams(request: CheckoutRequest) {
+  if (!request.automaticTax) return {};
+  // Whoever gave us an address was quoted a total by it, which must not change on the way.
+  if (request.addressOnFile === true) return { automatic_tax: { enabled: true } };
+  return {
+    automatic_tax: { enabled: true },
+    customer_update: { address: 'auto' as const, name: 'auto' as const },
+    tax_id_collection: { enabled: true },
   };
 }
 

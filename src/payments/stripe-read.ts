@@ -1,5 +1,5 @@
 import { fromCents, type NanoUsd } from '#kernel/money';
-import type { Decline } from '#payments/declines';
+import type { CardChecks, CardFacts, Decline } from '#payments/declines';
 import type { Checkout, Payment, ProcessorEvent, Purpose } from '#payments/processor';
 
 /** The parts of the processor's objects we read. Everything may be missing: they change. */
@@ -20,7 +20,17 @@ interface ErrorShape {
   decline_code?: string;
   advice_code?: string;
   network_decline_code?: string;
+  network_advice_code?: string;
   charge?: string;
+  payment_method?: { card?: CardShape | null | undefined } | null;
+}
+
+export interface CardShape {
+  brand?: string | null;
+  last4?: string | null;
+  country?: string | null;
+  funding?: string | null;
+  fingerprint?: string | null;
 }
 
 interface ChargeShape {
@@ -32,6 +42,14 @@ interface ChargeShape {
     type?: string | null;
     reason?: string | null;
     network_status?: string | null;
+  } | null;
+  payment_method_details?: {
+    card?:
+      | (CardShape & {
+          checks?: ChecksShape | null;
+          three_d_secure?: { result?: string | null } | null;
+        })
+      | undefined;
   } | null;
 }
 
@@ -91,16 +109,50 @@ export function toPayment(intent: PaymentIntentShape): Payment {
   };
 }
 
-function toDecline(error: ErrorShape, charge: ChargeShape | null): Decline {
+function toDecline(error: ErrorShape, latest: ChargeShape | null): Decline {
+  // A refusal before any charge, such as a failed verification, stands beside the charge of the
+  // attempt before it, which is another story.
+  const charge = latest !== null && error.charge === latest.id ? latest : null;
+  const paidBy = charge?.payment_method_details?.card;
   return {
     code: error.code ?? null,
     declineCode: error.decline_code ?? null,
     adviceCode: error.advice_code ?? null,
     networkDeclineCode: error.network_decline_code ?? null,
+    networkAdviceCode: error.network_advice_code ?? null,
     outcomeType: charge?.outcome?.type ?? null,
     outcomeReason: charge?.outcome?.reason ?? null,
     networkStatus: charge?.outcome?.network_status ?? null,
-    chargeId: error.charge ?? charge?.id ?? null,
+    chargeId: error.charge ?? null,
+    threeDSecure: paidBy?.three_d_secure?.result ?? null,
+    checks: toChecks(paidBy?.checks),
+    card: toCardFacts(error.payment_method?.card ?? paidBy),
+  };
+}
+
+interface ChecksShape {
+  address_line1_check?: string | null;
+  address_postal_code_check?: string | null;
+  cvc_check?: string | null;
+}
+
+function toChecks(checks: ChecksShape | null | undefined): CardChecks | null {
+  if (checks === null || checks === undefined) return null;
+  return {
+    line1: checks.address_line1_check ?? null,
+    postalCode: checks.address_postal_code_check ?? null,
+    cvc: checks.cvc_check ?? null,
+  };
+}
+
+export function toCardFacts(card: CardShape | null | undefined): CardFacts | null {
+  if (card === null || card === undefined) return null;
+  return {
+    fingerprint: card.fingerprint ?? null,
+    brand: card.brand ?? 'card',
+    last4: card.last4 ?? '',
+    country: card.country ?? null,
+    funding: card.funding ?? 'unknown',
   };
 }
 

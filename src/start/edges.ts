@@ -11,13 +11,17 @@ import type { Clock } from '#kernel/clock';
 import type { Entropy } from '#kernel/ids';
 import type { PaymentsDeps } from '#payments/deps';
 import { stripeProcessor } from '#payments/stripe';
+import { stripeCards } from '#payments/stripe-cards';
+import { stripeCharges } from '#payments/stripe-charges';
 import { stripeMoneyBack } from '#payments/stripe-money-back';
+import { stripeTax } from '#payments/stripe-tax';
 import type { Config } from '#src/config';
 import type { Closers } from '#src/start/closers';
 import type { Log } from '#src/start/log';
 import { mailerOf } from '#src/start/mailer';
 import { startPrices } from '#src/start/prices';
 import { openRates } from '#src/start/rates';
+import { sellingTerms } from '#src/start/selling';
 import { openSettlementJournal } from '#src/start/settlement-journal';
 import { watchUpstreams } from '#src/start/upstreams-watch';
 import { registerStripeWebhook } from '#webhooks/stripe';
@@ -74,10 +78,17 @@ export function paymentsOf(parts: Parts): PaymentsDeps {
   const { secretKey, apiUrl } = stripe;
   const access = { secretKey, ...(apiUrl === undefined ? {} : { apiUrl }) };
   const processor = stripeProcessor(access);
-  const moneyBack = stripeMoneyBack(access);
   const environment = environmentOf(parts, processor.livemode);
-  const ports = { processor, moneyBack };
-  return { pool, ...ports, clock, entropy, urls: { console: consoleUrl }, environment, log };
+  const ports = {
+    processor,
+    moneyBack: stripeMoneyBack(access),
+    tax: stripeTax(access),
+    cards: stripeCards(access),
+    cardCharges: stripeCharges(access),
+  };
+  const terms = sellingTerms(parts.config);
+  const urls = { console: consoleUrl };
+  return { pool, ...ports, ...terms, clock, entropy, urls, environment, log };
 }
 
 export async function runConsole(

@@ -4,7 +4,10 @@ import { readBalance } from '#ledger/balance';
 import type { PaymentsDeps } from '#payments/deps';
 import { beginPurchase, type Purchase } from '#payments/purchases';
 import { stripeProcessor } from '#payments/stripe';
+import { stripeCharges } from '#payments/stripe-charges';
 import { stripeMoneyBack } from '#payments/stripe-money-back';
+import { stripeCards } from '#payments/stripe-cards';
+import { stripeTax } from '#payments/stripe-tax';
 import { startStripeSim } from '#sims/stripe-sim/server';
 import { systemClock, systemEntropy } from '#src/system';
 import { type TestDatabase, testDatabase } from '#test/database';
@@ -48,6 +51,9 @@ export async function paymentsWorld(): Promise<PaymentsWorld> {
     pool: db.pool,
     processor: stripeProcessor({ secretKey, apiUrl: sim.url }),
     moneyBack: stripeMoneyBack({ secretKey, apiUrl: sim.url }),
+    tax: stripeTax({ secretKey, apiUrl: sim.url }),
+    cards: stripeCards({ secretKey, apiUrl: sim.url }),
+    cardCharges: stripeCharges({ secretKey, apiUrl: sim.url }),
     clock: systemClock,
     entropy: systemEntropy,
     urls: { console: 'http://127.0.0.1:4000' },

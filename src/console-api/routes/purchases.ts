@@ -1,13 +1,17 @@
 import * as z from 'zod/mini';
 import { recordAudit } from '#identity/audit';
 import { type OrganizationId, parseId } from '#kernel/ids';
-import { formatUsd, parseUsd } from '#kernel/money';
+import { centsExactly, formatUsd, type NanoUsd, parseUsd } from '#kernel/money';
+import type { PurchaseFailure } from '#payments/declines';
+import type { PaymentsDeps } from '#payments/deps';
 import { viewPurchase } from '#payments/purchase-view';
 import {
   type Begun,
   beginPurchase,
   cancelPurchase,
+  DEFAULT_MAXIMUM_PURCHASE,
   listPurchases,
+  MINIMUM_PURCHASE,
   type Purchase,
   readPurchase,
   refreshPurchase,
@@ -44,6 +48,40 @@ async function show(deps: ConsoleDeps, purchase: Purchase): Promise<PurchaseBody
   return { ...view, timeline: [...view.timeline] };
 }
 
+interface AmountRefused {
+  readonly refuse: 'amount_too_small' | 'amount_too_large' | 'amount_not_cents';
+  readonly said?: Said;
+}
+
+/** The limits that an amount alone decides, in the words that a purchase is refused with. */
+export function amountRefusal(
+  payments: Pick<PaymentsDeps, 'maximum'>,
+  amount: NanoUsd,
+): AmountRefused | undefined {
+  const maximum = payments.maximum ?? DEFAULT_MAXIMUM_PURCHASE;
+  if (centsExactly(amount) === undefined) return { refuse: 'amount_not_cents' };
+  if (amount < MINIMUM_PURCHASE) return tooSmall(MINIMUM_PURCHASE);
+  return amount > maximum ? tooLarge(maximum) : undefined;
+}
+
+const tooSmall = (minimum: NanoUsd): AmountRefused => ({
+  refuse: 'amount_too_small',
+  said: { message: `The smallest purchase is $${formatUsd(minimum)}.` },
+});
+
+const tooLarge = (maximum: NanoUsd): AmountRefused => ({
+  refuse: 'amount_too_large',
+  said: { message: `The largest purchase is $${formatUsd(maximum)}.` },
+});
+
+/** Decided before a card was asked for anything. */
+function barred(failure: PurchaseFailure): Answer {
+  const { message, next_step: nextStep } = failure;
+  return failure.code === 'region_not_supported'
+    ? { refuse: 'region_not_supported', said: { message, nextStep } }
+    : { refuse: 'billing_address_needed', said: { message, nextStep } };
+}
+
 type Answer = { readonly show: Purchase } | { readonly refuse: RefusalCode; readonly said?: Said };
 
 /** What became of "Buy": an existing purchase is always shown, whatever the processor said. */
@@ -56,14 +94,12 @@ function answerTo(begun: Begun): Answer {
     case 'amount_not_cents':
     case 'nonce_reused':
       return { refuse: begun.outcome };
-    case 'amount_too_small': {
-      const message = `The smallest purchase is $${formatUsd(begun.minimum)}.`;
-      return { refuse: begun.outcome, said: { message } };
-    }
-    case 'amount_too_large': {
-      const message = `The largest purchase is $${formatUsd(begun.maximum)}.`;
-      return { refuse: begun.outcome, said: { message } };
-    }
+    case 'amount_too_small':
+      return tooSmall(begun.minimum);
+    case 'amount_too_large':
+      return tooLarge(begun.maximum);
+    case 'barred':
+      return barred(begun.failure);
   }
 }
 
