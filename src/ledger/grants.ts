@@ -59,9 +59,14 @@ export async function grantRefusal(
   if (amount <= 0n || amount > GRANT_MOST) {
     return { outcome: 'amount_out_of_range', most: GRANT_MOST };
   }
-  const { credit } = await readPosition(db, organizationId);
-  const room = nanos(CREDIT_MOST - credit);
+  const room = await roomForCredit(db, organizationId);
   return amount > room ? { outcome: 'balance_too_large', room } : undefined;
+}
+
+/** How much more credit an organization may be given, in nano-USD; below zero where there is more. */
+export async function roomForCredit(db: Db, organizationId: OrganizationId): Promise<NanoUsd> {
+  const { credit } = await readPosition(db, organizationId);
+  return nanos(CREDIT_MOST - credit);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fromCents } from '#kernel/money';
+import { fromCents, ZERO } from '#kernel/money';
 import { mismatches, type Sold } from '#payments/facts';
 import type { Checkout, Payment } from '#payments/processor';
 
@@ -12,6 +12,8 @@ const sold: Sold = {
   sessionId: 'cs_1',
   currency: 'usd',
   credit: fromCents(500n),
+  trigger: 'manual',
+  tax: ZERO,
 };
 const payment: Payment = {
   id: 'pi_1',

@@ -10,6 +10,8 @@ export interface Sold {
   readonly sessionId: string | null;
   readonly currency: string;
   readonly credit: NanoUsd;
+  readonly trigger: 'manual' | 'auto_reload';
+  readonly tax: NanoUsd;
 }
 
 export type Fact =
@@ -55,7 +57,9 @@ function samePayment(sold: Sold, payment: Payment, checkout: Checkout | null): b
 
 function totalFits(sold: Sold, payment: Payment, checkout: Checkout | null): boolean {
   if (payment.received === undefined) return false;
-  if (checkout === null) return payment.received === sold.credit;
+  // A reload's tax was computed before its card was charged; that of a page is known from the page.
+  const tax = sold.trigger === 'auto_reload' ? sold.tax : 0n;
+  if (checkout === null) return payment.received === sold.credit + tax;
   return (
     checkout.currency === sold.currency &&
     checkout.subtotal === sold.credit &&

@@ -6,7 +6,7 @@ import * as sql from '#payments/sql';
 import { advance } from '#payments/transition';
 
 /** The `<step>` of an idempotency key; persisted in the processor, never renamed. */
-type Step = 'session' | 'expire';
+type Step = 'session' | 'expire' | 'charge' | 'cancel' | 'tax';
 
 export const idempotencyKey = (
   deps: PaymentsDeps,

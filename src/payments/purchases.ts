@@ -7,6 +7,7 @@ import type { PaymentsDeps } from '#payments/deps';
 import { observe } from '#payments/observe';
 import { idempotencyKey, openPurchase, reread } from '#payments/opening';
 import { OPEN_STATES, PHASE_OF, SENTENCES } from '#payments/purchase';
+import { refreshReload } from '#payments/reload-charge';
 import { type SettledVia, settlePayment } from '#payments/settle';
 import * as sql from '#payments/sql';
 import { beforePaying } from '#payments/tax-quote';
@@ -138,6 +139,8 @@ export async function cancelPurchase(
 }
 
 async function close(deps: PaymentsDeps, purchase: Purchase, detail: string): Promise<Canceled> {
+  // There is no page to close: its card may be being charged right now.
+  if (purchase.trigger === 'auto_reload') return { outcome: 'not_open', purchase };
   if (purchase.state === 'draft') {
     const dropped = await deps.pool.transaction((tx) =>
       advance(tx, purchase, 'customer_canceled', {}, detail),
@@ -205,6 +208,9 @@ export async function refreshPurchase(
   const found = await readPurchase(deps.pool, purchaseId);
   if (found === undefined) return { outcome: 'unknown_purchase' };
   if (PHASE_OF[found.state] === 'settled') return { outcome: 'refreshed', purchase: found };
+  if (found.trigger === 'auto_reload') {
+    return { outcome: 'refreshed', purchase: await refreshReload(deps, found, via) };
+  }
   if (found.state === 'draft' && via !== 'return_page') return giveUp(deps, found);
 
   const opening = await openPurchase(deps, found);

@@ -6,9 +6,11 @@ import { readCounted, tellWhenBelow } from '#ledger/low';
 import { type Answer, decideReload, type Paused, type ReloadFacts } from '#payments/auto-reload';
 import type { HistoryRow, SettingsRow } from '#payments/auto-reload-sql';
 import * as sql from '#payments/auto-reload-sql';
-import { mayChargeUnattended, savedCards } from '#payments/cards';
+import { mayChargeUnattended } from '#payments/cards';
+import { type CardRow, listCards } from '#payments/cards-sql';
 import type { PaymentsDeps } from '#payments/deps';
-import { DEFAULT_MAXIMUM_PURCHASE, MINIMUM_PURCHASE } from '#payments/purchase-limits';
+import { PHASE_OF } from '#payments/purchase';
+import { DEFAULT_MAXIMUM_PURCHASE, MINIMUM_PURCHASE } from '#payments/purchases';
 import { carryOnReload } from '#payments/reload-charge';
 import { reloadPauses } from '#payments/reload-pauses';
 import type { Purchase } from '#payments/sql';
@@ -41,7 +43,10 @@ export async function evaluateReload(
     return settings === undefined ? undefined : await decide(deps, tx, settings, cause);
   });
   if (decided === undefined) return 'off';
-  if (decided.purchase !== undefined) await carryOnReload(deps, decided.purchase);
+  if (decided.purchase !== undefined) {
+    const carried = await carryOnReload(deps, decided.purchase);
+    if (PHASE_OF[carried.state] !== 'open') await evaluateReload(deps, organizationId, 'reload_ended');
+  }
   return decided.answer;
 }
 
@@ -93,7 +98,9 @@ async function readFacts(
   if (history === undefined) throw new Error('a question without rows has one row');
   const [elsewhere] = await reloadPauses(tx, organizationId);
   const paused: Paused | null = settings.paused ?? elsewhere?.cause ?? null;
-  const [card] = await savedCards({ ...deps, pool: tx }, organizationId);
+  const [card] = await tx.query<CardRow>(
+    listCards(organizationId, deps.processor.name, deps.environment),
+  );
   const usable = card?.isDefault === true && mayChargeUnattended(card) ? card : null;
   return {
     now: history.now,
@@ -148,6 +155,7 @@ async function storeReload(
       sessionExpiresAt: new Date(deps.clock.now().getTime() + KEY_MS),
       consoleUrl: deps.urls.console,
       automaticTax: deps.automaticTax === true,
+      addressOnFile: false,
     }),
   );
   if (stored === undefined) throw new Error('a reload was not stored');

@@ -11,7 +11,7 @@ import { quarantine } from '#payments/quarantine';
 import * as sql from '#payments/sql';
 import { advance } from '#payments/transition';
 
-export type SettledVia = 'return_page' | 'poller' | 'webhook' | 'event_sweep';
+export type SettledVia = 'return_page' | 'poller' | 'webhook' | 'event_sweep' | 'auto_reload';
 
 export type Settlement =
   | { readonly outcome: 'credited' }
@@ -72,6 +72,8 @@ function readPage(
   purchase: sql.Purchase,
   payment: Payment,
 ): Promise<Read<{ checkout: Checkout }>> {
+  // A saved card is charged without a page.
+  if (purchase.trigger === 'auto_reload') return Promise.resolve({ outcome: 'missing' });
   // A crash after the page was made leaves us without its id; the payment knows it.
   return purchase.sessionId === null
     ? deps.processor.findCheckout(payment.id)

@@ -210,6 +210,18 @@ export const raiseAttempt = (
   values: [purchase.organizationId, purchase.id, purchase.attempt],
 });
 
+/** What a saved card is charged, and which: said once, before the first call. */
+export const keepChargeTerms = (
+  purchase: Pick<Purchase, 'organizationId' | 'id'>,
+  paymentMethodId: string,
+  tax: NanoUsd,
+): Statement => ({
+  text: `UPDATE payments.purchases SET tax_nanos = $4, payment_method_id = $3
+    WHERE organization_id = $1 AND id = $2 AND payment_method_id IS NULL AND state = 'opening'
+    RETURNING ${COLUMNS}`,
+  values: [purchase.organizationId, purchase.id, paymentMethodId, tax],
+});
+
 export interface TimelineRow {
   readonly state: PurchaseState;
   readonly at: Date;

@@ -1,8 +1,11 @@
 import type { TaskList } from 'graphile-worker';
+import { parseId } from '#kernel/ids';
+import { LOW_TASK } from '#ledger/low';
 import type { PaymentsDeps } from '#payments/deps';
 import { WEBHOOK_TASK, workEvent } from '#payments/inbox';
 import { pursueRefund } from '#payments/refund-course';
 import { REFUND_TASK } from '#payments/refunds';
+import { evaluateReload } from '#payments/reload';
 
 /** Every job there is, and the command it becomes. */
 export function tasks(payments: PaymentsDeps): TaskList {
@@ -13,6 +16,10 @@ export function tasks(payments: PaymentsDeps): TaskList {
     [REFUND_TASK]: async (payload) => {
       const refund = field(payload, 'refund_id');
       await pursueRefund(payments, field(payload, 'organization_id'), refund);
+    },
+    [LOW_TASK]: async (payload) => {
+      const id = parseId('organization', field(payload, 'organization_id'));
+      if (id !== undefined) await evaluateReload(payments, id, 'credit_low');
     },
   };
 }

@@ -4,6 +4,7 @@ import { bookAllStoppedGrants } from '#ledger/breakage';
 import type { PaymentsDeps, PaymentsLog } from '#payments/deps';
 import { lookAtOpenDisputes } from '#payments/disputes';
 import { pursueDueRefunds } from '#payments/refund-course';
+import { evaluateDueReloads } from '#payments/reload';
 import { pollDuePurchases, sweepEvents } from '#payments/sweep';
 
 export interface Timer {
@@ -24,6 +25,7 @@ export function timers(payments: PaymentsDeps): readonly Timer[] {
     // What the jobs and events of refunds and disputes did not bring to an end.
     { name: 'pursue refunds', everyMs: 2_000, run: () => pursueDueRefunds(payments) },
     { name: 'look at disputes', everyMs: 60_000, run: () => lookAtOpenDisputes(payments) },
+    { name: 'reloads that are due', everyMs: 1_000, run: () => evaluateDueReloads(payments) },
     {
       name: 'expire lapsed holds',
       everyMs: 10_000,

@@ -138,6 +138,12 @@ export async function moneyBackWorld(): Promise<MoneyBackWorld> {
       ...{ findCheckoutOf: never, retrievePayment: never, listEventsSince: never },
     },
     moneyBack: office,
+    tax: { updateCustomer: never, calculate: never },
+    cards: {
+      ...{ createSetup: never, retrieveSetup: never, listCards: never },
+      ...{ setDefault: never, remove: never },
+    },
+    cardCharges: { chargeCard: never, findPaymentOf: never, cancelPayment: never },
     clock: systemClock,
     entropy: systemEntropy,
     urls: { console: 'http://127.0.0.1:4000' },

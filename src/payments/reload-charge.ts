@@ -1,0 +1,231 @@
+import { ZERO } from '#kernel/money';
+import { pauseAfter, refusalOf } from '#payments/auto-reload';
+import type { HistoryRow, SettingsRow } from '#payments/auto-reload-sql';
+import * as reloadSql from '#payments/auto-reload-sql';
+import { findDetails } from '#payments/billing-details';
+import type { Charged } from '#payments/card-charges';
+import { mayChargeUnattended, savedCards } from '#payments/cards';
+import { restAfter } from '#payments/cards-resting';
+import { type Decline, explainDecline, plainDecline } from '#payments/declines';
+import type { PaymentsDeps } from '#payments/deps';
+import { findCustomer, idempotencyKey, reread } from '#payments/opening';
+import type { Payment } from '#payments/processor';
+import { reloadPauses } from '#payments/reload-pauses';
+import { type SettledVia, settlePayment } from '#payments/settle';
+import * as sql from '#payments/sql';
+import { advance } from '#payments/transition';
+
+type Purchase = sql.Purchase;
+
+const CHARGING = 'Charging the saved card.';
+const SWITCHED_OFF = 'Auto-reload was switched off before the card was charged.';
+const NO_CARD = 'There is no saved card that may be charged. You were not charged.';
+const NO_ROOM = 'The month has no room for this reload with its tax. You were not charged.';
+
+/**
+ * Charges the card of a stored reload and sees what came of it. Like `openPurchase`: by anyone, at
+ * any time, any number of times, because the key and all that is asked are the row's. Answers the
+ * purchase as it stands then.
+ */
+export async function carryOnReload(deps: PaymentsDeps, purchase: Purchase): Promise<Purchase> {
+  const allowed = await allow(deps, purchase);
+  const begun = await reread(deps, purchase);
+  if (begun.state !== 'opening') return begun;
+  const customerId = await findCustomer(deps, begun.organizationId);
+  if (customerId === null) return fail(deps, begun, NO_CARD);
+  if (!allowed || begun.sessionExpiresAt <= deps.clock.now()) {
+    return lookOnly(deps, begun, customerId);
+  }
+  const ready = await withTerms(deps, begun);
+  if (ready === undefined || ready.paymentMethodId === null) return reread(deps, begun);
+  const answer = await deps.cardCharges.chargeCard({
+    purchaseId: ready.id,
+    organizationId: ready.organizationId,
+    environment: deps.environment,
+    customerId,
+    paymentMethodId: ready.paymentMethodId,
+    total: ready.total,
+    idempotencyKey: idempotencyKey(deps, ready, 'charge'),
+  });
+  await digest(deps, ready, customerId, answer);
+  return reread(deps, ready);
+}
+
+/**
+ * Off means off: decided with the settings locked, in the transaction that says the call is made.
+ * Whoever switches it off after that is told that a reload is under way.
+ */
+function allow(deps: PaymentsDeps, purchase: Purchase): Promise<boolean> {
+  const { organizationId } = purchase;
+  return deps.pool.transaction(async (tx) => {
+    const [settings] = await tx.query<SettingsRow>(reloadSql.lockSettings(organizationId));
+    const pauses = await reloadPauses(tx, organizationId);
+    const allowed = settings?.enabled === true && settings.paused === null && pauses.length === 0;
+    if (allowed) await advance(tx, purchase, 'call_started', {}, CHARGING);
+    else await dropDraft(tx, purchase);
+    return allowed;
+  });
+}
+
+/** A reload nobody was charged for yet; from any later state nothing is listed. */
+export async function dropDraft(
+  tx: Parameters<typeof advance>[0],
+  purchase: Pick<Purchase, 'organizationId' | 'id'>,
+): Promise<void> {
+  const [locked] = await tx.query<Purchase>(
+    sql.lockPurchase(purchase.organizationId, purchase.id),
+  );
+  if (locked?.state === 'draft') await advance(tx, locked, 'customer_canceled', {}, SWITCHED_OFF);
+}
+
+/** No new charge may be made: only whether one was made before. */
+async function lookOnly(
+  deps: PaymentsDeps,
+  purchase: Purchase,
+  customerId: string,
+): Promise<Purchase> {
+  const found = await deps.cardCharges.findPaymentOf(customerId, purchase.id);
+  if (found.outcome === 'unavailable') return purchase;
+  if (found.outcome === 'missing') return fail(deps, purchase, SWITCHED_OFF);
+  await digest(deps, purchase, customerId, { outcome: 'answered', payment: found.payment });
+  return reread(deps, purchase);
+}
+
+/** The card and the tax, decided once and kept: a repeated request must equal the first. */
+async function withTerms(deps: PaymentsDeps, purchase: Purchase): Promise<Purchase | undefined> {
+  if (purchase.paymentMethodId !== null) return purchase;
+  const { organizationId } = purchase;
+  const [card] = await savedCards(deps, organizationId);
+  if (card?.isDefault !== true || !mayChargeUnattended(card)) {
+    await fail(deps, purchase, NO_CARD);
+    return undefined;
+  }
+  const tax = await taxOf(deps, purchase);
+  if (tax === undefined) return undefined;
+  return deps.pool.transaction(async (tx) => {
+    const [settings] = await tx.query<SettingsRow>(reloadSql.lockSettings(organizationId));
+    const [history] = await tx.query<HistoryRow>(reloadSql.history(organizationId));
+    const most = settings?.maxPerMonth ?? null;
+    if (most !== null && (history?.chargedInMonth ?? 0n) + tax > most) {
+      await advance(tx, purchase, 'charge_declined', {}, NO_ROOM);
+      await tx.query(reloadSql.noteRefusal(organizationId, null));
+      return undefined;
+    }
+    const [kept] = await tx.query<Purchase>(sql.keepChargeTerms(purchase, card.id, tax));
+    return kept;
+  });
+}
+
+/** Zero where no tax is collected; undefined where the purchase has ended or must be asked again. */
+async function taxOf(deps: PaymentsDeps, purchase: Purchase) {
+  if (!purchase.automaticTax) return ZERO;
+  const details = await findDetails(deps.pool, purchase.organizationId);
+  const key = idempotencyKey(deps, purchase, 'tax');
+  const answer =
+    details === undefined
+      ? { outcome: 'refused' as const, code: 'customer_tax_location_invalid' }
+      : await deps.tax.calculate({ amount: purchase.credit, details, key });
+  if (answer.outcome === 'done') return answer.tax.tax;
+  if (answer.outcome === 'refused') await declined(deps, purchase, plainDecline(answer.code), null);
+  return undefined;
+}
+
+async function digest(
+  deps: PaymentsDeps,
+  purchase: Purchase,
+  customerId: string,
+  answer: Charged,
+): Promise<void> {
+  if (answer.outcome === 'declined') {
+    return declined(deps, purchase, answer.decline, answer.paymentIntentId);
+  }
+  if (answer.outcome === 'refused') {
+    deps.log?.error({ purchase: purchase.id, detail: answer.detail }, 'a reload was refused');
+    return declined(deps, purchase, plainDecline(answer.code), null);
+  }
+  if (answer.outcome === 'answered') return follow(deps, purchase, answer.payment, 'auto_reload');
+  deps.log?.warn({ purchase: purchase.id, detail: answer.detail }, 'a reload has no known outcome');
+  const found = await deps.cardCharges.findPaymentOf(customerId, purchase.id);
+  if (found.outcome === 'found') return follow(deps, purchase, found.payment, 'auto_reload');
+  // The processor answers this key with its error for ever, and made nothing: only a new one helps.
+  if (found.outcome === 'missing' && answer.replayed) {
+    await deps.pool.query(sql.raiseAttempt(purchase));
+  }
+}
+
+async function follow(
+  deps: PaymentsDeps,
+  purchase: Purchase,
+  payment: Payment,
+  via: SettledVia,
+): Promise<void> {
+  if (payment.status === 'succeeded') {
+    const settled = await settlePayment(deps, payment.id, via);
+    if (settled.outcome === 'credited') {
+      await deps.pool.query(reloadSql.forgetSoftRefusals(purchase.organizationId));
+    }
+    return;
+  }
+  if (payment.status === 'processing') {
+    await deps.pool.transaction((tx) =>
+      advance(tx, purchase, 'payment_processing', { paymentIntentId: payment.id }),
+    );
+    return;
+  }
+  // Waiting for a person who is not there, or canceled: either way no money comes of it.
+  const why = payment.decline ?? plainDecline('authentication_required');
+  await declined(deps, purchase, why, payment.id);
+}
+
+/** The words, the pause and the count of refusals go together; the payment is closed afterwards. */
+async function declined(
+  deps: PaymentsDeps,
+  purchase: Purchase,
+  decline: Decline,
+  paymentIntentId: string | null,
+): Promise<void> {
+  const { organizationId } = purchase;
+  const noted = await deps.pool.transaction(async (tx) => {
+    const [settings] = await tx.query<SettingsRow>(reloadSql.lockSettings(organizationId));
+    const failure = explainDecline(decline, purchase.total, purchase.id);
+    const failed = await advance(
+      tx,
+      purchase,
+      'charge_declined',
+      { failure, lastDecline: decline, ...(paymentIntentId === null ? {} : { paymentIntentId }) },
+      `${failure.title}. You were not charged.`,
+    );
+    if (failed === undefined) return false;
+    const pause = pauseAfter(refusalOf(decline), settings?.softDeclines ?? 0);
+    await tx.query(reloadSql.noteRefusal(organizationId, pause));
+    await restAfter(tx, organizationId, decline);
+    return true;
+  });
+  if (!noted || paymentIntentId === null) return;
+  // Nobody could pay on it unseen; canceled, it is also not taken for one that is still open.
+  await deps.cardCharges.cancelPayment(paymentIntentId, idempotencyKey(deps, purchase, 'cancel'));
+}
+
+async function fail(deps: PaymentsDeps, purchase: Purchase, detail: string): Promise<Purchase> {
+  await deps.pool.transaction((tx) => advance(tx, purchase, 'charge_declined', {}, detail));
+  return reread(deps, purchase);
+}
+
+/** Asks the processor how a reload stands: the poller's way to it. */
+export async function refreshReload(
+  deps: PaymentsDeps,
+  purchase: Purchase,
+  via: SettledVia,
+): Promise<Purchase> {
+  if (purchase.state === 'draft' || purchase.state === 'opening') {
+    return carryOnReload(deps, purchase);
+  }
+  if (purchase.paymentIntentId === null) return purchase;
+  const read = await deps.processor.retrievePayment(purchase.paymentIntentId);
+  // One that has failed is watched for money that comes late, not refused a second time.
+  const news = read.outcome === 'found' && read.payment.status !== 'processing';
+  if (news && (purchase.state === 'processing' || read.payment.status === 'succeeded')) {
+    await follow(deps, purchase, read.payment, via);
+  }
+  return reread(deps, purchase);
+}

@@ -1,0 +1,152 @@
+import type { Db } from '#db/pool';
+import type { OrganizationId } from '#kernel/ids';
+import { centsExactly, formatUsd, type NanoUsd } from '#kernel/money';
+import { tellWhenBelow } from '#ledger/low';
+import type { Answer, Paused } from '#payments/auto-reload';
+import type { EvaluationRow, SettingsRow } from '#payments/auto-reload-sql';
+import * as sql from '#payments/auto-reload-sql';
+import type { PaymentsDeps } from '#payments/deps';
+import { DEFAULT_MAXIMUM_PURCHASE } from '#payments/purchases';
+import { evaluateReload } from '#payments/reload';
+import { dropDraft } from '#payments/reload-charge';
+import { reloadPauses } from '#payments/reload-pauses';
+import type { Purchase } from '#payments/sql';
+
+/** Raised whenever the words a person agrees to change: with it the words can be found again. */
+export const CONSENT_VERSION = '2026-11';
+
+export const DEFAULT_PER_DAY = 3;
+const PER_DAY_MOST = 24;
+
+export interface ReloadSettings {
+  readonly enabled: boolean;
+  readonly threshold: NanoUsd;
+  readonly target: NanoUsd;
+  readonly maxPerDay: number;
+  readonly maxPerMonth: NanoUsd | null;
+}
+
+/** A field of the request, what is wrong with it and what may stand there. */
+export interface Invalid {
+  readonly outcome: 'invalid';
+  readonly field: 'threshold_usd' | 'target_usd' | 'max_per_day' | 'max_usd_per_month';
+  readonly message: string;
+}
+
+export type Saved = { readonly outcome: 'saved' } | Invalid;
+
+/** What may not be, with words; undefined if all is well. Pure. */
+export function invalidity(settings: ReloadSettings, maximum: NanoUsd): Invalid | undefined {
+  const { threshold, target, maxPerDay, maxPerMonth } = settings;
+  const no = (field: Invalid['field'], message: string): Invalid => ({
+    outcome: 'invalid',
+    field,
+    message,
+  });
+  if (threshold < 0n || centsExactly(threshold) === undefined) {
+    return no('threshold_usd', 'threshold_usd must be whole cents, 0 or more.');
+  }
+  if (centsExactly(target) === undefined) {
+    return no('target_usd', 'target_usd must be whole cents.');
+  }
+  if (target <= threshold) {
+    return no('target_usd', `target_usd must be above threshold_usd ($${formatUsd(threshold)}).`);
+  }
+  if (target - threshold > maximum) {
+    const most = formatUsd(maximum);
+    return no('target_usd', `target_usd may be at most $${most} above threshold_usd.`);
+  }
+  if (!Number.isInteger(maxPerDay) || maxPerDay < 1 || maxPerDay > PER_DAY_MOST) {
+    return no('max_per_day', `max_per_day must be a whole number from 1 to ${PER_DAY_MOST}.`);
+  }
+  if (maxPerMonth !== null && (maxPerMonth <= 0n || centsExactly(maxPerMonth) === undefined)) {
+    return no('max_usd_per_month', 'max_usd_per_month must be whole cents above 0, or null.');
+  }
+  return undefined;
+}
+
+/**
+ * Keeps the settings, switches on or off, and asks at once whether to reload. Once this has answered
+ * that it is off, no card is charged any more; what was being charged then is told by the view.
+ */
+export async function saveReloadSettings(
+  deps: PaymentsDeps,
+  organizationId: OrganizationId,
+  settings: ReloadSettings,
+  actor: string,
+): Promise<Saved> {
+  const wrong = invalidity(settings, deps.maximum ?? DEFAULT_MAXIMUM_PURCHASE);
+  if (wrong !== undefined) return wrong;
+  await deps.pool.transaction(async (tx) => {
+    await tx.query(
+      sql.saveSettings({ organizationId, ...settings, actor, consentVersion: CONSENT_VERSION }),
+    );
+    if (settings.enabled) return;
+    const drafts = await tx.query<Pick<Purchase, 'organizationId' | 'id'>>(
+      sql.reloadsInStates(organizationId, ['draft']),
+    );
+    for (const draft of drafts) await dropDraft(tx, draft);
+    await tellWhenBelow(tx, organizationId, null);
+  });
+  if (settings.enabled) await evaluateReload(deps, organizationId, 'settings_changed');
+  return { outcome: 'saved' };
+}
+
+
+/** A new card, or a new default: refusals of the one before count no more. */
+export async function reloadCardChanged(
+  deps: PaymentsDeps,
+  organizationId: OrganizationId,
+): Promise<void> {
+  await deps.pool.query(sql.forgetRefusals(organizationId));
+  await evaluateReload(deps, organizationId, 'card_changed');
+}
+
+export interface ReloadView {
+  readonly settings: SettingsRow | undefined;
+  readonly status: 'off' | 'on' | 'paused' | 'reloading';
+  readonly paused: Paused | null;
+  readonly evaluations: readonly EvaluationRow[];
+}
+
+const EVALUATIONS_SHOWN = 20;
+
+export async function readReload(db: Db, organizationId: OrganizationId): Promise<ReloadView> {
+  const [settings] = await db.query<SettingsRow>(sql.findSettings(organizationId));
+  const evaluations = await db.query<EvaluationRow>(
+    sql.listEvaluations(organizationId, EVALUATIONS_SHOWN),
+  );
+  const [elsewhere] = await reloadPauses(db, organizationId);
+  const open = await db.query(sql.reloadsInStates(organizationId, ['opening', 'processing']));
+  const paused = settings?.paused ?? elsewhere?.cause ?? null;
+  const on = settings?.enabled === true;
+  const status =
+    open.length > 0 ? 'reloading' : !on ? 'off' : paused !== null ? 'paused' : ('on' as const);
+  return { settings, status, paused, evaluations };
+}
+
+/** Why it did or did not reload, in words. */
+export const ANSWER_WORDS: Readonly<Record<Answer, string>> = {
+  started: 'The balance was below the threshold: a reload was started.',
+  off: 'Auto-reload is off.',
+  paused: 'Auto-reload is paused.',
+  enough: 'The balance was not below the threshold, or a purchase on its way brings it there.',
+  under_way: 'A reload was already under way.',
+  no_card: 'There is no saved default card that may be charged without you.',
+  card_resting: 'The card was refused and must rest before it may be charged again.',
+  cooling_down: 'The last reload was less than a minute ago.',
+  hour_full: 'There were three reloads within an hour.',
+  day_full: 'The number of reloads allowed per day was reached.',
+  month_full: 'The amount allowed per month was reached.',
+  declined_recently: 'The card was declined within the last day.',
+  balance_full: 'The balance has no room for another purchase.',
+};
+
+export const PAUSE_WORDS: Readonly<Record<Paused, string>> = {
+  card_declined: 'The card was declined for good. Save another card to go on.',
+  declined_repeatedly: 'The card was declined three times. Save another card, or switch it on again.',
+  verification_required:
+    'Your bank wants you to confirm payments with this card. Buy credits once yourself, or save another card.',
+  dispute: 'A payment is disputed.',
+  fraud_warning: 'A bank reported a payment as fraudulent.',
+};
