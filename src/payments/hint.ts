@@ -1,3 +1,4 @@
+import { CARD_EVENTS, cardChanged } from '#payments/cards';
 import type { PaymentsDeps } from '#payments/deps';
 import { type ProcessorEvent, PURPOSE } from '#payments/processor';
 import { refreshPurchase } from '#payments/purchases';
@@ -16,6 +17,8 @@ export async function followHint(
   hint: Pick<ProcessorEvent, 'type' | 'objectId' | 'paymentIntentId'>,
   via: SettledVia,
 ): Promise<HintOutcome> {
+  // News of a card carries no tag of ours; whose card it is, only our own rows can say.
+  if (CARD_EVENTS.has(hint.type)) return await followCard(deps, hint.objectId);
   const [purchase] = await deps.pool.query<sql.Purchase>(
     sql.findByProcessorIds(hint.objectId, hint.paymentIntentId),
   );
@@ -30,4 +33,10 @@ export async function followHint(
   if (purchase === undefined) return 'ignored';
   const refreshed = await refreshPurchase(deps, purchase.id, via);
   return refreshed.outcome === 'unknown_purchase' ? 'ignored' : refreshed.outcome;
+}
+
+async function followCard(deps: PaymentsDeps, cardId: string): Promise<HintOutcome> {
+  const changed = await cardChanged(deps, cardId);
+  if (changed === 'synced') return 'refreshed';
+  return changed === 'unavailable' ? 'processor_unavailable' : 'ignored';
 }

@@ -1,5 +1,6 @@
 import { enqueue } from '#db/jobs';
 import type { Pool } from '#db/pool';
+import { CARD_EVENTS } from '#payments/cards';
 import type { PaymentsDeps } from '#payments/deps';
 import { followHint } from '#payments/hint';
 import { type ProcessorEvent, PURPOSE } from '#payments/processor';
@@ -28,7 +29,7 @@ export async function receiveEvent(
       }),
     );
     if (row?.outcome !== null) return;
-    if (event.purpose !== PURPOSE) {
+    if (event.purpose !== PURPOSE && !CARD_EVENTS.has(event.type)) {
       await tx.query(sql.finishEvent(endpoint, event.id, 'ignored'));
       return;
     }
