@@ -12,7 +12,7 @@ const SIX = (example: string) => rule(/^\d{6}$/, example);
 
 /** Of the countries where a postal code has one form. Compared in capitals, with single blanks. */
 export const POSTAL: Readonly<Record<string, PostalRule>> = {
-  AR: rule(/^([A-Z]\d{4}[A-Z]{3}|\d{4})$/, 'C1425'),
+  AR: rule(/^([A-Z]\d{4}[A-Z]{3}|\d{4})$/, 'C1425CLA'),
   AT: FOUR('1010'),
   AU: FOUR('2000'),
   BE: FOUR('1000'),

@@ -1,3 +1,4 @@
+import { CARD_EVENTS, cardChanged } from '#payments/cards';
 import type { PaymentsDeps } from '#payments/deps';
 import { moneyBackTopic } from '#payments/money-back-events';
 import { followMoneyBack, type MoneyBackOutcome } from '#payments/money-back-hints';
@@ -24,6 +25,8 @@ export async function followHint(
 ): Promise<HintOutcome> {
   const back = await followMoneyBack(deps, hint, via);
   if (back !== undefined) return back;
+  // News of a card carries no tag of ours; whose card it is, only our own rows can say.
+  if (CARD_EVENTS.has(hint.type)) return await followCard(deps, hint.objectId);
   const [purchase] = await deps.pool.query<sql.Purchase>(
     sql.findByProcessorIds(hint.objectId, hint.paymentIntentId),
   );
@@ -38,4 +41,10 @@ export async function followHint(
   if (purchase === undefined) return 'ignored';
   const refreshed = await refreshPurchase(deps, purchase.id, via);
   return refreshed.outcome === 'unknown_purchase' ? 'ignored' : refreshed.outcome;
+}
+
+async function followCard(deps: PaymentsDeps, cardId: string): Promise<HintOutcome> {
+  const changed = await cardChanged(deps, cardId);
+  if (changed === 'synced') return 'refreshed';
+  return changed === 'unavailable' ? 'processor_unavailable' : 'ignored';
 }

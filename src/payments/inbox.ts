@@ -1,5 +1,6 @@
 import { enqueue } from '#db/jobs';
 import type { Pool } from '#db/pool';
+import { CARD_EVENTS } from '#payments/cards';
 import type { PaymentsDeps } from '#payments/deps';
 import { followHint } from '#payments/hint';
 import { moneyBackTopic } from '#payments/money-back-events';
@@ -29,7 +30,8 @@ export async function receiveEvent(
       }),
     );
     if (row?.outcome !== null) return;
-    if (event.purpose !== PURPOSE && moneyBackTopic(event.type) === undefined) {
+    const known = moneyBackTopic(event.type) !== undefined || CARD_EVENTS.has(event.type);
+    if (event.purpose !== PURPOSE && !known) {
       await tx.query(sql.finishEvent(endpoint, event.id, 'ignored'));
       return;
     }

@@ -5,15 +5,13 @@ import { tellWhenBelow } from '#ledger/low';
 import type { Answer, Paused } from '#payments/auto-reload';
 import type { EvaluationRow, SettingsRow } from '#payments/auto-reload-sql';
 import * as sql from '#payments/auto-reload-sql';
+import { CURRENT_CONSENT } from '#payments/card-consent';
 import type { PaymentsDeps } from '#payments/deps';
 import { DEFAULT_MAXIMUM_PURCHASE } from '#payments/purchases';
 import { evaluateReload } from '#payments/reload';
 import { dropDraft } from '#payments/reload-charge';
 import { reloadPauses } from '#payments/reload-pauses';
 import type { Purchase } from '#payments/sql';
-
-/** Raised whenever the words a person agrees to change: with it the words can be found again. */
-export const CONSENT_VERSION = '2026-11';
 
 export const DEFAULT_PER_DAY = 3;
 const PER_DAY_MOST = 24;
@@ -79,7 +77,7 @@ export async function saveReloadSettings(
   if (wrong !== undefined) return wrong;
   await deps.pool.transaction(async (tx) => {
     await tx.query(
-      sql.saveSettings({ organizationId, ...settings, actor, consentVersion: CONSENT_VERSION }),
+      sql.saveSettings({ organizationId, ...settings, actor, consentVersion: CURRENT_CONSENT.version }),
     );
     if (settings.enabled) return;
     const drafts = await tx.query<Pick<Purchase, 'organizationId' | 'id'>>(
