@@ -103,6 +103,11 @@ export const REFUSALS = {
     message: 'The text you agreed to has changed since this page was loaded.',
     nextStep: 'Reload the page and read it again.',
   },
+  reload_invalid: {
+    status: 400,
+    message: 'These settings cannot be kept.',
+    nextStep: 'Correct what is marked, and save again. Nothing was changed.',
+  },
   card_expired: {
     status: 409,
     message: 'This card has expired and can no longer be charged.',

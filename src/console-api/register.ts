@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { refuseCrossSite } from './cross-site.ts';
 import type { Api, ConsoleDeps } from './deps.ts';
 import { refuse, refuseFailure } from './refusals.ts';
+import { autoReloadRoutes } from './routes/auto-reload.ts';
 import { billingRoutes } from './routes/billing.ts';
 import { billingDetailsRoutes } from './routes/billing-details.ts';
 import { cardRoutes } from './routes/cards.ts';
@@ -39,6 +40,7 @@ export async function registerConsoleApi(app: FastifyInstance, deps: ConsoleDeps
       purchaseRoutes(api, deps);
       billingDetailsRoutes(api, deps);
       cardRoutes(api, deps);
+      autoReloadRoutes(api, deps);
       estimateRoutes(api, deps);
       keyRoutes(api, deps);
     },

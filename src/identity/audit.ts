@@ -23,7 +23,9 @@ export type AuditAction =
   | 'billing_details.save'
   | 'card.consent'
   | 'card.default'
-  | 'card.remove';
+  | 'card.remove'
+  | 'auto_reload.on'
+  | 'auto_reload.off';
 
 /**
  * Notes who did what, in the transaction that does it where there is one. `actor` and `subject`

@@ -86,7 +86,8 @@ const BRAKES: readonly ((facts: ReloadFacts) => Decision | undefined)[] = [
   },
   ({ card }) => (card === null ? wait('no_card') : undefined),
   ({ card, now }) => unlessPast('card_resting', card?.restsUntil, 0, now),
-  ({ lastDeclinedAt, now }) => unlessPast('declined_recently', lastDeclinedAt, AFTER_DECLINE_MS, now),
+  ({ lastDeclinedAt, now }) =>
+    unlessPast('declined_recently', lastDeclinedAt, AFTER_DECLINE_MS, now),
   ({ lastCreditedAt, now }) => unlessPast('cooling_down', lastCreditedAt, COOLDOWN_MS, now),
   ({ begun, now }) => unlessPast('hour_full', begun[MAX_PER_HOUR - 1], HOUR_MS, now),
   ({ begun, maxPerDay, now }) => unlessPast('day_full', begun[maxPerDay - 1], DAY_MS, now),

@@ -1,3 +1,4 @@
+import { enqueue } from '#db/jobs';
 import type { SavedCard } from '#payments/card-processor';
 import type { CardOwner, CardRow } from '#payments/cards-sql';
 import * as sql from '#payments/cards-sql';
@@ -13,6 +14,9 @@ const NEVER_WITHOUT_HOLDER: ReadonlySet<string> = new Set(['IN']);
 /** Whether auto-reload may use a card at all; buying with it in person is another matter. */
 export const mayChargeUnattended = (card: Pick<CardRow, 'country' | 'expiry'>): boolean =>
   card.expiry !== 'expired' && (card.country === null || !NEVER_WITHOUT_HOLDER.has(card.country));
+
+/** The job that is queued when another card has become the one to charge. */
+export const CARD_CHOSEN_TASK = 'card_chosen';
 
 /** As last told by the processor, the default card first. */
 export const savedCards = (
@@ -34,12 +38,20 @@ export async function syncCards(deps: PaymentsDeps, organizationId: string): Pro
   if (read.outcome !== 'found') return 'unavailable';
   await pool.transaction(async (tx) => {
     await tx.query(sql.lockCards(organizationId));
+    const known = await tx.query<CardRow>(
+      sql.listCards(organizationId, processor.name, environment),
+    );
     await tx.query(sql.noDefault(organizationId, processor.name, environment));
     for (const card of read.cards) {
       await tx.query(sql.keepCard(organizationId, processor.name, environment, card));
     }
     const ids = read.cards.map((card: SavedCard) => card.id);
     await tx.query(sql.forgetCardsBut(organizationId, processor.name, environment, ids));
+    // Auto-reload charges the default card; what stopped it with another one is over.
+    const chosen = read.cards.find((card) => card.isDefault)?.id;
+    if (chosen !== undefined && chosen !== known.find((card) => card.isDefault)?.id) {
+      await enqueue(tx, CARD_CHOSEN_TASK, { organization_id: organizationId });
+    }
   });
   return 'synced';
 }

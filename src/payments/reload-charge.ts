@@ -72,9 +72,7 @@ export async function dropDraft(
   tx: Parameters<typeof advance>[0],
   purchase: Pick<Purchase, 'organizationId' | 'id'>,
 ): Promise<void> {
-  const [locked] = await tx.query<Purchase>(
-    sql.lockPurchase(purchase.organizationId, purchase.id),
-  );
+  const [locked] = await tx.query<Purchase>(sql.lockPurchase(purchase.organizationId, purchase.id));
   if (locked?.state === 'draft') await advance(tx, locked, 'customer_canceled', {}, SWITCHED_OFF);
 }
 

@@ -1,6 +1,6 @@
 import type { Db } from '#db/pool';
 import type { OrganizationId } from '#kernel/ids';
-import { centsExactly, formatUsd, type NanoUsd } from '#kernel/money';
+import { centsExactly, formatUsd, NANOS_PER_USD, type NanoUsd, nanos } from '#kernel/money';
 import { tellWhenBelow } from '#ledger/low';
 import type { Answer, Paused } from '#payments/auto-reload';
 import type { EvaluationRow, SettingsRow } from '#payments/auto-reload-sql';
@@ -13,7 +13,6 @@ import { dropDraft } from '#payments/reload-charge';
 import { reloadPauses } from '#payments/reload-pauses';
 import type { Purchase } from '#payments/sql';
 
-export const DEFAULT_PER_DAY = 3;
 const PER_DAY_MOST = 24;
 
 export interface ReloadSettings {
@@ -23,6 +22,15 @@ export interface ReloadSettings {
   readonly maxPerDay: number;
   readonly maxPerMonth: NanoUsd | null;
 }
+
+/** What a form begins with. Nothing is on by itself. */
+export const DEFAULT_RELOAD: ReloadSettings = {
+  enabled: false,
+  threshold: nanos(10n * NANOS_PER_USD),
+  target: nanos(50n * NANOS_PER_USD),
+  maxPerDay: 3,
+  maxPerMonth: nanos(500n * NANOS_PER_USD),
+};
 
 /** A field of the request, what is wrong with it and what may stand there. */
 export interface Invalid {
@@ -77,7 +85,12 @@ export async function saveReloadSettings(
   if (wrong !== undefined) return wrong;
   await deps.pool.transaction(async (tx) => {
     await tx.query(
-      sql.saveSettings({ organizationId, ...settings, actor, consentVersion: CURRENT_CONSENT.version }),
+      sql.saveSettings({
+        organizationId,
+        ...settings,
+        actor,
+        consentVersion: CURRENT_CONSENT.version,
+      }),
     );
     if (settings.enabled) return;
     const drafts = await tx.query<Pick<Purchase, 'organizationId' | 'id'>>(
@@ -89,7 +102,6 @@ export async function saveReloadSettings(
   if (settings.enabled) await evaluateReload(deps, organizationId, 'settings_changed');
   return { outcome: 'saved' };
 }
-
 
 /** A new card, or a new default: refusals of the one before count no more. */
 export async function reloadCardChanged(
@@ -142,7 +154,8 @@ export const ANSWER_WORDS: Readonly<Record<Answer, string>> = {
 
 export const PAUSE_WORDS: Readonly<Record<Paused, string>> = {
   card_declined: 'The card was declined for good. Save another card to go on.',
-  declined_repeatedly: 'The card was declined three times. Save another card, or switch it on again.',
+  declined_repeatedly:
+    'The card was declined three times. Save another card, or switch it on again.',
   verification_required:
     'Your bank wants you to confirm payments with this card. Buy credits once yourself, or save another card.',
   dispute: 'A payment is disputed.',

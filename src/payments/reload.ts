@@ -1,6 +1,6 @@
 import type { Db } from '#db/pool';
 import { newId, type OrganizationId } from '#kernel/ids';
-import { nanos, type NanoUsd, ZERO } from '#kernel/money';
+import { type NanoUsd, nanos, ZERO } from '#kernel/money';
 import { roomForCredit } from '#ledger/grants';
 import { readCounted, tellWhenBelow } from '#ledger/low';
 import { type Answer, decideReload, type Paused, type ReloadFacts } from '#payments/auto-reload';
@@ -45,7 +45,8 @@ export async function evaluateReload(
   if (decided === undefined) return 'off';
   if (decided.purchase !== undefined) {
     const carried = await carryOnReload(deps, decided.purchase);
-    if (PHASE_OF[carried.state] !== 'open') await evaluateReload(deps, organizationId, 'reload_ended');
+    if (PHASE_OF[carried.state] !== 'open')
+      await evaluateReload(deps, organizationId, 'reload_ended');
   }
   return decided.answer;
 }
@@ -88,11 +89,7 @@ async function decide(
 
 const AFTER_START_MS = 5_000;
 
-async function readFacts(
-  deps: PaymentsDeps,
-  tx: Db,
-  settings: SettingsRow,
-): Promise<ReloadFacts> {
+async function readFacts(deps: PaymentsDeps, tx: Db, settings: SettingsRow): Promise<ReloadFacts> {
   const { organizationId } = settings;
   const [history] = await tx.query<HistoryRow>(sql.history(organizationId));
   if (history === undefined) throw new Error('a question without rows has one row');
@@ -159,7 +156,9 @@ async function storeReload(
     }),
   );
   if (stored === undefined) throw new Error('a reload was not stored');
-  await tx.query(insertTimeline(stored, 'draft', 'Reload started: the balance fell below the mark.'));
+  await tx.query(
+    insertTimeline(stored, 'draft', 'Reload started: the balance fell below the mark.'),
+  );
   return stored;
 }
 
@@ -172,7 +171,10 @@ export async function evaluateDueReloads(deps: PaymentsDeps): Promise<void> {
     try {
       await evaluateReload(deps, organizationId, 'brake_ended');
     } catch (error) {
-      deps.log?.error({ organization: organizationId, err: error }, 'a reload could not be decided');
+      deps.log?.error(
+        { organization: organizationId, err: error },
+        'a reload could not be decided',
+      );
     }
   }
 }

@@ -1,11 +1,13 @@
 import type { TaskList } from 'graphile-worker';
 import { parseId } from '#kernel/ids';
 import { LOW_TASK } from '#ledger/low';
+import { CARD_CHOSEN_TASK } from '#payments/cards';
 import type { PaymentsDeps } from '#payments/deps';
 import { WEBHOOK_TASK, workEvent } from '#payments/inbox';
 import { pursueRefund } from '#payments/refund-course';
 import { REFUND_TASK } from '#payments/refunds';
 import { evaluateReload } from '#payments/reload';
+import { reloadCardChanged } from '#payments/reload-settings';
 
 /** Every job there is, and the command it becomes. */
 export function tasks(payments: PaymentsDeps): TaskList {
@@ -16,6 +18,10 @@ export function tasks(payments: PaymentsDeps): TaskList {
     [REFUND_TASK]: async (payload) => {
       const refund = field(payload, 'refund_id');
       await pursueRefund(payments, field(payload, 'organization_id'), refund);
+    },
+    [CARD_CHOSEN_TASK]: async (payload) => {
+      const id = parseId('organization', field(payload, 'organization_id'));
+      if (id !== undefined) await reloadCardChanged(payments, id);
     },
     [LOW_TASK]: async (payload) => {
       const id = parseId('organization', field(payload, 'organization_id'));
