@@ -12,7 +12,13 @@ type Said = {
   message: string;
   field?: string | undefined;
   next_step?: string | undefined;
+  problems?: readonly Problem[] | undefined;
 };
+
+interface Problem {
+  readonly field: string;
+  readonly message: string;
+}
 
 /** What the server refused, or why no readable answer came. `status` 0: nothing arrived. */
 export class Refusal extends Error {
@@ -20,6 +26,8 @@ export class Refusal extends Error {
   readonly code: string;
   readonly field: string | undefined;
   readonly nextStep: string | undefined;
+  /** All inputs at fault, where the form has several. */
+  readonly problems: readonly Problem[];
 
   constructor(status: number, said: Said) {
     super(said.message);
@@ -28,6 +36,7 @@ export class Refusal extends Error {
     this.code = said.code;
     this.field = said.field;
     this.nextStep = said.next_step;
+    this.problems = said.problems ?? [];
   }
 }
 

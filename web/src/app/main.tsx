@@ -14,6 +14,7 @@ import '../ui/styles/table.css';
 import '../ui/styles/notice.css';
 import '../ui/styles/dialog.css';
 import '../ui/styles/purchase.css';
+import '../ui/styles/billing.css';
 import '../ui/styles/steps.css';
 
 // A full load forgets everything the last person saw, which a change of page would not.

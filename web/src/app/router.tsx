@@ -8,10 +8,12 @@ import {
   stringifySearchWith,
 } from '@tanstack/react-router';
 import { billingQuery, historyQuery } from '../api/billing.ts';
+import { cardsQuery, detailsQuery } from '../api/billing-details.ts';
 import { Refusal } from '../api/client.ts';
 import { keysQuery } from '../api/keys.ts';
 import { meQuery, siteQuery } from '../api/session.ts';
 import { BillingPage } from '../features/billing/billing-page.tsx';
+import { CardReturnPage } from '../features/billing/card-return-page.tsx';
 import { ReturnPage } from '../features/billing/return-page.tsx';
 import { HomePage } from '../features/home/home-page.tsx';
 import { KeysPage } from '../features/keys/keys-page.tsx';
@@ -68,8 +70,21 @@ const billing = createRoute({
     if (me.organization === null || !me.abilities.includes('billing.view')) return;
     void queries.prefetchQuery(billingQuery(me.organization.id));
     void queries.prefetchInfiniteQuery(historyQuery(me.organization.id));
+    void queries.prefetchQuery(detailsQuery(me.organization.id));
+    void queries.prefetchQuery(cardsQuery(me.organization.id));
   },
-  component: BillingPage,
+  validateSearch: (search: Record<string, unknown>): { buy?: string; address?: string } => {
+    const buy = text(search, 'buy');
+    const address = text(search, 'address');
+    return {
+      ...(buy === undefined ? {} : { buy }),
+      ...(address === undefined ? {} : { address }),
+    };
+  },
+  component: function BillingRoute() {
+    const { buy, address } = billing.useSearch();
+    return <BillingPage buy={buy} editAddress={address !== undefined} />;
+  },
 });
 
 const billingReturn = createRoute({
@@ -86,6 +101,23 @@ const billingReturn = createRoute({
   component: function ReturnRoute() {
     const { purchase, canceled } = billingReturn.useSearch();
     return <ReturnPage purchaseId={purchase} canceled={canceled !== undefined} />;
+  },
+});
+
+const cardReturn = createRoute({
+  getParentRoute: () => inside,
+  path: '/settings/billing/card',
+  validateSearch: (search: Record<string, unknown>): { setup?: string; canceled?: string } => {
+    const setup = text(search, 'setup');
+    const canceled = text(search, 'canceled');
+    return {
+      ...(setup === undefined ? {} : { setup }),
+      ...(canceled === undefined ? {} : { canceled }),
+    };
+  },
+  component: function CardReturnRoute() {
+    const { setup, canceled } = cardReturn.useSearch();
+    return <CardReturnPage setupId={setup} canceled={canceled !== undefined} />;
   },
 });
 
@@ -117,7 +149,15 @@ export const createConsoleRouter = (queries: QueryClient) =>
   createRouter({
     routeTree: root.addChildren([
       signIn,
-      inside.addChildren([home, settings, billing, billingReturn, keys, newOrganization]),
+      inside.addChildren([
+        home,
+        settings,
+        billing,
+        billingReturn,
+        cardReturn,
+        keys,
+        newOrganization,
+      ]),
     ]),
     context: { queries },
     // Search values are plain text here: an id that looks like a number stays what it is.

@@ -9,13 +9,21 @@ import { roleName } from '../../ui/roles.ts';
 import { Skeleton } from '../../ui/skeleton.tsx';
 import { Balance, BalanceSkeleton } from './balance.tsx';
 import { BuyDialog } from './buy-dialog.tsx';
+import { CardsSection } from './cards-section.tsx';
+import { DetailsSection } from './details-section.tsx';
 import { GrantTable } from './grant-table.tsx';
 import { History } from './history.tsx';
 import { PurchaseCard } from './purchase-card.tsx';
 
-export function BillingPage() {
+interface Opened {
+  /** An amount to buy: the dialog is open with it. */
+  readonly buy: string | undefined;
+  readonly editAddress: boolean;
+}
+
+export function BillingPage(props: Opened) {
   const { may } = useSession();
-  return may('billing.view') ? <Billing /> : <BillingHidden />;
+  return may('billing.view') ? <Billing {...props} /> : <BillingHidden />;
 }
 
 function BillingHidden() {
@@ -31,10 +39,10 @@ function BillingHidden() {
   );
 }
 
-function Billing() {
+function Billing({ buy, editAddress }: Opened) {
   const { me, organization, may } = useSession();
   const billing = useQuery(billingQuery(organization.id));
-  const [buying, setBuying] = useState(false);
+  const [buying, setBuying] = useState(buy !== undefined);
   const mayBuy = may('billing.buy');
 
   // Coming back from the payment page with the browser's button restores this page as it was
@@ -79,6 +87,10 @@ function Billing() {
       {billing.data?.open_purchase != null && (
         <PurchaseCard purchase={billing.data.open_purchase} mayBuy={mayBuy} />
       )}
+      <div className="billing-pair">
+        <CardsSection organizationId={organization.id} mayEdit={mayBuy} />
+        <DetailsSection organizationId={organization.id} mayEdit={mayBuy} open={editAddress} />
+      </div>
       {(billing.isPending || billing.data !== undefined) && (
         <Section title="Credit grants">
           {billing.data === undefined ? (
@@ -91,8 +103,12 @@ function Billing() {
       <Section title="Statement">
         <History organizationId={organization.id} version={billing.data?.available_usd} />
       </Section>
-      {buying && billing.data !== undefined && (
-        <BuyDialog limits={billing.data.limits} onClose={() => setBuying(false)} />
+      {buying && mayBuy && billing.data !== undefined && (
+        <BuyDialog
+          limits={billing.data.limits}
+          {...(buy === undefined ? {} : { first: buy })}
+          onClose={() => setBuying(false)}
+        />
       )}
     </Page>
   );

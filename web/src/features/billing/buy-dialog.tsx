@@ -1,7 +1,9 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
+import type { Quote } from '#console-api/billing/contract';
 import type { Purchase } from '#console-api/contract';
 import { beginPurchase, billingQuery } from '../../api/billing.ts';
+import { detailsQuery, quoteQuery } from '../../api/billing-details.ts';
 import { Refusal } from '../../api/client.ts';
 import { useSession } from '../../api/use-session.ts';
 import { Dialog } from '../../ui/dialog.tsx';
@@ -9,30 +11,76 @@ import { Field } from '../../ui/field.tsx';
 import { exactText } from '../../ui/money-text.ts';
 import { Problem } from '../../ui/problem.tsx';
 import { type Limits, readAmount } from './amount-entry.ts';
+import { BeforePaying } from './before-paying.tsx';
+import { DetailsForm } from './details-form.tsx';
+import { EstimateBox } from './estimate.tsx';
 import { drawNonce, nonceBook } from './nonce.ts';
 import { openPaymentPage } from './payment-page.ts';
+import { ThingsToCheck } from './things-to-check.tsx';
 import { Total, TotalOf } from './total.tsx';
+import { useSettled } from './use-settled.ts';
 
 const QUICK_CHOICES = ['5', '25', '100'] as const;
 
 /** Amount, total, and away to the payment page: no card number is ever entered here. */
-export function BuyDialog({ limits, onClose }: { limits: Limits; onClose: () => void }) {
+export function BuyDialog(props: { limits: Limits; first?: string; onClose: () => void }) {
+  const { organization } = useSession();
+  const details = useQuery(detailsQuery(organization.id));
+  const [atAddress, setAtAddress] = useState(false);
+  const [typed, setTyped] = useState(props.first ?? '25');
+  const [taxed, setTaxed] = useState<Purchase>();
+
+  if (taxed !== undefined) return <TaxedTotal purchase={taxed} onClose={props.onClose} />;
+  if (atAddress && details.data !== undefined) {
+    const back = () => setAtAddress(false);
+    return (
+      <Dialog key="address" title="Billing address" onClose={props.onClose}>
+        <DetailsForm response={details.data} onSaved={back} onCancel={back} />
+      </Dialog>
+    );
+  }
+  return (
+    <AmountDialog
+      limits={props.limits}
+      typed={typed}
+      onType={setTyped}
+      onAddress={() => setAtAddress(true)}
+      onTaxed={setTaxed}
+      onClose={props.onClose}
+    />
+  );
+}
+
+interface AmountProps {
+  readonly limits: Limits;
+  readonly typed: string;
+  onType(typed: string): void;
+  onAddress(): void;
+  /** The total turned out to be another than the one on the screen. */
+  onTaxed(purchase: Purchase): void;
+  onClose(): void;
+}
+
+function AmountDialog(props: AmountProps) {
+  const { limits, typed } = props;
   const { organization } = useSession();
   const queries = useQueryClient();
-  const [typed, setTyped] = useState('25');
   const [problem, setProblem] = useState<string>();
   const [nonceFor] = useState(() => nonceBook(drawNonce));
-  const [taxed, setTaxed] = useState<Purchase>();
   const [leaving, setLeaving] = useState(false);
   const entry = readAmount(typed, limits);
+  const usd = entry.outcome === 'accepted' ? entry.usd : undefined;
+  const asked = useQuery(quoteQuery(organization.id, useSettled(usd)));
+  const quote = asked.data?.amount_usd === usd ? asked.data : undefined;
 
   const begin = useMutation({
-    mutationFn: (usd: string) => beginPurchase(usd, nonceFor(usd)),
+    mutationFn: (amount: string) => beginPurchase(amount, nonceFor(amount)),
     onSuccess: (purchase) => {
       void queries.invalidateQueries(billingQuery(organization.id));
-      if (purchase.redirect_url === null) return onClose();
+      if (purchase.redirect_url === null) return props.onClose();
       // Nobody is sent to pay more than the total that was on the screen.
-      if (purchase.total_usd !== purchase.amount_usd) return setTaxed(purchase);
+      const shown = quote?.total_usd ?? purchase.amount_usd;
+      if (purchase.total_usd !== shown) return props.onTaxed(purchase);
       setLeaving(true);
       openPaymentPage(purchase.redirect_url);
     },
@@ -40,23 +88,21 @@ export function BuyDialog({ limits, onClose }: { limits: Limits; onClose: () => 
       if (error instanceof Refusal && error.field === 'amount_usd') setProblem(error.message);
     },
   });
-
-  const choose = (usd: string) => {
-    setTyped(usd);
+  const choose = (amount: string) => {
+    props.onType(amount);
     setProblem(undefined);
     begin.reset();
   };
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (begin.isPending || leaving) return;
+    if (begin.isPending || leaving || quote?.refusal != null) return;
     if (entry.outcome === 'refused') return setProblem(entry.sentence);
     setProblem(undefined);
     begin.mutate(entry.usd);
   };
 
-  if (taxed !== undefined) return <TaxedTotal purchase={taxed} onClose={onClose} />;
   return (
-    <Dialog title="Buy credits" onClose={onClose}>
+    <Dialog title="Buy credits" onClose={props.onClose}>
       <form className="form" onSubmit={submit} noValidate>
         <Field
           label="Amount in US dollars"
@@ -69,40 +115,59 @@ export function BuyDialog({ limits, onClose }: { limits: Limits; onClose: () => 
           problem={problem}
           onChange={(event) => choose(event.target.value)}
         />
-        <fieldset className="choices">
-          <legend className="visually-hidden">Quick choices</legend>
-          {QUICK_CHOICES.map((usd) => (
-            <button
-              key={usd}
-              type="button"
-              className="button"
-              aria-pressed={entry.outcome === 'accepted' && entry.usd === usd}
-              onClick={() => choose(usd)}
-            >
-              ${usd}
-            </button>
-          ))}
-        </fieldset>
-        <Total usd={entry.outcome === 'accepted' ? entry.usd : undefined} />
+        <QuickChoices chosen={usd} onChoose={choose} />
+        <EstimateBox usd={usd} />
+        <Total usd={usd} quote={quote} busy={asked.isFetching} />
+        {quote !== undefined && <BeforePaying quote={quote} onAddress={props.onAddress} />}
+        {begin.isError && problem === undefined && <Problem error={begin.error} />}
         <p className="hint">
           You pay on the processor’s page; no card is entered here. Bought credits expire one year
           after the purchase and are not refundable.
         </p>
-        {begin.isError && problem === undefined && <Problem error={begin.error} />}
-        <div className="dialog-foot">
-          <button type="button" className="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button
-            type="submit"
-            className="button button-primary"
-            aria-disabled={begin.isPending || leaving}
-          >
-            {begin.isPending || leaving ? 'Opening the payment page…' : 'Continue to payment'}
-          </button>
-        </div>
+        {quote !== undefined && <ThingsToCheck advice={quote} />}
+        <BuyFoot
+          onClose={props.onClose}
+          busy={begin.isPending || leaving}
+          barred={quote?.refusal ?? null}
+        />
       </form>
     </Dialog>
+  );
+}
+
+function QuickChoices(props: { chosen: string | undefined; onChoose: (usd: string) => void }) {
+  return (
+    <fieldset className="choices">
+      <legend className="visually-hidden">Quick choices</legend>
+      {QUICK_CHOICES.map((usd) => (
+        <button
+          key={usd}
+          type="button"
+          className="button"
+          aria-pressed={props.chosen === usd}
+          onClick={() => props.onChoose(usd)}
+        >
+          ${usd}
+        </button>
+      ))}
+    </fieldset>
+  );
+}
+
+function BuyFoot(props: { onClose: () => void; busy: boolean; barred: Quote['refusal'] }) {
+  return (
+    <div className="dialog-foot">
+      <button type="button" className="button" onClick={props.onClose}>
+        Cancel
+      </button>
+      <button
+        type="submit"
+        className="button button-primary"
+        aria-disabled={props.busy || props.barred !== null}
+      >
+        {props.busy ? 'Opening the payment page…' : 'Continue to payment'}
+      </button>
+    </div>
   );
 }
 
@@ -110,7 +175,7 @@ function TaxedTotal({ purchase, onClose }: { purchase: Purchase; onClose: () => 
   const { redirect_url: url } = purchase;
   return (
     <Dialog key="taxed" title="Buy credits" onClose={onClose}>
-      <p>Tax applies to this purchase.</p>
+      <p>The total of this purchase, with tax:</p>
       <TotalOf purchase={purchase} />
       <div className="dialog-foot">
         <button type="button" className="button" onClick={onClose}>

@@ -1,11 +1,13 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import type { Purchase, PurchaseFailure } from '#console-api/contract';
+import { Link } from '@tanstack/react-router';
+import type { Purchase } from '#console-api/contract';
 import { billingQuery, cancelPurchase } from '../../api/billing.ts';
 import { useSession } from '../../api/use-session.ts';
-import { Badge, Notice } from '../../ui/notice.tsx';
+import { Badge } from '../../ui/notice.tsx';
 import { Problem } from '../../ui/problem.tsx';
+import { Failure, FailureHelp, payAgainLabel } from './failure.tsx';
 import { openPaymentPage } from './payment-page.ts';
-import { canBeCanceled, canBePaid, NOT_CHARGED, PURCHASE_WORDS } from './purchase-words.ts';
+import { canBeBoughtAgain, canBeCanceled, canBePaid, PURCHASE_WORDS } from './purchase-words.ts';
 import { Timeline } from './timeline.tsx';
 import { TotalOf } from './total.tsx';
 
@@ -44,27 +46,11 @@ export function PurchaseCard(props: {
           <Timeline steps={purchase.timeline} />
         </div>
       </div>
+      {purchase.failure !== null && <FailureHelp purchase={purchase} />}
       <p className="hint">
         Reference <code>{purchase.id}</code>
       </p>
     </section>
-  );
-}
-
-function Failure({ failure }: { failure: PurchaseFailure }) {
-  return (
-    <Notice tone="bad" title={failure.title}>
-      <p>{failure.message}</p>
-      {!failure.message.includes(NOT_CHARGED) && (
-        <p>
-          <strong>{NOT_CHARGED}</strong>
-        </p>
-      )}
-      <p>{failure.next_step}</p>
-      <p className="hint">
-        If you ask for help, give this reference: <code>{failure.reference}</code>
-      </p>
-    </Notice>
   );
 }
 
@@ -93,8 +79,21 @@ function Actions(props: {
             className="button button-primary"
             onClick={() => openPaymentPage(url)}
           >
-            {purchase.state === 'declined' ? 'Try again on the payment page' : 'Go on to payment'}
+            {purchase.state === 'declined' ? payAgainLabel(purchase.failure) : 'Go on to payment'}
           </button>
+        )}
+        {canBeBoughtAgain(purchase) && (
+          <Link
+            className="button button-primary"
+            to="/settings/billing"
+            search={
+              purchase.failure?.class === 'REGION'
+                ? { address: 'edit' }
+                : { buy: purchase.amount_usd }
+            }
+          >
+            {purchase.failure?.class === 'REGION' ? 'Change billing address' : 'Buy again'}
+          </Link>
         )}
         {canBeCanceled(purchase) && (
           <button
@@ -107,6 +106,9 @@ function Actions(props: {
           </button>
         )}
       </div>
+      {url !== null && purchase.state === 'declined' && (
+        <p className="hint">Any card can be entered there; this purchase stays the same one.</p>
+      )}
     </>
   );
 }

@@ -74,3 +74,10 @@ export const canBePaid = (purchase: Purchase) =>
 
 export const canBeCanceled = (purchase: Purchase) =>
   purchase.state === 'awaiting_customer' || purchase.state === 'declined';
+
+/** Its page is closed and no money came: the same amount can be bought anew. */
+export const canBeBoughtAgain = (purchase: Purchase) =>
+  purchase.state === 'failed' ||
+  purchase.state === 'canceled' ||
+  purchase.state === 'expired' ||
+  purchase.state === 'abandoned';

@@ -1,0 +1,95 @@
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { useEffect } from 'react';
+import type { CardSetup } from '#console-api/billing/contract';
+import { cardsQuery, refreshSetup } from '../../api/billing-details.ts';
+import { useSession } from '../../api/use-session.ts';
+import { Notice } from '../../ui/notice.tsx';
+import { Page } from '../../ui/page.tsx';
+import { Problem } from '../../ui/problem.tsx';
+import { Skeleton } from '../../ui/skeleton.tsx';
+import { openPaymentPage } from './payment-page.ts';
+
+const ASK_AGAIN_MS = 2_000;
+const QUESTIONS_MOST = 15;
+
+/** Where the processor's card page sends people back to: it finds out for itself how it went. */
+export function CardReturnPage(props: { setupId: string | undefined; canceled: boolean }) {
+  const { setupId } = props;
+  return (
+    <Page
+      title="Saving a card"
+      {...(setupId === undefined ? { lead: 'This address names no card.' } : {})}
+    >
+      {setupId !== undefined && <Following setupId={setupId} canceled={props.canceled} />}
+      <p>
+        <Link to="/settings/billing">Back to billing</Link>
+      </p>
+    </Page>
+  );
+}
+
+function Following({ setupId, canceled }: { setupId: string; canceled: boolean }) {
+  const { organization } = useSession();
+  const queries = useQueryClient();
+  const setup = useQuery({
+    queryKey: [organization.id, 'card-setup', setupId],
+    queryFn: () => refreshSetup(setupId),
+    refetchInterval: ({ state }) =>
+      state.data?.state === 'open' && !canceled && state.dataUpdateCount < QUESTIONS_MOST
+        ? ASK_AGAIN_MS
+        : false,
+  });
+  const state = setup.data?.state;
+
+  useEffect(() => {
+    if (state === 'saved') void queries.invalidateQueries(cardsQuery(organization.id));
+  }, [state, queries, organization.id]);
+
+  if (setup.data !== undefined) return <Verdict setup={setup.data} canceled={canceled} />;
+  if (setup.isError) return <Problem error={setup.error} retry={() => void setup.refetch()} />;
+  return <Skeleton rows={2} label="Asking the payment processor" />;
+}
+
+function Verdict({ setup, canceled }: { setup: CardSetup; canceled: boolean }) {
+  const { redirect_url: url } = setup;
+  const again = url !== null && (
+    <button type="button" className="button" onClick={() => openPaymentPage(url)}>
+      Go back to the card page
+    </button>
+  );
+  if (setup.state === 'saved') {
+    return (
+      <Notice tone="good" title="The card is saved">
+        <p>Nothing was charged, and nothing was switched on.</p>
+      </Notice>
+    );
+  }
+  if (setup.failure !== null) {
+    return (
+      <Notice tone="bad" title={setup.failure.title}>
+        <p>{setup.failure.message}</p>
+        <p>{setup.failure.next_step}</p>
+        {again}
+      </Notice>
+    );
+  }
+  if (setup.state === 'expired') {
+    return (
+      <Notice tone="quiet" title="The card page was open too long">
+        <p>No card was saved. You can begin again on the Billing page.</p>
+      </Notice>
+    );
+  }
+  return canceled ? (
+    <Notice tone="quiet" title="You left the card page before saving a card">
+      <p>Nothing was saved or charged.</p>
+      {again}
+    </Notice>
+  ) : (
+    <Notice tone="quiet" title="Waiting for the card to be saved">
+      <p>This usually takes a few seconds.</p>
+      {again}
+    </Notice>
+  );
+}
