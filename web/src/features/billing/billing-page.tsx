@@ -14,6 +14,7 @@ import { DetailsSection } from './details-section.tsx';
 import { GrantTable } from './grant-table.tsx';
 import { History } from './history.tsx';
 import { PurchaseCard } from './purchase-card.tsx';
+import { ReloadSection } from './reload-section.tsx';
 
 interface Opened {
   /** An amount to buy: the dialog is open with it. */
@@ -89,6 +90,7 @@ function Billing({ buy, editAddress }: Opened) {
       )}
       <div className="billing-pair">
         <CardsSection organizationId={organization.id} mayEdit={mayBuy} />
+        <ReloadSection organizationId={organization.id} mayEdit={mayBuy} />
         <DetailsSection organizationId={organization.id} mayEdit={mayBuy} open={editAddress} />
       </div>
       {(billing.isPending || billing.data !== undefined) && (
