@@ -98,6 +98,7 @@ test.each([
   ['', /the file/],
   ['tiers: {}', /^line 1, tiers: found no tier, expected at least one/],
   ['tiers: {a: {}}\ntiers: {b: {}}', /^line 2: found a name a second time/],
+  ['tiers: *a', /^line 1: found an alias, expected YAML without aliases/],
   ['- a', /the file: found a list of 1, expected fields/],
 ])('%j is refused', (text, pattern) => {
   expect(problemsIn(text)).toContainEqual(expect.stringMatching(pattern));

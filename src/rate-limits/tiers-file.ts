@@ -1,4 +1,4 @@
-import { isMap, isNode, LineCounter, parseDocument } from 'yaml';
+import { isMap, isNode, LineCounter, parseDocument, visit } from 'yaml';
 import { type NanoUsd, parseUsd } from '#kernel/money';
 import { PER_MINUTE_MAX } from './bucket.ts';
 import { bundledTiers } from './bundled-tiers.ts';
@@ -56,6 +56,15 @@ export function parseTiersFile(text: string): LoadedTiers {
     );
     return { outcome: 'invalid', problems: first };
   }
+  const aliases: TierProblem[] = [];
+  visit(document, {
+    Alias(_key, { range }) {
+      const place = `line ${lineAt(range?.[0] ?? 0)}`;
+      aliases.push({ place, found: 'an alias', expected: 'YAML without aliases' });
+    },
+  });
+  // What it stands for may be nothing, or a thousand times itself.
+  if (aliases.length > 0) return { outcome: 'invalid', problems: aliases };
   const reader = new Reader((path) => {
     for (let length = path.length; length > 0; length -= 1) {
       const node = document.getIn(path.slice(0, length), true);
