@@ -182,7 +182,8 @@ export const apiKey = z.object({
   created_at: time,
   expires_at: z.nullable(time),
 });
-export const keyList = z.object({ data: z.array(apiKey) });
+/** `now` is the server's time, by which keys end. */
+export const keyList = z.object({ data: z.array(apiKey), now: time });
 /** How long a key can live; its end is fixed when it is made. */
 export const KEY_LIFETIMES = ['3h', '1d', '7d', '30d', 'never'] as const;
 /** A lifetime, or the moment the key ends; without it, never. */

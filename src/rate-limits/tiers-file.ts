@@ -175,7 +175,11 @@ function readTier(reader: Reader, name: string, value: unknown, ids: ReadonlySet
   const own = Object.entries(reader.fields(fields.classes ?? {}, [...path, 'classes']));
   for (const [id] of own) {
     if (ids.has(id)) continue;
-    reader.problem([...path, 'classes', id], shown(id), `one of the classes ${[...ids].join(', ')}`);
+    reader.problem(
+      [...path, 'classes', id],
+      shown(id),
+      `one of the classes ${[...ids].join(', ')}`,
+    );
   }
   return {
     name,
