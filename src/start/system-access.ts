@@ -52,7 +52,7 @@ export async function openSystem(config: Config, entropy: Entropy): Promise<Syst
   const book = priceBook(config);
   const system = {
     ...{ pool, book, databaseUrl, entropy, pepper, identity, close: pool.close },
-    tiers: config.tiers,
+    ...{ tiers: config.tiers, defaultTier: config.defaultTier },
     // A look changes nothing: what this command line was configured with is only for who has none.
     latestPrices: () => readPrices(pool, book),
   };
