@@ -5,6 +5,7 @@ import type { Api, ConsoleDeps } from './deps.ts';
 import { refuse, refuseFailure } from './refusals.ts';
 import { billingRoutes } from './routes/billing.ts';
 import { keyRoutes } from './routes/keys.ts';
+import { limitRoutes } from './routes/limits.ts';
 import { organizationRoutes } from './routes/organizations.ts';
 import { purchaseRoutes } from './routes/purchases.ts';
 import { signInRoutes } from './routes/sign-in.ts';
@@ -35,6 +36,7 @@ export async function registerConsoleApi(app: FastifyInstance, deps: ConsoleDeps
       billingRoutes(api, deps);
       purchaseRoutes(api, deps);
       keyRoutes(api, deps);
+      limitRoutes(api, deps);
     },
     { prefix: '/api', bodyLimit: BODY_LIMIT_BYTES },
   );

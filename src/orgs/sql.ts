@@ -132,6 +132,12 @@ export const selectUser = (id: string): Statement => ({
   values: [id],
 });
 
+/** The people of these ids, whether they are members of anything still or not. */
+export const selectUsers = (ids: readonly string[]): Statement => ({
+  text: 'SELECT id, email FROM orgs.users WHERE id = ANY ($1)',
+  values: [ids],
+});
+
 /** Makes a person a member, or changes what the member is. */
 export const upsertMember = (organizationId: string, userId: string, role: string): Statement => ({
   text: `INSERT INTO orgs.members (organization_id, user_id, role, added_at)

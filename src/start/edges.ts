@@ -86,6 +86,7 @@ export async function runConsole(
   const server = await createConsole({
     ...{ pool, identity, payments, entropy, pepper, consoleUrl, gatewayUrl, version },
     brand: config.brand ?? 'Bursar',
+    ...{ tiers: config.tiers, defaultTier: config.defaultTier },
     simulated: stripe.simulated,
     logger: { level: config.logLevel },
     payOrigin: stripe.apiUrl ?? 'https://checkout.stripe.com',
