@@ -90,7 +90,10 @@ test('a secret may come from a file, but not from both', () => {
 
 test('a configuration cannot be printed with its secrets, nor changed', () => {
   const config = valid({ DATABASE_URL: 'postgres://u:hunter2@h/d', BURSAR_ROLE: 'gateway' });
-  expect(inspect(config, { depth: 9 }) + JSON.stringify(config)).not.toContain('hunter2');
+  const json = JSON.stringify(config, (_name, value: unknown) =>
+    typeof value === 'bigint' ? value.toString() : value,
+  );
+  expect(inspect(config, { depth: 9 }) + json).not.toContain('hunter2');
   expect(Object.isFrozen(config) && Object.isFrozen(config.ports)).toBe(true);
   expect(config.database?.ownerUrl.reveal()).toBe('postgres://u:hunter2@h/d');
 });
@@ -111,4 +114,35 @@ test('in production a Stripe key needs the secret that proves its webhooks', () 
     'STRIPE_WEBHOOK_SECRET',
   ]);
   expect(problems(stripe)).toEqual([]);
+});
+
+test('the tiers of a file are part of the one report: variable, found with its place, expected', () => {
+  const files = { 'tiers.yaml': 'tiers:\n  gold: { count_tokens: x }\n' };
+  const found = problems({ BURSAR_TIERS_FILE: 'tiers.yaml', BURSAR_ROLE: 'boss' }, files);
+  expect(found).toContainEqual({
+    variable: 'BURSAR_TIERS_FILE',
+    found: '"x" (line 2, tiers.gold.count_tokens)',
+    expected: expect.stringMatching(/^a whole number from 1 to \d+$/),
+  });
+  expect(found[0]?.variable).toBe('BURSAR_ROLE');
+  const away = problems({ BURSAR_TIERS_FILE: 'away.yaml' });
+  expect(away).toEqual([
+    {
+      variable: 'BURSAR_TIERS_FILE',
+      found: '"away.yaml"',
+      expected: 'a file that can be read',
+    },
+  ]);
+});
+
+test('the default tier is one there is', () => {
+  expect(valid({}).tiers.tiers.map(({ name }) => name)).toEqual(['start', 'build', 'scale']);
+  expect(valid({ BURSAR_DEFAULT_TIER: 'build' }).defaultTier).toBe('build');
+  expect(problems({ BURSAR_DEFAULT_TIER: 'gold' })).toEqual([
+    {
+      variable: 'BURSAR_DEFAULT_TIER',
+      found: '"gold"',
+      expected: 'one of none, start, build, scale',
+    },
+  ]);
 });

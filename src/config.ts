@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { USES_MAX } from '#pricing/server-tools';
+import type { TierBook } from '#rate-limits/tiers';
+import { readTiers, readUpstreams } from '#src/start/configured-files';
 import { EnvironmentReader, type Problem, type Secret } from '#src/start/environment';
 import { readSelling, type SellingTerms } from '#src/start/selling';
-import { parseUpstreams, type UpstreamEntry } from '#src/start/upstreams-file';
+import type { UpstreamEntry } from '#src/start/upstreams-file';
 
 export type { Problem, Secret } from '#src/start/environment';
 
@@ -57,6 +59,7 @@ export interface Config {
   readonly defaultTier: string;
   /** Undefined: the bundled tiers. */
   readonly tiersFile: string | undefined;
+  readonly tiers: TierBook;
   /** Of a server tool without a bound, the uses that are held; 0 refuses such tools (H2). */
   readonly carriedToolUses: number;
   /** Undefined: not set, so messages that follow an API literally keep its words. */
@@ -103,8 +106,7 @@ export function parseConfig(
     smtpUrl: read.secretUrl('SMTP_URL', ['smtp:', 'smtps:']),
     mailFrom: read.text('MAIL_FROM') ?? 'Bursar <bursar@localhost>',
     priceBook: read.readableFile('BURSAR_PRICE_BOOK'),
-    defaultTier: read.text('BURSAR_DEFAULT_TIER') ?? 'none',
-    tiersFile: read.readableFile('BURSAR_TIERS_FILE'),
+    ...readTiers(read),
     carriedToolUses: read.integer('BURSAR_UNBOUNDED_TOOL_USES', 0, USES_MAX, 0),
     brand: read.text('BURSAR_BRAND'),
     logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, production ? 'info' : 'warn'),
@@ -189,21 +191,6 @@ function readUpstream(read: EnvironmentReader): Config['upstream'] {
     return undefined;
   }
   return { url, key };
-}
-
-function readUpstreams(read: EnvironmentReader): Config['upstreams'] {
-  const variable = 'BURSAR_UPSTREAMS_FILE';
-  const file = read.text(variable);
-  if (file === undefined) return undefined;
-  if (read.text('BURSAR_UPSTREAM_URL') !== undefined) {
-    read.problem(variable, file, 'no value, because BURSAR_UPSTREAM_URL is set too');
-  }
-  const parsed = parseUpstreams(file, (path) => read.content(path));
-  if (parsed.outcome === 'valid') return { file, entries: parsed.entries };
-  for (const { place, found, expected } of parsed.problems) {
-    read.problems.push({ variable, found: `${found} (${place})`, expected });
-  }
-  return undefined;
 }
 
 function readPepper(read: EnvironmentReader, required: boolean): Secret | undefined {

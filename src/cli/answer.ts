@@ -29,6 +29,8 @@ export interface System {
   readonly book: PriceBook;
   /** The tiers of this deployment; absent for the bundled ones. */
   readonly tiers?: TierBook;
+  /** The tier of whoever has none of its own; absent for none. */
+  readonly defaultTier?: string;
   /** The prices in force, and business time. */
   latestPrices(): Promise<PricesNow>;
   close(): Promise<void>;

@@ -27,7 +27,37 @@ test('a new organization is answered with its id, name and workspace, and is lis
     workspace_id: expect.stringMatching(/^wrkspc_/),
   });
   const { data } = await answer('org', 'list');
-  expect(data).toContainEqual(expect.objectContaining({ id: made.id, status: 'active' }));
+  const { id, workspace_id } = made;
+  expect(data).toContainEqual(expect.objectContaining({ id, workspace_id, status: 'active' }));
+});
+
+test('workspaces are listed, the default one first, and more can be made, up to a hundred', async () => {
+  const made = await answer('org', 'create', 'Acme');
+  const staging = await answer('workspace', 'create', 'Staging', '--org', made.id);
+  expect(staging).toMatchObject({ name: 'Staging', is_default: false });
+  const { data } = await answer('workspace', 'list', '--org', made.id);
+  expect(data).toEqual([
+    expect.objectContaining({ id: made.workspace_id, name: 'Default', is_default: true }),
+    staging,
+  ]);
+  const key = await answer('key', 'create', '--org', made.id, '--workspace', staging.id);
+  expect(key.key).toMatch(/^sk-bursar-api01-/);
+  await database.ownerPool.query({
+    text: `INSERT INTO orgs.workspaces (organization_id, id, name)
+             SELECT $1, 'wrkspc_' || n, 'n' FROM generate_series(3, 100) AS n`,
+    values: [made.id],
+  });
+  const full = await bursar('workspace', 'create', 'One more', '--org', made.id, '--json');
+  expect(JSON.parse(full.stderr).error.code).toBe('too_many_workspaces');
+  for (const words of [
+    ['list', '--org', 'org_nobody'],
+    ['create', 'X', '--org', 'org_nobody'],
+  ]) {
+    const unknown = await bursar('workspace', ...words, '--json');
+    expect(JSON.parse(unknown.stderr).error.code).toBe('organization_not_found');
+  }
+  const odd = await bursar('workspace', 'create', 'A\u0007B', '--org', made.id, '--json');
+  expect(JSON.parse(odd.stderr).error.code).toBe('invalid_name');
 });
 
 test('what is held for streams is the organization’s to choose, and leaves who and what', async () => {
@@ -48,6 +78,15 @@ test('what is held for streams is the organization’s to choose, and leaves who
     values: [id],
   });
   expect(trail).toEqual([{ actor: 'operator', reason: 'sliced' }]);
+});
+
+test('without one to set, the tier there is is told, and which applies', async () => {
+  const id = await organization();
+  expect(await answer('org', 'tier', id)).toMatchObject({ id, tier: null, applies: 'none' });
+  await answer('org', 'tier', id, '--tier', 'scale');
+  expect(await answer('org', 'tier', id)).toMatchObject({ tier: 'scale', applies: 'scale' });
+  expect((await bursar('org', 'tier', id)).stdout).toBe('Acme is in tier scale.\n');
+  expect((await bursar('org', 'tier', 'org_nobody')).stderr).toContain('no organization');
 });
 
 test('a tier is set, lifted and left to the default, and others are refused by name', async () => {

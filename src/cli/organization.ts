@@ -19,6 +19,7 @@ const organizationJson = (organization: Organization) => ({
   name: organization.name,
   status: organization.status,
   tier: organization.tier,
+  workspace_id: organization.defaultWorkspaceId,
   created_at: organization.createdAt.toISOString(),
 });
 
@@ -31,6 +32,19 @@ export async function unknownOrganization(system: System, id: string): Promise<A
 const NAME_LENGTH_MAX = 200;
 /** A name is shown on one line, in tables and on documents. */
 const CONTROL = /\p{Cc}/u;
+
+/** Of an organization or a workspace: as it is kept, or why not. */
+export function readName(text: string): string | Answer {
+  const name = text.trim();
+  if (name === '' || name.length > NAME_LENGTH_MAX) {
+    return failed('invalid_name', `A name has 1 to ${NAME_LENGTH_MAX} characters.`);
+  }
+  const control = CONTROL.exec(name)?.[0].charCodeAt(0);
+  if (control === undefined) return name;
+  const which = `U+${control.toString(16).toUpperCase().padStart(4, '0')}`;
+  return failed('invalid_name', `A name has no control characters; this one has ${which}.`);
+}
+
 const EMAIL = /^[^\s@<>]{1,64}@[^\s@<>]{1,189}$/;
 
 async function create(
@@ -38,15 +52,8 @@ async function create(
   name: string,
   options: { ownerEmail?: string },
 ): Promise<Answer> {
-  const trimmed = name.trim();
-  if (trimmed === '' || trimmed.length > NAME_LENGTH_MAX) {
-    return failed('invalid_name', `A name has 1 to ${NAME_LENGTH_MAX} characters.`);
-  }
-  const control = CONTROL.exec(trimmed)?.[0].charCodeAt(0);
-  if (control !== undefined) {
-    const which = `U+${control.toString(16).toUpperCase().padStart(4, '0')}`;
-    return failed('invalid_name', `A name has no control characters; this one has ${which}.`);
-  }
+  const trimmed = readName(name);
+  if (typeof trimmed !== 'string') return trimmed;
   const { ownerEmail } = options;
   if (ownerEmail !== undefined && !EMAIL.test(ownerEmail)) {
     return failed('invalid_email', `"${ownerEmail}" is not an e-mail address.`);
@@ -61,7 +68,7 @@ async function create(
 
 async function list(system: System): Promise<Answer> {
   const organizations = await listOrganizations(system.pool);
-  const rows = organizations.map(({ id, name, status }) => [id, status, name]);
+  const rows = organizations.map((one) => [one.id, one.status, one.defaultWorkspaceId, one.name]);
   return done({ data: organizations.map(organizationJson) }, table(rows));
 }
 
@@ -121,26 +128,49 @@ async function holds(
 /** Takes a tier away, so that BURSAR_DEFAULT_TIER decides again. */
 const STANDARD = 'default';
 
-async function setTier(system: System, id: string, options: { tier: string }): Promise<Answer> {
-  const { tier } = options;
-  const known = (system.tiers ?? bundledTiers).tiers.map(({ name }) => name);
-  const choices = [...known, NO_TIER, STANDARD];
-  if (!choices.includes(tier)) {
-    const file = 'Tiers of your own are known where BURSAR_TIERS_FILE is set.';
-    return failed('tier_not_found', `There is no tier ${tier}; use ${choices.join(', ')}. ${file}`);
-  }
-  const organization = await system.pool.transaction(async (tx) => {
-    const changed = await setOrganizationTier(tx, id, tier === STANDARD ? null : tier);
-    if (changed === undefined) return undefined;
-    const action = 'organization.tier';
-    const event = { organizationId: id, actor: OPERATOR, action, subject: id } as const;
-    await recordAudit(tx, { ...event, reason: tier, requestId: null });
-    return changed;
-  });
+/** Which limits it has, whether by a tier of its own or by the one for everybody. */
+const tierText = ({ name, tier }: Organization, standard: string): string =>
+  tier === null
+    ? `${name} has no tier of its own, so ${standard} applies, the default.`
+    : `${name} is in tier ${tier}.`;
+
+async function tier(system: System, id: string, options: { tier?: string }): Promise<Answer> {
+  const { tier: wanted } = options;
+  const organization =
+    wanted === undefined
+      ? await readOrganization(system.pool, id)
+      : await setTier(system, id, wanted);
   if (organization === undefined) {
     return failed('organization_not_found', `There is no organization ${id}.`);
   }
-  return done(organizationJson(organization), `${organization.name} is in tier ${tier}.`);
+  if ('outcome' in organization) return organization;
+  const standard = system.defaultTier ?? NO_TIER;
+  const json = { ...organizationJson(organization), applies: organization.tier ?? standard };
+  return done(json, tierText(organization, standard));
+}
+
+async function setTier(
+  system: System,
+  id: string,
+  wanted: string,
+): Promise<Organization | Answer | undefined> {
+  const known = (system.tiers ?? bundledTiers).tiers.map(({ name }) => name);
+  const choices = [...known, NO_TIER, STANDARD];
+  if (!choices.includes(wanted)) {
+    const file = 'Tiers of your own are known where BURSAR_TIERS_FILE is set.';
+    return failed(
+      'tier_not_found',
+      `There is no tier ${wanted}; use ${choices.join(', ')}. ${file}`,
+    );
+  }
+  return await system.pool.transaction(async (tx) => {
+    const changed = await setOrganizationTier(tx, id, wanted === STANDARD ? null : wanted);
+    if (changed === undefined) return undefined;
+    const action = 'organization.tier';
+    const event = { organizationId: id, actor: OPERATOR, action, subject: id } as const;
+    await recordAudit(tx, { ...event, reason: wanted, requestId: null });
+    return changed;
+  });
 }
 
 export function addOrganizationVerbs({ program, onSystem }: Verbs): void {
@@ -167,7 +197,7 @@ export function addOrganizationVerbs({ program, onSystem }: Verbs): void {
     .action(onSystem(holds));
   org
     .command('tier <id>')
-    .description('which rate limits it has, from its next requests on')
-    .requiredOption('--tier <name>', 'start, build, scale, one of your own, none or default')
-    .action(onSystem(setTier));
+    .description('which rate limits it has; a change holds from its next requests on')
+    .option('--tier <name>', 'change it: start, build, scale, one of your own, none or default')
+    .action(onSystem(tier));
 }

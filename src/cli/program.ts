@@ -5,6 +5,7 @@ import { addClockVerbs } from '#cli/clock';
 import { addDatabaseVerbs } from '#cli/database';
 import { addDiscountVerbs } from '#cli/discount';
 import { addDoctorVerb } from '#cli/doctor';
+import { addExamples } from '#cli/examples';
 import { addGrantVerb } from '#cli/grant';
 import { addKeyVerbs } from '#cli/key';
 import { addLedgerVerbs } from '#cli/ledger';
@@ -17,6 +18,7 @@ import { addRequestVerbs } from '#cli/request';
 import { addSignInLinkVerb } from '#cli/sign-in-link';
 import { addStartVerb } from '#cli/start';
 import type { Verbs } from '#cli/verbs';
+import { addWorkspaceVerbs } from '#cli/workspace';
 
 const FAILED = 1;
 const MISUSED = 2;
@@ -73,7 +75,8 @@ export async function runCli(argv: readonly string[], host: CliHost): Promise<nu
   return exitCode;
 }
 
-function addVerbs(verbs: Verbs, host: CliHost): void {
+/** Every verb there is, each told how it is run. */
+export function addVerbs(verbs: Verbs, host: CliHost): void {
   verbs.program
     .description('Prepaid credits and billing for LLM APIs.')
     .version(host.version)
@@ -86,6 +89,7 @@ function addVerbs(verbs: Verbs, host: CliHost): void {
     .exitOverride();
   addStartVerb(verbs, host);
   addOrganizationVerbs(verbs);
+  addWorkspaceVerbs(verbs);
   addKeyVerbs(verbs);
   addGrantVerb(verbs);
   addBalanceVerb(verbs);
@@ -100,6 +104,7 @@ function addVerbs(verbs: Verbs, host: CliHost): void {
   addSignInLinkVerb(verbs);
   addDatabaseVerbs(verbs, host);
   addDoctorVerb(verbs, host);
+  addExamples(verbs.program);
 }
 
 function misuse(error: CommanderError, json: boolean, host: CliHost): number {

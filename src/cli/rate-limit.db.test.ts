@@ -21,6 +21,9 @@ beforeAll(async () => {
 });
 afterAll(() => db.drop());
 
+/** Of who has none of its own. */
+let standard = 'none';
+
 async function bursar(...words: string[]) {
   const told = { out: '', err: '' };
   const pepper = Buffer.alloc(32, 7);
@@ -33,6 +36,7 @@ async function bursar(...words: string[]) {
       ...{ pool, entropy: systemEntropy, pepper, mailer, consoleUrl, brand: 'Bursar' },
     }),
     latestPrices: async () => (await recordedPrices(pool)).latest(),
+    defaultTier: standard,
     close: async () => {},
   };
   const exitCode = await runCli([...words, '--json'], {
@@ -109,4 +113,17 @@ test('what cannot be limited is refused by name', async () => {
   expect(await bursar('rate-limit', 'list', '--org', 'org_x')).toEqual(
     refused('organization_not_found'),
   );
+});
+
+test('an organization without a tier of its own has the limits of the default one', async () => {
+  const { organizationId } = await db.pool.transaction((tx) =>
+    createOrganization(tx, systemEntropy, { name: 'By default' }),
+  );
+  const list = () => bursar('rate-limit', 'list', '--org', organizationId);
+  expect((await list()).answer).toEqual({ tier: null, applies: 'none', data: [] });
+  standard = 'start';
+  const row = { subject_id: organizationId, class: 'opus-5', type: 'requests', value: 1_000 };
+  const data = expect.arrayContaining([row]);
+  expect((await list()).answer).toEqual({ tier: null, applies: 'start', data });
+  standard = 'none';
 });

@@ -13,6 +13,7 @@ import {
   type LimitKind,
   type Limits,
   limitsOf,
+  NO_TIER,
   OTHER_CLASS,
   type TierBook,
   tierOf,
@@ -45,13 +46,13 @@ const classesOf = (book: TierBook): string[] => [
   ...ENDPOINTS,
 ];
 
-/** What the tier of an organization gives; undefined where it has none of its own. */
-function tierLimits(
-  book: TierBook,
-  { tier }: Organization,
-  classId: string,
-): Partial<Limits> | undefined {
-  const found = tier === null ? undefined : tierOf(book, tier);
+/** The tier whose limits an organization has: its own, or the one for everybody. */
+const tierNameOf = ({ defaultTier = NO_TIER }: System, { tier }: Organization): string =>
+  tier ?? defaultTier;
+
+/** What a tier gives; undefined where it limits nothing. */
+function tierLimits(book: TierBook, tier: string, classId: string): Partial<Limits> | undefined {
+  const found = tierOf(book, tier);
   if (found === undefined) return undefined;
   const endpoint = ENDPOINTS.find((name) => name === classId);
   return endpoint === undefined ? limitsOf(found, classId) : endpointLimits(found, endpoint);
@@ -73,9 +74,10 @@ async function set(system: System, options: SetOptions): Promise<Answer> {
     return failed('kind_not_limited', `Only requests of ${classId} are limited.`);
   }
   const given = options.perMinute === 'none' ? null : options.perMinute;
-  const most = tierLimits(book, organization, classId)?.[kind];
+  const tier = tierNameOf(system, organization);
+  const most = tierLimits(book, tier, classId)?.[kind];
   if (given !== null && most !== undefined && given > most) {
-    return failed('above_tier', `The tier ${organization.tier} gives ${most} a minute.`);
+    return failed('above_tier', `The tier ${tier} gives ${most} a minute.`);
   }
   const found = await system.pool.transaction(async (tx) => {
     const limit = { classId, kind, perMinute: given };
@@ -98,9 +100,10 @@ async function list(system: System, options: { org: string }): Promise<Answer> {
   const organization = await readOrganization(system.pool, options.org);
   if (organization === undefined) return unknown(options.org);
   const book = system.tiers ?? bundledTiers;
+  const tier = tierNameOf(system, organization);
   const limited = await readLimitedWorkspaces(system.pool, options.org);
   const subjects = [
-    { id: options.org, of: (classId: string) => tierLimits(book, organization, classId) },
+    { id: options.org, of: (classId: string) => tierLimits(book, tier, classId) },
     ...limited.map(({ id, rateLimits }) => {
       const overrides = readOverrides(rateLimits);
       return { id, of: (classId: string) => overrides.get(classId) };
@@ -115,7 +118,8 @@ async function list(system: System, options: { org: string }): Promise<Answer> {
     ),
   );
   const rows = data.map((row) => [row.subject_id, row.class, row.type, String(row.value)]);
-  return done({ tier: organization.tier, data }, rows.length === 0 ? 'no limits' : table(rows));
+  const told = { tier: organization.tier, applies: tier, data };
+  return done(told, rows.length === 0 ? 'no limits' : table(rows));
 }
 
 export function addRateLimitVerbs({ program, onSystem }: Verbs): void {

@@ -12,7 +12,8 @@ async function show(system: System, text: string): Promise<Answer> {
   if (read.outcome === 'not_found') {
     return failed(
       'request_not_found',
-      `No request ${id} has been settled. It may still be running.`,
+      `No request ${id} has been settled. It may still be running; and an error that came from the ` +
+        'model names its own id in the body, ours is in the header request-id.',
     );
   }
   const { receipt, upstreamAttempts } = read;

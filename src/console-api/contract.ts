@@ -32,6 +32,7 @@ export const ABILITIES = [
   'keys.manage',
   'usage.view',
   'members.manage',
+  'limits.manage',
   'playground.use',
 ] as const;
 
@@ -190,7 +191,8 @@ export const apiKey = z.object({
   created_at: time,
   expires_at: z.nullable(time),
 });
-export const keyList = z.object({ data: z.array(apiKey) });
+/** `now` is the server's time, by which keys end. */
+export const keyList = z.object({ data: z.array(apiKey), now: time });
 /** How long a key can live; its end is fixed when it is made. */
 export const KEY_LIFETIMES = ['3h', '1d', '7d', '30d', 'never'] as const;
 /** A lifetime, or the moment the key ends; without it, never. */
@@ -201,6 +203,71 @@ export const createKeyRequest = z.object({
 /** The only answer that ever carries `key`; it is not stored and cannot be asked for again. */
 export const createKeyResponse = z.object({ id, key: z.string(), hint: z.string() });
 
+export const LIMIT_LEVELS = ['tier', 'organization', 'workspace', 'api_key'] as const;
+export const LIMIT_ACTIONS = ['notify_only', 'notify_and_pause'] as const;
+
+export const spendLimit = z.object({
+  level: z.enum(LIMIT_LEVELS),
+  subject_id: id,
+  /** As people call what is limited. */
+  subject: z.string(),
+  amount_usd: usd,
+  action: z.enum(LIMIT_ACTIONS),
+  charged_usd: usd,
+  /** What requests under way may still cost. */
+  held_usd: usd,
+  reached_at: z.nullable(time),
+  /** A person's address, or in words. */
+  set_by: z.string(),
+  set_at: time,
+});
+
+const perMinute = z.object({ per_minute: z.int(), used: z.int() });
+
+/** What a class of models shares in a minute; endpoints that ask no model count requests only. */
+export const rateLimit = z.object({
+  id,
+  name: z.string(),
+  models: z.array(z.string()),
+  requests: perMinute,
+  input_tokens: z.nullable(perMinute),
+  output_tokens: z.nullable(perMinute),
+});
+
+// GET /api/limits; POST /api/limits
+export const limitsResponse = z.object({
+  spending: z.object({
+    limits: z.array(spendLimit),
+    /** When the month that is counted is over. */
+    resets_at: time,
+    /** What else can be limited, and is not. */
+    unlimited: z.array(
+      z.object({
+        level: z.enum(['organization', 'workspace', 'api_key']),
+        subject_id: id,
+        subject: z.string(),
+      }),
+    ),
+  }),
+  rates: z.object({
+    /** Null: the organization is in no tier, and no rate is limited. */
+    tier: z.nullable(z.string()),
+    limits: z.array(rateLimit),
+  }),
+  hold_policy: z.enum(['auto', 'full', 'sliced']),
+});
+export const setLimitRequest = z.object({
+  level: z.enum(['organization', 'workspace', 'api_key']),
+  subject_id: id,
+  /** For a month; null removes the limit. */
+  amount_usd: z.nullable(z.string().check(z.trim(), z.maxLength(30))),
+  action: z.enum(LIMIT_ACTIONS),
+});
+
+export type SpendLimit = z.infer<typeof spendLimit>;
+export type RateLimit = z.infer<typeof rateLimit>;
+export type LimitsResponse = z.infer<typeof limitsResponse>;
+export type SetLimitRequest = z.infer<typeof setLimitRequest>;
 export type ErrorBody = z.infer<typeof errorBody>;
 export type SiteResponse = z.infer<typeof siteResponse>;
 export type SignInResponse = z.infer<typeof signInResponse>;

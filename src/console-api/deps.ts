@@ -5,6 +5,7 @@ import type { Pool } from '#db/pool';
 import type { Identity } from '#identity/port';
 import type { Entropy } from '#kernel/ids';
 import type { PaymentsDeps } from '#payments/deps';
+import type { TierBook } from '#rate-limits/tiers';
 
 export interface ConsoleDeps {
   readonly pool: Pool;
@@ -14,6 +15,9 @@ export interface ConsoleDeps {
   /** The secret under which key digests are made; kept outside the database. */
   readonly pepper: Buffer;
   readonly brand: string;
+  /** Which tiers there are, and that of whoever has none of its own; absent: the bundled, none. */
+  readonly tiers?: TierBook;
+  readonly defaultTier?: string;
   /** True if cards and models are the built-in doubles: pages say so. */
   readonly simulated: boolean;
   /** Where a browser reaches the Console; `https:` makes the cookie travel encrypted only. */

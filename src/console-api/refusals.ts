@@ -61,6 +61,11 @@ export const REFUSALS = {
     message: 'A key ends at a moment within the next ten years, or never.',
     field: 'expires',
   },
+  limit_amount: {
+    status: 400,
+    message: 'Enter an amount in US dollars, such as 25. 0 refuses every request.',
+    field: 'amount_usd',
+  },
   not_found: { status: 404, message: 'There is no such thing here.' },
   invalid_input: { status: 400, message: 'The request is not valid.' },
   invalid_content_type: { status: 415, message: 'Requests carry JSON.' },

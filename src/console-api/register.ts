@@ -9,6 +9,7 @@ import { billingDetailsRoutes } from './routes/billing-details.ts';
 import { cardRoutes } from './routes/cards.ts';
 import { estimateRoutes } from './routes/estimate.ts';
 import { keyRoutes } from './routes/keys.ts';
+import { limitRoutes } from './routes/limits.ts';
 import { organizationRoutes } from './routes/organizations.ts';
 import { purchaseRoutes } from './routes/purchases.ts';
 import { signInRoutes } from './routes/sign-in.ts';
@@ -43,6 +44,7 @@ export async function registerConsoleApi(app: FastifyInstance, deps: ConsoleDeps
       autoReloadRoutes(api, deps);
       estimateRoutes(api, deps);
       keyRoutes(api, deps);
+      limitRoutes(api, deps);
     },
     { prefix: '/api', bodyLimit: BODY_LIMIT_BYTES },
   );

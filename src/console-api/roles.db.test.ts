@@ -41,6 +41,13 @@ const DEEDS: readonly (readonly ['GET' | 'POST', string, Ability, object?])[] = 
   ['POST', '/api/cards/pm_NONE/remove', 'billing.buy'],
   ['GET', '/api/keys', 'keys.manage'],
   ['POST', '/api/keys', 'keys.manage', { name: 'role matrix' }],
+  ['GET', '/api/limits', 'usage.view'],
+  [
+    'POST',
+    '/api/limits',
+    'limits.manage',
+    { level: 'workspace', subject_id: 'wrkspc_NONE', amount_usd: '5', action: 'notify_only' },
+  ],
   ['POST', '/api/keys/apikey_NONE/disable', 'keys.manage'],
   ['POST', '/api/keys/apikey_NONE/enable', 'keys.manage'],
   ['POST', '/api/keys/apikey_NONE/revoke', 'keys.manage'],

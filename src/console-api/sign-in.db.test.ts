@@ -113,7 +113,7 @@ describe('requests from elsewhere (T17)', () => {
         expect(errorBody.parse(refused.body).error.code).toBe('cross_site');
       }
     }
-    expect((await browser.get('/api/keys')).body).toEqual({ data: [] });
+    expect((await browser.get('/api/keys')).body).toMatchObject({ data: [] });
     expect((await browser.get('/api/me')).status).toBe(200);
   });
 

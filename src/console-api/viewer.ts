@@ -78,6 +78,7 @@ const DEEDS: Record<Ability, string> = {
   'keys.manage': 'Managing API keys',
   'usage.view': 'Seeing usage',
   'members.manage': 'Managing members',
+  'limits.manage': 'Setting limits',
   'playground.use': 'Using the playground',
 };
 

@@ -26,17 +26,14 @@ import {
 } from '#gateway/batch-view';
 import { callerOf, guard, sendRefusal } from '#gateway/guard';
 import { clientHeaders } from '#gateway/wire';
+import { BOTH_SIDES, onOneSide, pageFields } from '#http/list-query';
 
 /** The largest creation the public API takes: 256 MB. */
 const BODY_BYTES_MAX = 268_435_456;
 const tags = ['Message batches'];
 const security = [{ apiKey: [] }, { bearer: [] }];
 const idParams = z.object({ id: z.string() });
-const pageQuery = z.object({
-  limit: z.coerce.number().int().min(1).max(1_000).default(20),
-  after_id: z.string().optional(),
-  before_id: z.string().optional(),
-});
+const pageQuery = z.object(pageFields).refine(onOneSide, BOTH_SIDES);
 
 /** Message batches; the answer looks after all that are due, and is to be called again and again. */
 export function registerBatches(app: FastifyInstance, deps: BatchesDeps): () => Promise<void> {
@@ -91,8 +88,7 @@ function registerReading(app: FastifyInstance, desk: BatchDesk): void {
       response: { 200: messageBatchPage },
     },
     async handler(request) {
-      const { limit, after_id: afterId = null, before_id: before = null } = request.query;
-      const beforeId = afterId === null ? before : null;
+      const { limit, after_id: afterId = null, before_id: beforeId = null } = request.query;
       const page = { limit, afterId, beforeId };
       const { batches, hasMore } = await listBatches(desk.pool, callerOf(request), page);
       const data = batches.map((batch) => shownBatch(batch, urlOf(desk, request)));

@@ -14,7 +14,7 @@ import { admitOrigin } from '#gateway/cross-origin';
 import type { Desk } from '#gateway/desk';
 import { ownFilesOnly } from '#gateway/file-references';
 import { registerFiles } from '#gateway/files';
-import { CALLER_DECORATION } from '#gateway/guard';
+import { CALLER_DECORATION, callerOf, guard } from '#gateway/guard';
 import { inFlight } from '#gateway/in-flight';
 import { keyFinder } from '#gateway/key-finder';
 import type { Claims } from '#gateway/keyed-turns';
@@ -78,6 +78,14 @@ export interface GatewayParts {
   readonly settlePatienceMs?: number;
   /** How long a stream may be silent before its client is sent a ping, in ms. */
   readonly pingAfterMs?: number;
+  /** More routes on the same port, behind the same door: edges do not import each other. */
+  readonly register?: (app: FastifyInstance, door: Door) => Promise<void>;
+}
+
+/** Who may come in, for routes of another edge. */
+export interface Door {
+  readonly guard: ReturnType<typeof guard>;
+  readonly callerOf: typeof callerOf;
 }
 
 /** Keys are looked up in `pool`; money goes through `charging` alone. */
@@ -198,6 +206,7 @@ export async function assembleGateway(parts: GatewayParts): Promise<Gateway> {
     ...{ prices, door, running, clock, upstream, brand, billingUrl: parts.billingUrl },
     ...{ wouldHold: parts.wouldHold, carriedToolUses },
   });
+  await parts.register?.(app, { guard: guard({ door, running }), callerOf });
   const keepBatches =
     parts.pool &&
     registerBatches(app, {

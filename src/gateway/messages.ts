@@ -8,6 +8,7 @@ import { type Desk, judge } from '#gateway/desk';
 import { type Running, runExchange } from '#gateway/exchange';
 import { freeCall } from '#gateway/free-call';
 import { callerOf, guard, sendRefusal } from '#gateway/guard';
+import { hasPrice } from '#gateway/has-price';
 import type { InFlight } from '#gateway/in-flight';
 import type { RateEntry, RateGate } from '#gateway/rates';
 import { type Refused, refused as refusedAs } from '#gateway/refused';
@@ -228,14 +229,18 @@ async function countTokens(
   if (wrong !== undefined) return refused(deps, request, reply, wrong);
   const limited = await deps.rates?.endpoint('count_tokens', callerOf(request), reply.raw);
   if (limited !== undefined) return refused(deps, request, reply, limited);
+  const body = bodyOf(request);
+  const model = modelIn(body);
+  if (model !== undefined && !(await hasPrice(deps.admission, model, deps.clock.now()))) {
+    return refused(deps, request, reply, refusedAs('model_not_priced', `model: ${model}`));
+  }
   reply.hijack();
   const client = clientOf(reply.raw);
-  const body = bodyOf(request);
   const forward = {
     method: 'POST',
     path: `/v1/messages/count_tokens${queryOf(request.raw.url ?? '')}`,
     headers: upstreamHeaders(request.raw),
-    model: modelIn(body),
+    model,
     body,
   } as const;
   const finished = freeCall(deps.desk.upstream, forward, client, request.id);

@@ -77,16 +77,37 @@ describe('the list', () => {
     expect(none.body).toEqual({ data: [], has_more: false, first_id: null, last_id: null });
   });
 
+  const count = 'expected a whole number from 1 to 1000';
   test.each([
-    ['after_id=claude-nope'],
-    ['limit=0'],
-    ['limit=1001'],
-    ['limit=many'],
-    ['lifecycle[]=gone'],
-  ])('%s is a 400', async (query) => {
-    const refused = await get(await world(() => 'silent'), `/v1/models?${query}`);
-    expect([refused.status, refused.body.error.type]).toEqual([400, 'invalid_request_error']);
-  });
+    [
+      'after_id=claude-nope',
+      'after_id: found "claude-nope", expected the id of a model in this list',
+    ],
+    ['before_id=x', 'before_id: found "x", expected the id of a model in this list'],
+    ['limit=0', `limit: found "0", ${count}`],
+    ['limit=1001', `limit: found "1001", ${count}`],
+    ['limit=1.5', `limit: found "1.5", ${count}`],
+    ['limit=many', `limit: found "many", ${count}`],
+    ['limit=1&limit=2', `limit: found ["1","2"], ${count}`],
+    ['after_id=a&after_id=b', 'after_id: found ["a","b"], expected one id'],
+    [
+      'after_id=claude-opus-9&before_id=other-model',
+      'before_id: found "other-model", expected none, because after_id is given too',
+    ],
+    [
+      'lifecycle[]=gone',
+      'lifecycle[]: found "gone", expected one or more of active, deprecated, retired',
+    ],
+  ])(
+    '%s is a 400 that names the field, what was found and what is allowed',
+    async (query, said) => {
+      const refused = await get(await world(() => 'silent'), `/v1/models?${query}`);
+      expect([refused.status, refused.body.error]).toEqual([
+        400,
+        { type: 'invalid_request_error', message: said },
+      ]);
+    },
+  );
 
   test.each([
     ['lifecycle[]=active', ['claude-opus-9', 'claude-haiku-9', 'other-model']],

@@ -6,6 +6,7 @@ import { checkHeaders } from '#gateway/admit';
 import { callerOf, type GuardDeps, guard, sendRefusal } from '#gateway/guard';
 import { type ModelInfo, modelInfo, modelNamed, modelsOf } from '#gateway/model-info';
 import { LIFECYCLES, type Lifecycle, type UpstreamModels } from '#gateway/upstream-models';
+import { BOTH_SIDES, onOneSide, pageFields } from '#http/list-query';
 import type { Clock } from '#kernel/clock';
 import type { PriceBook } from '#pricing/book';
 
@@ -17,16 +18,20 @@ const page = z
     last_id: z.string().nullable(),
   })
   .meta({ id: 'ModelPage' });
-const lifecycle = z.enum(LIFECYCLES);
-const lifecycles = z.union([lifecycle, z.array(lifecycle).max(LIFECYCLES.length)]).optional();
-const pageQuery = z.object({
-  limit: z.coerce.number().int().min(1).max(1_000).default(20),
-  after_id: z.string().optional(),
-  before_id: z.string().optional(),
-  // Client libraries repeat the name with brackets.
-  'lifecycle[]': lifecycles,
-  lifecycle: lifecycles,
-});
+const lifecycle = z.enum(LIFECYCLES, { error: `expected one of ${LIFECYCLES.join(', ')}` });
+const lifecycles = z
+  .union([lifecycle, z.array(lifecycle).max(LIFECYCLES.length)], {
+    error: `expected one or more of ${LIFECYCLES.join(', ')}`,
+  })
+  .optional();
+const pageQuery = z
+  .object({
+    ...pageFields,
+    // Client libraries repeat the name with brackets.
+    'lifecycle[]': lifecycles,
+    lifecycle: lifecycles,
+  })
+  .refine(onOneSide, BOTH_SIDES);
 /** Listed unless asked otherwise: what can be called. */
 const CALLABLE: readonly Lifecycle[] = ['active', 'deprecated'];
 
@@ -62,8 +67,10 @@ export function registerModels(app: FastifyInstance, deps: ModelsDeps): void {
       const models = modelsOf(book, upstream, at).filter((one) => wanted.includes(one.lifecycle));
       const listed = pageOf(models, request.query);
       if (listed !== undefined) return listed;
+      const { after_id: after, before_id: before } = request.query;
+      const [name, id] = after === undefined ? ['before_id', before] : ['after_id', after];
       return sendRefusal(request, reply, 'invalid_request', {
-        message: 'after_id, before_id: no such model',
+        message: `${name}: found ${JSON.stringify(id)}, expected the id of a model in this list`,
       });
     },
   });

@@ -3,6 +3,7 @@ import Anthropic, {
   AuthenticationError,
   BadRequestError,
   InternalServerError,
+  NotFoundError,
 } from '@anthropic-ai/sdk';
 import { afterEach, describe, expect, test } from 'vitest';
 import { nanos } from '#kernel/money';
@@ -56,6 +57,37 @@ describe('the official client works unchanged', () => {
     expect(String(refused)).toContain('Your credit balance is too low');
     const wrong = client.withOptions({ apiKey: 'nonsense' });
     await expect(wrong.messages.create(question)).rejects.toBeInstanceOf(AuthenticationError);
+  });
+
+  test('a relayed error keeps its bytes; the id that programs read of it is ours', async () => {
+    const { client } = await world();
+    const direct = await client.messages
+      .create(question, scenario('error_400'))
+      .catch((error: unknown) => error);
+    if (!(direct instanceof BadRequestError)) throw new Error('not refused');
+    expect(direct.requestID).toMatch(/^req_(?!sim)/);
+    expect(direct.error).toMatchObject({ request_id: expect.stringMatching(/^req_sim/) });
+    const own = await client.messages
+      .create({ ...question, model: 'claude-nobody-1' })
+      .catch((error: unknown) => error);
+    if (!(own instanceof NotFoundError)) throw new Error('not refused');
+    expect(own.error).toMatchObject({ request_id: own.requestID });
+  });
+
+  test('a model without a price has no tokens to count, and nobody tries it again', async () => {
+    const { client } = await world();
+    const refused = await client.messages
+      .countTokens({ model: 'claude-nobody-1', messages: question.messages })
+      .catch((error: unknown) => error);
+    if (!(refused instanceof NotFoundError)) throw new Error('not refused');
+    expect(refused.headers.get('x-should-retry')).toBe('false');
+    expect(refused.error).toMatchObject({
+      error: {
+        type: 'not_found_error',
+        message: 'model: claude-nobody-1',
+        details: { error_code: 'model_not_priced' },
+      },
+    });
   });
 
   test('out of credit is not retried, an unreachable ledger is', async () => {

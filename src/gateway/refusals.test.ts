@@ -213,7 +213,11 @@ describe('requests', () => {
     ['an unknown encoding', { 'content-encoding': 'compress' }, /supported encodings/],
     ['an encoding twice', { 'content-encoding': 'gzip, gzip' }, /supported encodings/],
     ['no encoding of that name', { 'content-encoding': 'toString' }, /supported encodings/],
-    ['a body that is not encoded as it says', { 'content-encoding': 'gzip' }, /not valid/],
+    [
+      'a body that is not encoded as it says',
+      { 'content-encoding': 'gzip' },
+      /^content-encoding: /,
+    ],
   ])('%s is a 400', async (_what, headers, message) => {
     gateway = await startGateway(upstream.url);
     const { status, error } = await refusal({ headers });

@@ -90,13 +90,23 @@ test('a body may be 32 MB when decoded, and not a byte more', async () => {
   expect(upstream.seen).toHaveLength(1);
 });
 
-test.each(encodings.slice(0, -1))('a body in %s that breaks off is a 400', async (name, encode) => {
-  upstream.seen.length = 0;
+describe.each(encodings.slice(0, -1))('in %s', (name, encode) => {
   const whole = encode(plain);
-  const answer = await send(name, whole.subarray(0, whole.length - 6));
-  expect(answer.status).toBe(400);
-  expect(JSON.parse(answer.body.toString()).error.type).toBe('invalid_request_error');
-  expect(upstream.seen).toHaveLength(0);
+  test.each([
+    ['a body that breaks off', whole.subarray(0, whole.length - 6)],
+    ['a body that is in no encoding', plain],
+  ])('%s is a 400 that names the header and what to do', async (_what, body) => {
+    upstream.seen.length = 0;
+    const answer = await send(name, body);
+    expect(answer.status).toBe(400);
+    expect(answer.headers['x-should-retry']).toBe('false');
+    const { type, message } = JSON.parse(answer.body.toString()).error;
+    expect(type).toBe('invalid_request_error');
+    expect(message).toMatch(/^content-encoding: found a body that is no .* or breaks off/);
+    expect(message).toContain(`no ${name.toLowerCase()}`);
+    expect(message).toContain('plain and without this header');
+    expect(upstream.seen).toHaveLength(0);
+  });
 });
 
 test('the limit counts the chunk that reaches it, to the byte', async () => {

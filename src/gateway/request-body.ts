@@ -7,6 +7,7 @@ import {
 } from 'node:zlib';
 import type { preParsingHookHandler, RequestPayload } from 'fastify';
 import { sendRefusal } from '#gateway/guard';
+import { noteReason } from '#http/reasons';
 
 /** Encodings of a request body that are undone here; the upstream gets what was encoded. */
 const DECODERS: Readonly<Record<string, () => Transform>> = {
@@ -39,9 +40,20 @@ export const decodeBody: preParsingHookHandler = (request, reply, payload, done)
   }
   const decoder = Object.hasOwn(DECODERS, encoding) ? DECODERS[encoding] : undefined;
   // What cannot be read cannot be priced; forwarding it unread would be a free call.
-  if (decoder === undefined) sendRefusal(request, reply, 'encoding_unknown');
-  else done(null, decoded(payload, decoder(), bodyLimit));
+  if (decoder === undefined) return void sendRefusal(request, reply, 'encoding_unknown');
+  const body = decoded(payload, decoder(), bodyLimit);
+  body.once('error', (failure: Error) => noteReason(failure, undecodable(encoding)));
+  done(null, body);
 };
+
+/** Names the header, for the body itself is seldom what its sender looks at. */
+function undecodable(encoding: string): string {
+  const format = encoding === 'deflate' ? 'deflate (in the zlib format)' : encoding;
+  return (
+    `content-encoding: found a body that is no ${format} or breaks off, expected ${format}. ` +
+    'Send the body in that encoding as a whole, or plain and without this header.'
+  );
+}
 
 /** A body as `decoder` reads it, which ends in the chunk that makes it larger than `bytesMax`. */
 export function decoded(encoded: Readable, decoder: Transform, bytesMax: number): RequestPayload {

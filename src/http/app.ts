@@ -8,11 +8,13 @@ import Fastify, {
 } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { type Documentation, serveOpenApi } from '#http/openapi';
+import { reasonOf } from '#http/reasons';
 import { type LoggerOptions, requestLogger } from '#http/request-log';
 import { routeMethods } from '#http/route-methods';
 import { errorEnvelope, type RefusalCode, type WireError, wireError } from '#http/wire-errors';
 import { Fault } from '#kernel/assert';
 import { type Entropy, newId } from '#kernel/ids';
+import { isObject } from '#kernel/json';
 
 export interface AppOptions {
   readonly entropy: Entropy;
@@ -94,13 +96,29 @@ function wireErrorOf(failure: FastifyError, request: FastifyRequest): WireError 
   if (failure.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
     return wireError('request_too_large', { requestId });
   }
-  if (failure.validation !== undefined) {
-    return wireError('invalid_request', { requestId, message: failure.message });
-  }
+  const reason = reasonOf(failure) ?? invalidField(failure, request);
+  if (reason !== undefined) return wireError('invalid_request', { requestId, message: reason });
   if (status >= 400 && status < 500) return wireError('invalid_request', { requestId });
   request.log.error({ err: failure }, 'request failed');
   const message = failure instanceof Fault ? failure.publicMessage : undefined;
   return wireError('internal', { requestId, ...(message === undefined ? {} : { message }) });
+}
+
+const SHOWN_MAX = 80;
+
+/** The first field that is not as its schema says: its name, and what was found if that is told. */
+function invalidField(failure: FastifyError, request: FastifyRequest): string | undefined {
+  const [first] = failure.validation ?? [];
+  if (first === undefined) return undefined;
+  const steps = first.instancePath.split('/').slice(1);
+  const [name = ''] = steps;
+  const said = first.message ?? 'not valid';
+  if (failure.validationContext !== 'querystring' || !said.startsWith('expected ')) {
+    return steps.length === 0 ? said : `${steps.join('.')}: ${said}`;
+  }
+  const found = isObject(request.query) ? request.query[name] : undefined;
+  const shown = found === undefined ? 'nothing' : JSON.stringify(found).slice(0, SHOWN_MAX);
+  return `${name}: found ${shown}, ${said}`;
 }
 
 /** A request too broken, too big in its head or too slow to reach a route. */

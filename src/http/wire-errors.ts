@@ -52,6 +52,13 @@ export const REFUSALS = {
     errorCode: 'admin_key_not_accepted',
     shouldRetry: false,
   },
+  workspace_key_not_accepted: {
+    status: 403,
+    type: 'permission_error',
+    message: 'Workspace API keys cannot be used for this endpoint. Use an Admin API key.',
+    errorCode: 'workspace_key_not_accepted',
+    shouldRetry: false,
+  },
   organization_suspended: {
     status: 403,
     type: 'permission_error',

@@ -10,6 +10,7 @@ export type AuditAction =
   | 'organization.resume'
   | 'organization.hold_policy'
   | 'organization.tier'
+  | 'workspace.create'
   | 'api_key.create'
   | 'api_key.disable'
   | 'api_key.enable'

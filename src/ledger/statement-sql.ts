@@ -111,6 +111,22 @@ export const statementLines = (
   };
 };
 
+/** The first lines after a cursor "transaction.line", oldest first. */
+export const linesAfter = (
+  organizationId: OrganizationId,
+  after: string,
+  limit: number,
+): Statement => {
+  const [transaction, line] = after.split('.');
+  return {
+    text: `SELECT transaction_no, line FROM ledger.entries
+      WHERE organization_id = $1 AND ${TOUCHES_A_GRANT}
+        AND (transaction_no, line) > ($2::bigint, $3::integer)
+      ORDER BY transaction_no, line LIMIT $4`,
+    values: [organizationId, transaction, line, limit],
+  };
+};
+
 export interface ExportStart {
   /** The last transaction at this moment: an export ends there, however long it takes. */
   readonly last: bigint;

@@ -37,6 +37,25 @@ export async function readStatement(
   return { lines: rows.slice(0, limit).map(lineWithTotal), hasMore: rows.length > limit };
 }
 
+/**
+ * The page right above a line, newest first. `after` is the `seq` of the first line seen; `hasMore`
+ * says whether there are newer ones than the page has.
+ */
+export async function readNewerStatement(
+  db: Db,
+  organizationId: OrganizationId,
+  { limit, after }: { readonly limit: number; readonly after: string },
+): Promise<StatementPage> {
+  const statement = sql.linesAfter(organizationId, after, limit + 1);
+  const rows = await db.query<Pick<sql.MoveRow, 'transaction_no' | 'line'>>(statement);
+  const newest = rows.slice(0, limit).at(-1);
+  if (newest === undefined) return { lines: [], hasMore: false };
+  const above = `${newest.transaction_no}.${newest.line + 1}`;
+  const count = Math.min(limit, rows.length);
+  const { lines } = await readStatement(db, organizationId, { limit: count, before: above });
+  return { lines, hasMore: rows.length > limit };
+}
+
 const lineWithTotal = (row: sql.StatementRow): StatementLine =>
   statementLine(row, nanos(BigInt(row.total_nanos)));
 

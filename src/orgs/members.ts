@@ -6,6 +6,7 @@ import {
   type MembershipRow,
   selectMemberships,
   selectUser,
+  selectUsers,
   upsertMember,
   upsertUser,
 } from './sql.ts';
@@ -36,6 +37,15 @@ export async function findOrCreateUser(tx: Db, ids: Entropy, email: string): Pro
 export async function readUser(db: Db, id: string): Promise<User | undefined> {
   const [row] = await db.query<User>(selectUser(id));
   return row === undefined ? undefined : { id: row.id, email: row.email };
+}
+
+/** Addresses by id, for what says who did a thing. */
+export async function emailsOf(
+  db: Db,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await db.query<User>(selectUsers([...new Set(ids)]));
+  return new Map(rows.map(({ id, email }) => [id, email]));
 }
 
 export async function addMember(

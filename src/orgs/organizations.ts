@@ -20,6 +20,8 @@ export interface Organization {
   readonly status: 'active' | 'suspended';
   /** Name of its tier of limits; null for the standard one. */
   readonly tier: string | null;
+  /** The workspace it began with, where keys go unless said otherwise. */
+  readonly defaultWorkspaceId: string;
   readonly createdAt: Date;
 }
 
@@ -31,6 +33,7 @@ const organization = (row: OrganizationRow): Organization => ({
   name: row.name,
   status: row.status === 'suspended' ? 'suspended' : 'active',
   tier: row.tier,
+  defaultWorkspaceId: row.workspace_id,
   createdAt: row.created_at,
 });
 

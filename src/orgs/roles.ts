@@ -28,6 +28,7 @@ export const ROLE_ABILITIES = {
   'billing.view': ['limited_developer', 'developer', 'billing', 'admin'],
   'billing.buy': ['billing', 'admin'],
   'members.manage': ['admin'],
+  'limits.manage': ['admin'],
 } as const satisfies Record<string, readonly Role[]>;
 
 export type Ability = keyof typeof ROLE_ABILITIES;
@@ -54,6 +55,7 @@ export const abilitiesOf = (role: Role): Ability[] => {
     'billing.view',
     'billing.buy',
     'members.manage',
+    'limits.manage',
   ];
   return all.filter((ability) => may(role, ability));
 };

@@ -7,6 +7,7 @@ export interface OrganizationRow {
   readonly name: string;
   readonly status: string;
   readonly tier: string | null;
+  readonly workspace_id: string;
   readonly created_at: Date;
 }
 
@@ -75,23 +76,26 @@ export const selectWorkspace = (organizationId: string, id: string): Statement =
   values: [organizationId, id],
 });
 
+const ORGANIZATION_COLUMNS = `o.id, o.name, o.status, o.tier, o.created_at,
+  (SELECT w.id FROM orgs.workspaces w WHERE w.organization_id = o.id AND w.is_default) AS workspace_id`;
+
 /** One organization. */
 export const selectOrganization = (id: string): Statement => ({
-  text: 'SELECT id, name, status, tier, created_at FROM orgs.organizations WHERE id = $1',
+  text: `SELECT ${ORGANIZATION_COLUMNS} FROM orgs.organizations o WHERE o.id = $1`,
   values: [id],
 });
 
 /** Organizations, oldest first, up to a bound. */
 export const selectOrganizations = (limit: number): Statement => ({
-  text: `SELECT id, name, status, tier, created_at FROM orgs.organizations
-    ORDER BY created_at, id LIMIT $1`,
+  text: `SELECT ${ORGANIZATION_COLUMNS} FROM orgs.organizations o
+    ORDER BY o.created_at, o.id LIMIT $1`,
   values: [limit],
 });
 
 /** Suspends or resumes. */
 export const updateOrganizationStatus = (id: string, status: string): Statement => ({
-  text: `UPDATE orgs.organizations SET status = $2 WHERE id = $1
-    RETURNING id, name, status, tier, created_at`,
+  text: `UPDATE orgs.organizations o SET status = $2 WHERE o.id = $1
+    RETURNING ${ORGANIZATION_COLUMNS}`,
   values: [id, status],
 });
 
@@ -109,8 +113,8 @@ export const updateHoldPolicy = (id: string, policy: string): Statement => ({
 
 /** Puts into a tier; NULL for the standard one. */
 export const updateOrganizationTier = (id: string, tier: string | null): Statement => ({
-  text: `UPDATE orgs.organizations SET tier = $2 WHERE id = $1
-    RETURNING id, name, status, tier, created_at`,
+  text: `UPDATE orgs.organizations o SET tier = $2 WHERE o.id = $1
+    RETURNING ${ORGANIZATION_COLUMNS}`,
   values: [id, tier],
 });
 
@@ -126,6 +130,12 @@ export const upsertUser = (id: string, email: string): Statement => ({
 export const selectUser = (id: string): Statement => ({
   text: 'SELECT id, email FROM orgs.users WHERE id = $1',
   values: [id],
+});
+
+/** The people of these ids, whether they are members of anything still or not. */
+export const selectUsers = (ids: readonly string[]): Statement => ({
+  text: 'SELECT id, email FROM orgs.users WHERE id = ANY ($1)',
+  values: [ids],
 });
 
 /** Makes a person a member, or changes what the member is. */

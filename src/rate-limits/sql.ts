@@ -23,3 +23,19 @@ export const exchange = (node: string, asks: readonly Ask[]): Statement => ({
     asks.map(({ want }) => want),
   ],
 });
+
+export interface BucketRow {
+  readonly pool: string;
+  readonly kind: string;
+  readonly level: bigint;
+  /** Real milliseconds since it was filled to that level. */
+  readonly elapsed_ms: bigint;
+}
+
+/** The buckets of an organization itself, not those of its workspaces. */
+export const selectBuckets = (organizationId: string): Statement => ({
+  text: `SELECT pool, kind, level, greatest(0, floor(extract(epoch FROM
+      bursar.real_now() - filled_at) * 1000))::bigint AS elapsed_ms
+    FROM rate_limits.buckets WHERE organization_id = $1 AND strpos(pool, '@') = 0`,
+  values: [organizationId],
+});

@@ -4,6 +4,14 @@ import { expect, test } from 'vitest';
 import { classOf, limitsOf, tierOf } from './tiers.ts';
 import { parseTiersFile } from './tiers-file.ts';
 
+function problemsIn(text: string): string[] {
+  const loaded = parseTiersFile(text);
+  const problems = loaded.outcome === 'invalid' ? loaded.problems : [];
+  return problems.map(
+    ({ place, found, expected }) => `${place}: found ${found}, expected ${expected}`,
+  );
+}
+
 const good = `
 # What we sell.
 classes:
@@ -21,7 +29,7 @@ tiers:
 
 test('an operator’s tiers are read, with classes of his own', () => {
   const loaded = parseTiersFile(good);
-  if (loaded.outcome === 'invalid') throw new Error(loaded.problems.join('\n'));
+  if (loaded.outcome === 'invalid') throw new Error(problemsIn(good).join());
   const { book } = loaded;
   const trial = tierOf(book, 'trial');
   if (trial === undefined) throw new Error('no tier');
@@ -53,7 +61,7 @@ test('without classes of its own a file keeps the bundled ones', () => {
 });
 
 test('every mistake is reported with its line and its field', () => {
-  const loaded = parseTiersFile(`
+  const problems = problemsIn(`
 classes:
   other: { models: [] }
   big: { models: ["claude *"], limit: 5 }
@@ -67,22 +75,20 @@ tiers:
       huge: 7
   Upper: {}
 `);
-  expect(loaded.outcome).toBe('invalid');
-  const problems = loaded.outcome === 'invalid' ? loaded.problems : [];
   const told = [
-    /^line 3, classes\.other: .*models of no class/,
-    /^line 3, classes\.other\.models: expected a list/,
-    /^line 4, classes\.big\.limit: unknown field; there are name, models/,
+    /^line 3, classes\.other: found "other", .*models of no class/,
+    /^line 3, classes\.other\.models: found a list of 0, expected a list of models/,
+    /^line 4, classes\.big\.limit: found an unknown field, expected one of name, models/,
     /^line 4, classes\.big\.models: found "claude \*"/,
-    /^line \d+, tiers\.none: is the name for no limits/,
-    /^line \d+, tiers\.none\.classes\.huge: there is no such class/,
+    /^line \d+, tiers\.none: found "none", .* means no limits/,
+    /^line \d+, tiers\.none\.classes\.huge: found "huge", expected one of the classes other, big/,
     /^line 7, tiers\.none\.count_tokens: found "0", expected a whole number from 1 to/,
     /^line 8, tiers\.none\.spend_cap_usd: found "lots"/,
-    /^line 9, tiers\.none\.batches\.per_batch: is missing/,
+    /^line 9, tiers\.none\.batches\.per_batch: found nothing, expected a whole/,
     /^line 10, tiers\.none\.other\.requests: found "many"/,
     /^line 10, tiers\.none\.other\.input_tokens: found "1\.5"/,
-    /^line 12, tiers\.none\.classes\.huge: expected fields/,
-    /^line 13, tiers\.Upper: not a name/,
+    /^line 12, tiers\.none\.classes\.huge: found "7", expected fields/,
+    /^line 13, tiers\.Upper: found "Upper", expected small letters/,
   ];
   for (const pattern of told) expect(problems).toContainEqual(expect.stringMatching(pattern));
 });
@@ -90,11 +96,19 @@ tiers:
 test.each([
   ['tiers: [', /^line \d+: /],
   ['', /the file/],
-  ['tiers: {}', /^line 1, tiers: expected at least one tier/],
-  ['tiers: {a: {}}\ntiers: {b: {}}', /^line 2: /],
-  ['- a', /the file: expected fields/],
+  ['tiers: {}', /^line 1, tiers: found no tier, expected at least one/],
+  ['tiers: {a: {}}\ntiers: {b: {}}', /^line 2: found a name a second time/],
+  ['tiers: *a', /^line 1: found an alias, expected YAML without aliases/],
+  ['- a', /the file: found a list of 1, expected fields/],
 ])('%j is refused', (text, pattern) => {
-  const loaded = parseTiersFile(text);
-  const problems = loaded.outcome === 'invalid' ? loaded.problems : [];
-  expect(problems).toContainEqual(expect.stringMatching(pattern));
+  expect(problemsIn(text)).toContainEqual(expect.stringMatching(pattern));
 });
+
+test.each(['{"tiers": {"a": [', 'a: b: c: d', '%%%\n\t- x: [', '<html>\n<p class="x">: :'])(
+  'a file that is no YAML is told once for each line: %j',
+  (text) => {
+    const places = problemsIn(text).map((problem) => problem.split(':')[0]);
+    expect(places).not.toEqual([]);
+    expect(new Set(places).size).toBe(places.length);
+  },
+);

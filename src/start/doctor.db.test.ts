@@ -99,6 +99,20 @@ test('doctor names the upstreams, and fails while one of them does', async () =>
   removeRunFile(join(folder, 'run.json'));
 });
 
+test('doctor reads the files of tiers and of upstreams, and names what is wrong in them', async () => {
+  expect((await lineOf('rate limit tiers')).line).toMatch(/^ok .*bundled.*start, build, scale/);
+  expect((await lineOf('price book')).line).toMatch(/^ok .*\d+ prices/);
+  const tiers = join(folder, 'tiers.yaml');
+  const upstreams = join(folder, 'upstreams.json');
+  writeFileSync(tiers, 'tiers:\n  gold: { count_tokens: x }\n');
+  writeFileSync(upstreams, '{"upstreams": [{"name": "a", "url": "https://a.example"}]}');
+  const both = { BURSAR_TIERS_FILE: tiers, BURSAR_UPSTREAMS_FILE: upstreams };
+  const found = await lineOf('BURSAR_TIERS_FILE', both);
+  expect(found.line).toContain('found "x" (line 2, tiers.gold.count_tokens)');
+  expect((await lineOf('BURSAR_UPSTREAMS_FILE', both)).line).toContain('upstreams[0].key');
+  expect(found.exitCode).toBe(1);
+});
+
 const verified = (mode: string, failed: string) => ({
   text: `INSERT INTO ledger.verifications (at, mode, ok, entries, failed)
          VALUES (bursar.now(), $1, $2::text[] = '{}', 0, $2::text[])`,

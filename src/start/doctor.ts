@@ -11,6 +11,7 @@ import { readLastVerifications, verificationIsOverdue } from '#ledger/seals';
 import { unresolvedPayments } from '#payments/quarantine';
 import { type Config, type ConfigOutcome, describeProblems, runFileOf } from '#src/config';
 import { UPSTREAM_UP } from '#src/start/ops';
+import { priceBook } from '#src/start/price-book';
 import { readRunFile } from '#src/start/run-file';
 import { journalFolder, journalOn } from '#src/start/settlement-journal';
 import { databaseUrlOf } from '#src/start/system-access';
@@ -76,10 +77,30 @@ async function configured(configuration: ConfigOutcome): Promise<Check[]> {
   return [
     valid,
     running,
+    priceBookOf(config),
+    tiersOf(config),
     upstreams,
     journal,
     ...(url === undefined ? [] : await databaseChecks(url)),
   ];
+}
+
+/** What the files say was checked with the configuration; the price book is read here. */
+function priceBookOf(config: Config): Check {
+  const name = 'price book';
+  try {
+    const { rows } = priceBook(config);
+    const of = config.priceBook ?? 'the bundled one';
+    return { name, ok: true, detail: `${of}: ${rows.length} prices` };
+  } catch (error) {
+    return { name, ok: false, detail: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function tiersOf({ tiersFile, tiers, defaultTier }: Config): Check {
+  const names = tiers.tiers.map(({ name }) => name).join(', ');
+  const detail = `${tiersFile ?? 'the bundled ones'}: ${names}; by default ${defaultTier}`;
+  return { name: 'rate limit tiers', ok: true, detail };
 }
 
 const OPS_MS = 2_000;

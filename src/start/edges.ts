@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { registerAdminApi } from '#admin-api/register';
 import { openCharging } from '#charging/charging';
 import { openLanes } from '#charging/lanes';
 import { createConsole } from '#console-api/server';
@@ -101,6 +102,7 @@ export async function runConsole(
   const server = await createConsole({
     ...{ pool, identity, payments, entropy, pepper, consoleUrl, gatewayUrl, version },
     brand: config.brand ?? 'Bursar',
+    ...{ tiers: config.tiers, defaultTier: config.defaultTier },
     simulated: stripe.simulated,
     logger: { level: config.logLevel },
     payOrigin: stripe.apiUrl ?? 'https://checkout.stripe.com',
@@ -151,6 +153,8 @@ export async function runGateway(
     logger: { level: config.logLevel },
     drainSeconds: config.drainSeconds,
     carriedToolUses: config.carriedToolUses,
+    register: (app, door) =>
+      registerAdminApi(app, { pool, book: () => prices.current().book, ...door }),
   });
   // Here and not in the worker: only these processes know the upstream's address and key. It ends
   // after the gateway, which breaks off what it waits for.

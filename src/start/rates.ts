@@ -6,7 +6,6 @@ import { openLimiter } from '#rate-limits/limiter';
 import { modelLimits } from '#rate-limits/model-limits';
 import { databaseBuckets } from '#rate-limits/store';
 import type { Parts } from '#src/start/edges';
-import { tierBook } from '#src/start/tier-book';
 
 const NODE_ID_BYTES = 8;
 
@@ -19,7 +18,7 @@ export function openRates(parts: Parts): RateGate {
     clock,
     onFailure: (error) => log.warn({ err: error }, 'rate limits are kept by this process alone'),
   });
-  const limits = modelLimits(tierBook(config), config.defaultTier, limiter);
+  const limits = modelLimits(config.tiers, config.defaultTier, limiter);
   const limitsUrl = `${consoleUrl}/settings/limits`;
   const setCap = (organizationId: OrganizationId, amount: NanoUsd | null) =>
     setSpendLimit(pool, {

@@ -1,7 +1,9 @@
+import { type Addresses, forgetAddresses, tellAddresses } from '#db/addresses';
 import { readDeployment } from '#db/deployment';
+import type { Pool } from '#db/pool';
 import type { Clock } from '#kernel/clock';
 import type { Entropy } from '#kernel/ids';
-import { type Config, type Ports, runFileOf } from '#src/config';
+import type { Config, Ports } from '#src/config';
 import { banner } from '#src/start/banner';
 import { Closers } from '#src/start/closers';
 import { ensureDataDir, keyPepper } from '#src/start/data-dir';
@@ -16,13 +18,13 @@ import {
   runWorker,
 } from '#src/start/edges';
 import { welcomeOwner } from '#src/start/first-owner';
+import { joinedAddresses } from '#src/start/joined';
 import { type Log, openLog } from '#src/start/log';
 import { startOps } from '#src/start/ops';
 import { choosePorts, urlOf } from '#src/start/ports';
 import { StartRefused } from '#src/start/refusal';
 import {
   type RunFile,
-  readRunFile,
   removeRunFile,
   removeStaleRunFile,
   runFilePath,
@@ -109,20 +111,24 @@ async function startAll(
   removeStaleRunFile(runFilePath(config));
   if (database.adopted) host.stderr('Adopted the database server of an earlier Bursar.\n');
   const ports = await choosePorts(config, neededPorts(config));
-  const consoleUrl = consoleUrlOf(config, ports);
+  const joins = config.role !== 'all';
+  if (joins) await prepareSchema(config, database);
+  const joined: Addresses = joins ? await joinedAddresses(config, database.url) : {};
+  const consoleUrl = consoleUrlOf(config, ports, joined);
   const onLost = (name: string): void => {
     host.stderr(`The simulator ${name} ended by itself; stopping.\n`);
     stop.request(1);
   };
   const webhookUrl = `${urlOf(config.host, ports.console)}/webhooks/stripe`;
   const [supplies] = await allDone([
-    openSupplies({ config, ports, entropy, closers, webhookUrl, onLost }),
-    prepareSchema(config, database),
+    openSupplies({ config, ports, joined, entropy, closers, webhookUrl, onLost }),
+    joins ? undefined : prepareSchema(config, database),
     preparePages(config, host),
   ]);
   const pool = openMainPool(database.url);
   closers.add('pool', pool.close);
   await declareMoney(config, pool, supplies.stripe.simulated);
+  if (!joins) await tellWhere(pool, consoleUrl, supplies, closers);
   const parts: Parts = {
     ...{ config, clock: host.clock, entropy, log, closers, version: host.version, pool },
     ...{ consoleUrl, stripe: supplies.stripe, upstream: supplies.upstream },
@@ -134,10 +140,26 @@ async function startAll(
 }
 
 /** Links lead to the Console of the system, which a process that joins may not serve itself. */
-function consoleUrlOf(config: Config, ports: Ports): string {
+function consoleUrlOf(config: Config, ports: Ports, joined: Addresses): string {
   const serves = config.role === 'all' || config.role === 'console';
-  const joined = serves ? undefined : readRunFile(runFileOf(config))?.console;
-  return config.publicConsoleUrl ?? joined ?? urlOf(config.host, ports.console);
+  const theirs = serves ? undefined : joined.console;
+  return config.publicConsoleUrl ?? theirs ?? urlOf(config.host, ports.console);
+}
+
+/** For whoever joins this system, until it ends. */
+async function tellWhere(
+  pool: Pool,
+  consoleUrl: string,
+  { stripeSimUrl, modelSimUrl }: Supplies,
+  closers: Closers,
+): Promise<void> {
+  const told: Addresses = {
+    console: consoleUrl,
+    ...(stripeSimUrl === undefined ? {} : { stripe_sim: stripeSimUrl }),
+    ...(modelSimUrl === undefined ? {} : { model_sim: modelSimUrl }),
+  };
+  await tellAddresses(pool, told);
+  closers.add('addresses', () => forgetAddresses(pool, told));
 }
 
 async function startEdges(
@@ -197,7 +219,7 @@ async function preparePages(config: Config, host: Host): Promise<void> {
 
 /** Like Promise.all, but a failure waits for the others: what they started can then be stopped. */
 async function allDone<A, B, C>(
-  works: readonly [Promise<A>, Promise<B>, Promise<C>],
+  works: readonly [Promise<A>, Promise<B> | B, Promise<C>],
 ): Promise<[A, B, C]> {
   await Promise.allSettled(works);
   return await Promise.all(works);

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
+import type { Addresses } from '#db/addresses';
 import type { Entropy } from '#kernel/ids';
-import { type Config, type Ports, runFileOf } from '#src/config';
+import type { Config, Ports } from '#src/config';
 import type { Closers } from '#src/start/closers';
 import { keptSecret } from '#src/start/data-dir';
 import type { StripeAccess } from '#src/start/edges';
 import { urlOf } from '#src/start/ports';
 import { EXIT_CONFIG, StartRefused } from '#src/start/refusal';
-import { readRunFile } from '#src/start/run-file';
 import { startSimulator } from '#src/start/simulators';
 
 /** What Bursar needs from outside: a card processor and a model, real or simulated. */
@@ -32,6 +32,8 @@ const SIMULATOR_MODEL_KEY = 'simulated';
 export interface SupplyOptions {
   readonly config: Config;
   readonly ports: Ports;
+  /** Of the system that is joined; none for a system of its own. */
+  readonly joined: Addresses;
   readonly entropy: Entropy;
   readonly closers: Closers;
   readonly webhookUrl: string;
@@ -70,7 +72,7 @@ export async function openSupplies(options: SupplyOptions): Promise<Supplies> {
 
 async function stripeSim(options: SupplyOptions, webhookSecret: string): Promise<string> {
   const { config, ports } = options;
-  if (config.role !== 'all') return joined(config, 'stripe_sim', 'STRIPE_API_URL');
+  if (config.role !== 'all') return simulatorOf(options, 'stripe_sim', 'STRIPE_API_URL');
   const port = String(ports.stripeSim);
   const simulator = await startSimulator({
     name: 'stripe-sim',
@@ -90,7 +92,7 @@ async function stripeSim(options: SupplyOptions, webhookSecret: string): Promise
 
 async function modelSim(options: SupplyOptions): Promise<string> {
   const { config, ports } = options;
-  if (config.role !== 'all') return joined(config, 'model_sim', 'BURSAR_UPSTREAM_URL');
+  if (config.role !== 'all') return simulatorOf(options, 'model_sim', 'BURSAR_UPSTREAM_URL');
   const port = String(ports.modelSim);
   const simulator = await startSimulator({
     name: 'model-sim',
@@ -101,12 +103,13 @@ async function modelSim(options: SupplyOptions): Promise<string> {
   return simulator.url;
 }
 
-/**
- * A process that joins uses the simulators of the system it joins: those its run file names,
- * else those on the configured ports.
- */
-function joined(config: Config, name: 'stripe_sim' | 'model_sim', variable: string): string {
-  const told = readRunFile(runFileOf(config))?.[name];
+/** A process that joins uses the simulators of the system it joins, else the configured ports. */
+function simulatorOf(
+  { config, joined }: SupplyOptions,
+  name: 'stripe_sim' | 'model_sim',
+  variable: string,
+): string {
+  const told = joined[name];
   if (told !== undefined) return told;
   const port = name === 'stripe_sim' ? config.ports.stripeSim : config.ports.modelSim;
   if (port !== 0) return urlOf(config.host, port);

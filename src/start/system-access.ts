@@ -11,7 +11,6 @@ import { mailerOf } from '#src/start/mailer';
 import { urlOf } from '#src/start/ports';
 import { priceBook } from '#src/start/price-book';
 import { readRunFile } from '#src/start/run-file';
-import { tierBook } from '#src/start/tier-book';
 
 /** Where a command line finds the database: told, or from the system that runs here. */
 export function databaseUrlOf(config: Config): string | undefined {
@@ -53,7 +52,7 @@ export async function openSystem(config: Config, entropy: Entropy): Promise<Syst
   const book = priceBook(config);
   const system = {
     ...{ pool, book, databaseUrl, entropy, pepper, identity, close: pool.close },
-    tiers: tierBook(config),
+    ...{ tiers: config.tiers, defaultTier: config.defaultTier },
     // A look changes nothing: what this command line was configured with is only for who has none.
     latestPrices: () => readPrices(pool, book),
   };

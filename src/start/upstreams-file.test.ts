@@ -135,6 +135,15 @@ describe('every problem has its line and field, all in one answer', () => {
   });
 });
 
+test.each(['{"upstreams": [{"name": [', 'a: b: c: d', '%%%\n\t- x: ['])(
+  'a file that is no YAML is told once for each line: %j',
+  (text) => {
+    const told = problems(text);
+    expect(told.join('\n')).toContain('text that is no plain YAML');
+    expect(new Set(told).size).toBe(told.length);
+  },
+);
+
 describe('BURSAR_UPSTREAMS_FILE', () => {
   const configured = (environment: Record<string, string>, files: Record<string, string>) =>
     parseConfig(environment, (path) => {

@@ -87,6 +87,8 @@ class ListReader {
     const twice = /^(\w+) stands here twice/.exec(said.join(': '))?.[1];
     const known = FIELDS.find((field) => field === twice);
     const found = known === undefined ? 'text that is no plain YAML' : `${known} a second time`;
+    // One mistake makes a parser stumble more than once, often in one line.
+    if (this.problems.some((told) => told.place === place && told.found === found)) return;
     this.problems.push({ place, found, expected: 'YAML without aliases, each field once' });
   }
 

@@ -163,6 +163,14 @@ export const DIFFERENT: readonly Difference[] = [
     type: 'not_found_error',
   },
   {
+    what: 'tokens counted of no model of that name',
+    asking: counting,
+    body: { model: 'claude-nobody-1' },
+    why: 'what cannot be called has nothing to count, and the client is told which and why',
+    status: 404,
+    type: 'not_found_error',
+  },
+  {
     what: 'no limit on the answer',
     body: { max_tokens: undefined },
     why: 'without it there is no bound to hold, so nothing is sent up',

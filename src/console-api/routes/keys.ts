@@ -39,8 +39,12 @@ export function keyRoutes(app: Api, deps: ConsoleDeps): void {
   const guarded = { onRequest: withAbility(deps, 'keys.manage') };
 
   app.get('/keys', { ...guarded, schema: { response: { 200: keyList } } }, async (request) => {
-    const keys = await listApiKeys(deps.pool, memberOf(request).organizationId);
-    return { data: keys.filter((key) => key.kind === 'workspace').map(view) };
+    const [keys, { now }] = await Promise.all([
+      listApiKeys(deps.pool, memberOf(request).organizationId),
+      readDeployment(deps.pool),
+    ]);
+    const data = keys.filter((key) => key.kind === 'workspace').map(view);
+    return { data, now: now.toISOString() };
   });
 
   app.post(

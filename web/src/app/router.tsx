@@ -11,12 +11,14 @@ import { billingQuery, historyQuery } from '../api/billing.ts';
 import { cardsQuery, detailsQuery } from '../api/billing-details.ts';
 import { Refusal } from '../api/client.ts';
 import { keysQuery } from '../api/keys.ts';
+import { limitsQuery } from '../api/limits.ts';
 import { meQuery, siteQuery } from '../api/session.ts';
 import { BillingPage } from '../features/billing/billing-page.tsx';
 import { CardReturnPage } from '../features/billing/card-return-page.tsx';
 import { ReturnPage } from '../features/billing/return-page.tsx';
 import { HomePage } from '../features/home/home-page.tsx';
 import { KeysPage } from '../features/keys/keys-page.tsx';
+import { LimitsPage } from '../features/limits/limits-page.tsx';
 import { SignInPage } from '../features/sign-in/sign-in-page.tsx';
 import { Failed, NotFound, Root, Waiting } from './frame.tsx';
 import { NewOrganizationPage } from './new-organization.tsx';
@@ -131,6 +133,16 @@ const keys = createRoute({
   component: KeysPage,
 });
 
+const limits = createRoute({
+  getParentRoute: () => inside,
+  path: '/settings/limits',
+  loader: ({ context: { queries, me } }) => {
+    if (me.organization === null || !me.abilities.includes('usage.view')) return;
+    void queries.prefetchQuery(limitsQuery(me.organization.id));
+  },
+  component: LimitsPage,
+});
+
 const settings = createRoute({
   getParentRoute: () => inside,
   path: '/settings',
@@ -156,6 +168,7 @@ export const createConsoleRouter = (queries: QueryClient) =>
         billingReturn,
         cardReturn,
         keys,
+        limits,
         newOrganization,
       ]),
     ]),

@@ -52,6 +52,9 @@ function Navigation() {
         <li>
           <Link to="/settings/keys">API keys</Link>
         </li>
+        <li>
+          <Link to="/settings/limits">Limits</Link>
+        </li>
       </ul>
     </nav>
   );

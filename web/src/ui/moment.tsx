@@ -1,8 +1,15 @@
 const dayAndTime = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short' });
 const dayOnly = new Intl.DateTimeFormat('en', { dateStyle: 'medium' });
 const exactTime = new Intl.DateTimeFormat('en', { timeStyle: 'medium' });
+/** For what begins at a day's first moment in UTC, which in the reader's zone is another day. */
+const dayInUtc = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeZone: 'UTC' });
 
-const FORMATS = { 'day and time': dayAndTime, day: dayOnly, time: exactTime };
+const FORMATS = {
+  'day and time': dayAndTime,
+  day: dayOnly,
+  'day in UTC': dayInUtc,
+  time: exactTime,
+};
 
 const asUtc = (at: Date) => `${at.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 

@@ -1,13 +1,17 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import type { CreateKeyRequest, CreateKeyResponse } from '#console-api/contract';
+import { Refusal } from '../../api/client.ts';
 import { createKey, keysQuery } from '../../api/keys.ts';
 import { Copyable } from '../../ui/copy.tsx';
 import { Dialog } from '../../ui/dialog.tsx';
 import { Field } from '../../ui/field.tsx';
 import { Notice } from '../../ui/notice.tsx';
-import { explain } from '../../ui/problem.tsx';
+import { explain, Problem } from '../../ui/problem.tsx';
 import { type Expiry, ExpiryField, endOf } from './expiry-field.tsx';
+
+/** What is wrong with the form, under the input that can mend it. */
+type Problems = Readonly<Partial<Record<'name' | 'expires', string>>>;
 
 /** Asks for a name, then shows the key: the only time it exists outside its owner's hands. */
 export function CreateKeyDialog(props: { organizationId: string; onClose: () => void }) {
@@ -23,31 +27,41 @@ export function CreateKeyDialog(props: { organizationId: string; onClose: () => 
   return (
     <KeyForm
       busy={create.isPending}
-      refusal={create.isError ? explain(create.error).message : undefined}
+      refusal={create.isError ? create.error : undefined}
       onKey={(key) => create.mutate(key)}
       onClose={props.onClose}
     />
   );
 }
 
+const ofField = (refusal: unknown): keyof Problems | undefined => {
+  const field = refusal instanceof Refusal ? refusal.field : undefined;
+  return field === 'name' || field === 'expires' ? field : undefined;
+};
+
 function KeyForm(props: {
   busy: boolean;
-  refusal: string | undefined;
+  refusal: unknown;
   onKey: (key: CreateKeyRequest) => void;
   onClose: () => void;
 }) {
   const [name, setName] = useState('');
   const [expiry, setExpiry] = useState<Expiry>({ choice: 'never', day: '' });
-  const [problem, setProblem] = useState<string>();
+  const [found, setFound] = useState<Problems>({});
+  const refused = ofField(props.refusal);
+  const problems: Problems =
+    refused === undefined ? found : { [refused]: explain(props.refusal).message, ...found };
 
   const submit = (event: FormEvent) => {
     event.preventDefault();
     const chosen = name.trim();
-    if (chosen === '') return setProblem('Name: enter a name for this key.');
     const expires = endOf(expiry);
-    if (expires === undefined) return setProblem('Expires: choose the last day of this key.');
-    setProblem(undefined);
-    if (!props.busy) props.onKey({ name: chosen, expires });
+    setFound({
+      ...(chosen === '' ? { name: 'Name: enter a name for this key.' } : {}),
+      ...(expires === undefined ? { expires: 'Expires: choose the last day of this key.' } : {}),
+    });
+    if (chosen === '' || expires === undefined || props.busy) return;
+    props.onKey({ name: chosen, expires });
   };
 
   return (
@@ -60,10 +74,11 @@ function KeyForm(props: {
           autoComplete="off"
           maxLength={100}
           value={name}
-          problem={problem ?? props.refusal}
+          problem={problems.name}
           onChange={(event) => setName(event.target.value)}
         />
-        <ExpiryField expiry={expiry} onChange={setExpiry} />
+        <ExpiryField expiry={expiry} problem={problems.expires} onChange={setExpiry} />
+        {props.refusal !== undefined && refused === undefined && <Problem error={props.refusal} />}
         <div className="dialog-foot">
           <button type="button" className="button" onClick={props.onClose}>
             Cancel

@@ -31,9 +31,16 @@ export function endOf({ choice, day }: Expiry): string | undefined {
 }
 
 /** When a new key is to end. It cannot be changed later, and the field says so. */
-export function ExpiryField(props: { expiry: Expiry; onChange: (expiry: Expiry) => void }) {
-  const { expiry, onChange } = props;
+export function ExpiryField(props: {
+  expiry: Expiry;
+  problem: string | undefined;
+  onChange: (expiry: Expiry) => void;
+}) {
+  const { expiry, problem, onChange } = props;
   const id = useId();
+  // A day that is missing or wrong is told under the day.
+  const custom = expiry.choice === 'custom';
+  const own = custom ? undefined : problem;
   return (
     <>
       <div className="field">
@@ -42,7 +49,8 @@ export function ExpiryField(props: { expiry: Expiry; onChange: (expiry: Expiry) 
           <select
             id={id}
             value={expiry.choice}
-            aria-describedby={`${id}-hint`}
+            aria-invalid={own !== undefined}
+            aria-describedby={own === undefined ? `${id}-hint` : `${id}-hint ${id}-problem`}
             onChange={({ target }) => {
               const choice = CHOICES.find((known) => known === target.value);
               if (choice !== undefined) onChange({ ...expiry, choice });
@@ -58,13 +66,17 @@ export function ExpiryField(props: { expiry: Expiry; onChange: (expiry: Expiry) 
         <p className="hint" id={`${id}-hint`}>
           This cannot be changed once the key is made.
         </p>
+        <div role="alert" id={`${id}-problem`} className="field-problem">
+          {own}
+        </div>
       </div>
-      {expiry.choice === 'custom' && (
+      {custom && (
         <Field
           label="Last day"
           hint="The key works until the end of this day in UTC."
           type="date"
           name="expires"
+          problem={problem}
           value={expiry.day}
           onChange={(event) => onChange({ ...expiry, day: event.target.value })}
         />

@@ -14,8 +14,15 @@ export interface KeyActions {
   readonly revoke: (key: ApiKey) => void;
 }
 
+const DAY_MS = 86_400_000;
+
+/** The day is enough until it is the last one. */
+const endsSoon = (end: string, now: string): boolean => Date.parse(end) - Date.parse(now) <= DAY_MS;
+
 export function KeyTable(props: {
   keys: readonly ApiKey[];
+  /** Time as the server has it: a test clock may be far from the browser's. */
+  now: string;
   /** Absent for people who may only look. */
   actions: KeyActions | undefined;
 }) {
@@ -37,15 +44,15 @@ export function KeyTable(props: {
       </thead>
       <tbody>
         {props.keys.map((key) => (
-          <KeyRow key={key.id} apiKey={key} actions={props.actions} />
+          <KeyRow key={key.id} apiKey={key} now={props.now} actions={props.actions} />
         ))}
       </tbody>
     </table>
   );
 }
 
-function KeyRow(props: { apiKey: ApiKey; actions: KeyActions | undefined }) {
-  const { apiKey, actions } = props;
+function KeyRow(props: { apiKey: ApiKey; now: string; actions: KeyActions | undefined }) {
+  const { apiKey, now, actions } = props;
   const status = STATUS[apiKey.status];
   return (
     <tr className={apiKey.status === 'active' ? undefined : 'row-past'}>
@@ -65,7 +72,11 @@ function KeyRow(props: { apiKey: ApiKey; actions: KeyActions | undefined }) {
           {apiKey.status === 'active' && apiKey.expires_at !== null && (
             <span className="hint">
               {' '}
-              until <Moment at={apiKey.expires_at} />
+              until{' '}
+              <Moment
+                at={apiKey.expires_at}
+                show={endsSoon(apiKey.expires_at, now) ? 'day and time' : 'day'}
+              />
             </span>
           )}
         </span>
@@ -83,14 +94,14 @@ function Buttons({ apiKey, actions }: { apiKey: ApiKey; actions: KeyActions }) {
   if (apiKey.status !== 'active' && apiKey.status !== 'inactive') return null;
   const move = apiKey.status === 'active' ? 'disable' : 'enable';
   return (
-    <>
+    <div className="row-actions">
       <button type="button" className="button" onClick={() => actions.switch(apiKey, move)}>
         {move === 'disable' ? 'Disable' : 'Enable'}
         <span className="visually-hidden"> {apiKey.name}</span>
-      </button>{' '}
+      </button>
       <button type="button" className="button" onClick={() => actions.revoke(apiKey)}>
         Revoke<span className="visually-hidden"> {apiKey.name}</span>
       </button>
-    </>
+    </div>
   );
 }

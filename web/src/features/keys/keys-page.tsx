@@ -54,7 +54,11 @@ export function KeysPage() {
         </Empty>
       )}
       {keys.data !== undefined && keys.data.data.length > 0 && (
-        <KeyTable keys={keys.data.data} actions={mayManage ? actions : undefined} />
+        <KeyTable
+          keys={keys.data.data}
+          now={keys.data.now}
+          actions={mayManage ? actions : undefined}
+        />
       )}
       {creating && (
         <CreateKeyDialog organizationId={organization.id} onClose={() => setCreating(false)} />

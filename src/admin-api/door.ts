@@ -1,0 +1,73 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  onRequestAsyncHookHandler,
+  RawServerDefault,
+} from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { Pool } from '#db/pool';
+import { type RefusalCode, type RefusalContext, wireError } from '#http/wire-errors';
+import type { ApiKeyId, OrganizationId } from '#kernel/ids';
+import type { PriceBook } from '#pricing/book';
+
+/** An app whose routes are typed by their zod schemas. */
+export type AdminApp = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;
+
+export interface AdminCaller {
+  readonly organizationId: OrganizationId;
+  readonly apiKeyId: ApiKeyId;
+  readonly kind: 'workspace' | 'admin';
+}
+
+/** The door of the gateway whose port this shares: edges do not import each other. */
+export interface AdminDoor {
+  /** Refuses who has no good key, and remembers who has. */
+  readonly guard: onRequestAsyncHookHandler;
+  callerOf(request: FastifyRequest): AdminCaller;
+}
+
+export interface AdminDeps extends AdminDoor {
+  readonly pool: Pool;
+  /** For receipts of a release that kept no lines. */
+  readonly book: () => PriceBook;
+}
+
+const VERSIONS: readonly unknown[] = ['2023-06-01', '2026-10-21'];
+
+/** After `guard`: only an admin key, and a version of the API that there is. */
+export const adminOnly = (deps: AdminDeps): onRequestAsyncHookHandler =>
+  async function admitAdmin(request, reply) {
+    if (deps.callerOf(request).kind !== 'admin') {
+      return refuse(request, reply, 'workspace_key_not_accepted');
+    }
+    const version = request.headers['anthropic-version'];
+    if (version === undefined || version === '') return refuse(request, reply, 'version_missing');
+    if (!VERSIONS.includes(version)) return refuse(request, reply, 'version_unknown');
+    return undefined;
+  };
+
+export function refuse(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  code: RefusalCode,
+  context: Omit<RefusalContext, 'requestId'> = {},
+): FastifyReply {
+  const error = wireError(code, { ...context, requestId: request.id });
+  return reply.code(error.status).headers(error.headers).send(error.body);
+}
+
+/** What the documentation says of every route here. */
+export const documented = (summary: string) => ({
+  summary,
+  tags: ['Admin'],
+  security: [{ apiKey: [] }, { bearer: [] }],
+});
