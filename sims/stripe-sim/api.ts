@@ -20,6 +20,7 @@ import { payoutRoutes } from './payouts.ts';
 import { priceRoutes } from './prices.ts';
 import { productRoutes } from './products.ts';
 import { refundRoutes } from './refunds.ts';
+import { reviewRoutes } from './reviews.ts';
 import { setupIntentRoutes } from './setup-intents.ts';
 import { API_VERSION, type Route, type Sim } from './sim.ts';
 import { taxCalculationRoutes } from './tax-calculations.ts';
@@ -41,6 +42,7 @@ const ROUTES: readonly Route[] = [
   ...disputeRoutes,
   ...earlyFraudWarningRoutes,
   ...payoutRoutes,
+  ...reviewRoutes,
   ...eventRoutes,
   ...webhookEndpointRoutes,
   ...productRoutes,

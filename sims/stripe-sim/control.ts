@@ -10,7 +10,7 @@ import { emit } from './events.ts';
 import { faultsSchema } from './faults.ts';
 import { idOf } from './ids.ts';
 import { revokeMandate } from './mandates.ts';
-import { intentNamed } from './payment-intents.ts';
+import { intentNamed } from './new-intent.ts';
 import { methodNamed } from './payment-methods.ts';
 import { payOut } from './payouts.ts';
 import { REFUND_OUTCOMES } from './refund-course.ts';
@@ -40,6 +40,11 @@ const settingsBody = z.strictObject({
   webhook_retry_ms: z.int().min(1).max(3_600_000).optional(),
   clock_offset_ms: z.int().min(0).max(3_200_000_000_000).optional(),
   bank_delay_seconds: z.int().min(0).max(31_536_000).optional(),
+  balance_delay_seconds: z.int().min(0).max(31_536_000).optional(),
+  block_highest_risk: z.boolean().optional(),
+  block_cvc_fail: z.boolean().optional(),
+  block_zip_fail: z.boolean().optional(),
+  review_elevated_risk: z.boolean().optional(),
 });
 
 const DISPUTE_OUTCOMES = ['open', 'inquiry', 'escalate', 'won', 'lost'] as const;
@@ -93,15 +98,8 @@ export function control(
     case 'GET settings':
       return sim.settings();
     case 'PUT settings': {
-      const given = read(settingsBody, body);
-      const before = sim.settings();
-      return sim.store.settings.put({
-        id: 'settings',
-        tax_rate_percent: given.tax_rate_percent ?? before.tax_rate_percent,
-        webhook_retry_ms: given.webhook_retry_ms ?? before.webhook_retry_ms,
-        clock_offset_ms: given.clock_offset_ms ?? before.clock_offset_ms,
-        bank_delay_seconds: given.bank_delay_seconds ?? before.bank_delay_seconds,
-      });
+      const given = Object.entries(read(settingsBody, body)).filter(([, v]) => v !== undefined);
+      return sim.store.settings.put({ ...sim.settings(), ...Object.fromEntries(given) });
     }
     case 'GET payments':
       return { data: payments(sim) };

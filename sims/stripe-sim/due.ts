@@ -1,5 +1,7 @@
+import { settleLater } from './charge-settlement.ts';
 import { expireDue } from './checkout-sessions.ts';
 import { closeDispute, escalateInquiry, leaveUnanswered } from './dispute-course.ts';
+import { answerPending } from './pending-payments.ts';
 import { failRefund, finishRefund } from './refund-course.ts';
 import type { LaterKind } from './schedule.ts';
 import { NO_REQUEST, type Sim } from './sim.ts';
@@ -13,6 +15,9 @@ const DO: Record<LaterKind, (sim: Sim, subject: string) => void> = {
   inquiry_escalates: escalateInquiry,
   dispute_unanswered: leaveUnanswered,
   tax_id_checked: verifyTaxId,
+  charge_settles: settleLater,
+  payment_arrives: (sim, id) => answerPending(sim, id, true),
+  payment_fails: (sim, id) => answerPending(sim, id, false),
 };
 
 /** Does whatever the business clock has reached; called by a timer and before every request. */

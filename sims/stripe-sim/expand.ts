@@ -13,6 +13,7 @@ const intent: Lookup = (sim, _owner, id) => sim.store.payment_intents.get(id);
 const charge: Lookup = (sim, _owner, id) => sim.store.charges.get(id);
 const method: Lookup = (sim, _owner, id) => sim.store.payment_methods.get(id);
 const movement: Lookup = (sim, _owner, id) => sim.store.balance_transactions.get(id);
+const review: Lookup = (sim, _owner, id) => sim.store.reviews.get(id);
 const product: Lookup = (sim, _owner, id) => sim.store.products.get(id);
 /** Expandable in Stripe's API; in the simulator always null, so there is nothing to look up. */
 const never: Lookup = () => undefined;
@@ -27,8 +28,8 @@ const EXPANDABLE: Record<string, Record<string, Lookup>> = {
     subscription: never,
     payment_link: never,
   },
-  payment_intent: { customer, latest_charge: charge, payment_method: method, review: never },
-  charge: { customer, payment_intent: intent, balance_transaction: movement, review: never },
+  payment_intent: { customer, latest_charge: charge, payment_method: method, review },
+  charge: { customer, payment_intent: intent, balance_transaction: movement, review },
   refund: {
     charge,
     payment_intent: intent,
@@ -57,6 +58,7 @@ const EXPANDABLE: Record<string, Record<string, Lookup>> = {
       sim.store.disputes.get(id) ??
       sim.store.payouts.get(id),
   },
+  review: { charge, payment_intent: intent },
   payout: { balance_transaction: movement },
   'radar.early_fraud_warning': { charge, payment_intent: intent },
 };

@@ -9,7 +9,10 @@ export type LaterKind =
   | 'dispute_lost'
   | 'inquiry_escalates'
   | 'dispute_unanswered'
-  | 'tax_id_checked';
+  | 'tax_id_checked'
+  | 'charge_settles'
+  | 'payment_arrives'
+  | 'payment_fails';
 
 export interface Later {
   id: string;

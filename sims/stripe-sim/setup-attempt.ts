@@ -30,7 +30,7 @@ export function trySetup(
 ): SetupResult {
   const card = cardOf(sim, method);
   if (!card.attachable && card.decline !== null) {
-    return fail(sim, cause, before, method, cardError(card.decline, card));
+    return fail(sim, cause, before, method, cardError(card.decline));
   }
   if (ASKING.includes(card.threeDSecure)) {
     if (options.verification === 'not_yet') return ask(sim, cause, before, method, options);

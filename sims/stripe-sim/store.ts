@@ -85,6 +85,7 @@ export interface Tables {
   tax_calculations: Table<StoredCalculation>;
   calculation_lines: Table<CalculationLines>;
   tax_associations: Table<Stripe.Tax.Association>;
+  reviews: Table<Stripe.Review>;
   payouts: Table<Stripe.Payout>;
   payout_parts: Table<PayoutParts>;
   events: Table<Stripe.EventBase>;
@@ -136,6 +137,7 @@ export function openStore(dataDir: string | undefined): Store {
     tax_calculations: table('tax_calculations'),
     calculation_lines: table('calculation_lines'),
     tax_associations: table('tax_associations'),
+    reviews: table('reviews'),
     payouts: table('payouts'),
     payout_parts: table('payout_parts'),
     events: table('events'),

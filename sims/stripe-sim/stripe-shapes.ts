@@ -17,6 +17,7 @@ export interface StripeShapes {
   refund: Stripe.Refund;
   dispute: Stripe.Dispute;
   'radar.early_fraud_warning': Stripe.Radar.EarlyFraudWarning;
+  review: Stripe.Review;
   payout: Stripe.Payout;
   balance: Stripe.Balance;
   event: Stripe.Event;
