@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { balanceTransactionRoutes } from './balance-transactions.ts';
 import { chargeRoutes } from './charges.ts';
 import { checkoutSessionRoutes } from './checkout-sessions.ts';
+import { creditNoteRoutes } from './credit-notes.ts';
 import { customerRoutes } from './customers.ts';
 import { disputeRoutes } from './disputes.ts';
 import { catchUp } from './due.ts';
@@ -12,6 +13,8 @@ import { expand } from './expand.ts';
 import { decodeForm } from './form.ts';
 import { inFlight, isKept, type KeyedRequest, keyedRequest, recall } from './idempotency.ts';
 import { newId } from './ids.ts';
+import { invoicePaymentRoutes } from './invoice-payments.ts';
+import { invoiceRoutes } from './invoices.ts';
 import { mandateRoutes } from './mandates.ts';
 import { Params, refuseUnknown } from './params.ts';
 import { paymentIntentRoutes } from './payment-intents.ts';
@@ -25,6 +28,7 @@ import { setupIntentRoutes } from './setup-intents.ts';
 import { API_VERSION, type Route, type Sim } from './sim.ts';
 import { taxCalculationRoutes } from './tax-calculations.ts';
 import { taxIdRoutes } from './tax-ids.ts';
+import { taxRateRoutes } from './tax-rates.ts';
 import { webhookEndpointRoutes } from './webhook-endpoints.ts';
 
 const ROUTES: readonly Route[] = [
@@ -42,6 +46,10 @@ const ROUTES: readonly Route[] = [
   ...disputeRoutes,
   ...earlyFraudWarningRoutes,
   ...payoutRoutes,
+  ...invoiceRoutes,
+  ...invoicePaymentRoutes,
+  ...creditNoteRoutes,
+  ...taxRateRoutes,
   ...reviewRoutes,
   ...eventRoutes,
   ...webhookEndpointRoutes,

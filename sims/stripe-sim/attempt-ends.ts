@@ -8,6 +8,7 @@ import { newCharge, type ShownToBank } from './charges.ts';
 import type { ErrorBody } from './error.ts';
 import { emit } from './events.ts';
 import { idOf } from './ids.ts';
+import { countPayment } from './invoice-payments.ts';
 import { attachTo, markSetUp, markSpent } from './payment-methods.ts';
 import { reviewIfDoubtful } from './reviews.ts';
 import { bankDelay, later } from './schedule.ts';
@@ -50,6 +51,7 @@ export function succeed(
   associateTax(sim, intent);
   emit(sim, cause, 'charge.succeeded', charge);
   emit(sim, cause, 'payment_intent.succeeded', intent);
+  countPayment(sim, cause, intent);
   onSuccess?.(intent);
   const delay = sim.settings().balance_delay_seconds;
   if (!atOnce && delay > 0) later(sim, 'charge_settles', charge.id, delay);

@@ -6,6 +6,7 @@ import { changeCustomer } from './customers.ts';
 import { emit } from './events.ts';
 import { idOf } from './ids.ts';
 import { newIntent } from './new-intent.ts';
+import { invoiceSession } from './session-invoice.ts';
 import { NO_REQUEST, type Sim } from './sim.ts';
 import { addTaxId } from './tax-ids.ts';
 
@@ -96,5 +97,11 @@ function complete(
     });
     for (const taxId of collected?.taxIds ?? []) addTaxId(sim, NO_REQUEST, customer.id, taxId);
   }
-  emit(sim, NO_REQUEST, 'checkout.session.completed', done);
+  emit(sim, NO_REQUEST, 'checkout.session.completed', withInvoice(sim, done));
+}
+
+/** The session once more, with the invoice made for it if it was paid and wanted one. */
+export function withInvoice(sim: Sim, session: Session): Session {
+  const invoice = session.payment_status === 'paid' ? invoiceSession(sim, session) : null;
+  return invoice === null ? session : sim.store.checkout_sessions.put({ ...session, invoice });
 }

@@ -1,6 +1,7 @@
 import { settleLater } from './charge-settlement.ts';
 import { expireDue } from './checkout-sessions.ts';
 import { closeDispute, escalateInquiry, leaveUnanswered } from './dispute-course.ts';
+import { finalizeByItself, tellOverdue } from './invoice-course.ts';
 import { answerPending } from './pending-payments.ts';
 import { failRefund, finishRefund } from './refund-course.ts';
 import type { LaterKind } from './schedule.ts';
@@ -15,6 +16,8 @@ const DO: Record<LaterKind, (sim: Sim, subject: string) => void> = {
   inquiry_escalates: escalateInquiry,
   dispute_unanswered: leaveUnanswered,
   tax_id_checked: verifyTaxId,
+  invoice_finalizes: finalizeByItself,
+  invoice_overdue: tellOverdue,
   charge_settles: settleLater,
   payment_arrives: (sim, id) => answerPending(sim, id, true),
   payment_fails: (sim, id) => answerPending(sim, id, false),

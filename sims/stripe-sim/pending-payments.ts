@@ -1,6 +1,7 @@
 import type Stripe from 'stripe';
 import { decline, succeed } from './attempt-ends.ts';
 import { DECLINES } from './card-declines.ts';
+import { withInvoice } from './checkout-payment.ts';
 import { emit } from './events.ts';
 import { idOf } from './ids.ts';
 import { cardOf } from './payment-methods.ts';
@@ -25,6 +26,9 @@ export function answerPending(sim: Sim, id: string, good: boolean): void {
 
 function paid(sim: Sim, session: Stripe.Checkout.Session | undefined): void {
   if (session === undefined) return;
-  const done = sim.store.checkout_sessions.put({ ...session, payment_status: 'paid' });
+  const done = withInvoice(
+    sim,
+    sim.store.checkout_sessions.put({ ...session, payment_status: 'paid' }),
+  );
   emit(sim, NO_REQUEST, 'checkout.session.async_payment_succeeded', done);
 }

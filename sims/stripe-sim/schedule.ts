@@ -10,6 +10,8 @@ export type LaterKind =
   | 'inquiry_escalates'
   | 'dispute_unanswered'
   | 'tax_id_checked'
+  | 'invoice_finalizes'
+  | 'invoice_overdue'
   | 'charge_settles'
   | 'payment_arrives'
   | 'payment_fails';

@@ -165,6 +165,9 @@ function sendPage(page: PageAnswer, response: ServerResponse): void {
       `default-src 'none'; style-src 'unsafe-inline'; form-action ${targets}; ` +
       `frame-ancestors 'none'; base-uri 'none'`,
     ...(page.location === undefined ? {} : { location: page.location }),
+    ...(page.fileName === undefined
+      ? {}
+      : { 'content-disposition': `inline; filename="${page.fileName}"` }),
   });
   response.end(page.body ?? '');
 }
