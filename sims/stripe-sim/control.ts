@@ -2,11 +2,12 @@ import type Stripe from 'stripe';
 import { z } from 'zod';
 import { chargeNamed } from './charges.ts';
 import { type CheckoutResult, submitCard } from './checkout-card.ts';
+import type { Deliveries } from './deliveries.ts';
 import { closeDispute, escalateInquiry, isOpen } from './dispute-course.ts';
 import { disputeNamed, openDispute } from './disputes.ts';
 import { warn } from './early-fraud-warnings.ts';
-import { invalid } from './error.ts';
-import { emit } from './events.ts';
+import { invalid, missing } from './error.ts';
+import { emit, wants } from './events.ts';
 import { faultsSchema } from './faults.ts';
 import { idOf } from './ids.ts';
 import { revokeMandate } from './mandates.ts';
@@ -18,6 +19,7 @@ import { refund } from './refunds.ts';
 import { PERCENT } from './settings.ts';
 import { NO_REQUEST, type Sim } from './sim.ts';
 import { finishVerification } from './verification.ts';
+import { rollSecret } from './webhook-endpoints.ts';
 
 const payBody = z.strictObject({
   number: z.string(),
@@ -41,6 +43,7 @@ const settingsBody = z.strictObject({
   clock_offset_ms: z.int().min(0).max(3_200_000_000_000).optional(),
   bank_delay_seconds: z.int().min(0).max(31_536_000).optional(),
   balance_delay_seconds: z.int().min(0).max(31_536_000).optional(),
+  rate_limit_per_second: z.int().min(0).max(10_000).optional(),
   block_highest_risk: z.boolean().optional(),
   block_cvc_fail: z.boolean().optional(),
   block_zip_fail: z.boolean().optional(),
@@ -77,13 +80,19 @@ const warningBody = z.strictObject({
   fraud_type: z.string().optional(),
 });
 
+/** What only the server can do. */
+export interface Hands {
+  reset(): void;
+  resend: Deliveries['resend'];
+}
+
 /** Answers everything under `/_sim/`; undefined if there is no such route. */
 export function control(
   sim: Sim,
   method: string,
   path: string,
   body: string,
-  reset: () => void,
+  hands: Hands,
 ): object | undefined {
   const [name, argument] = path.split('/');
   switch (`${method} ${name}`) {
@@ -126,8 +135,12 @@ export function control(
       return { data: payOut(sim) };
     case 'POST disputes':
       return dispute(sim, read(disputeBody, body));
+    case 'POST resend':
+      return { data: resend(sim, argument ?? '', hands) };
+    case 'POST roll_secret':
+      return rollSecret(sim, argument ?? '');
     case 'POST reset':
-      reset();
+      hands.reset();
       return { reset: true };
     default:
       return undefined;
@@ -238,6 +251,16 @@ function deliveries(sim: Sim): object[] {
     ...delivery,
     url: sim.store.webhook_endpoints.get(delivery.endpoint)?.url ?? null,
   }));
+}
+
+/** The event once more, to every endpoint that is there and takes it. */
+function resend(sim: Sim, id: string, hands: Hands): object[] {
+  const event = sim.store.events.get(id);
+  if (event === undefined) throw missing('event', id);
+  const endpoints = sim.store.webhook_endpoints.oldestFirst();
+  return endpoints
+    .filter((endpoint) => wants(endpoint, event.type))
+    .map((endpoint) => hands.resend(event, endpoint));
 }
 
 /**

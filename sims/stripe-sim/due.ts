@@ -7,6 +7,7 @@ import { failRefund, finishRefund } from './refund-course.ts';
 import type { LaterKind } from './schedule.ts';
 import { NO_REQUEST, type Sim } from './sim.ts';
 import { verifyTaxId } from './tax-ids.ts';
+import { clockReady } from './test-clocks.ts';
 
 const DO: Record<LaterKind, (sim: Sim, subject: string) => void> = {
   refund_succeeds: finishRefund,
@@ -16,6 +17,7 @@ const DO: Record<LaterKind, (sim: Sim, subject: string) => void> = {
   inquiry_escalates: escalateInquiry,
   dispute_unanswered: leaveUnanswered,
   tax_id_checked: verifyTaxId,
+  clock_ready: clockReady,
   invoice_finalizes: finalizeByItself,
   invoice_overdue: tellOverdue,
   charge_settles: settleLater,

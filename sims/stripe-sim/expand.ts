@@ -51,7 +51,10 @@ const EXPANDABLE: Record<string, Record<string, Lookup>> = {
   'customer.invoice_settings': { default_payment_method: method },
   tax_id: { customer },
   price: { product },
-  customer: { default_source: never, test_clock: never },
+  customer: {
+    default_source: never,
+    test_clock: (sim, _owner, id) => sim.store.test_clocks.get(id),
+  },
   product: { default_price: never, tax_code: never },
   balance_transaction: {
     source: (sim, owner, id) =>

@@ -61,6 +61,7 @@ export function newInvoice(sim: Sim, facts: InvoiceFacts): StoredInvoice {
     metadata: facts.metadata,
     period_end: now,
     period_start: now,
+    test_clock: facts.customer?.test_clock ?? null,
   };
   return recomputed(sim, invoice);
 }

@@ -10,6 +10,7 @@ export type LaterKind =
   | 'inquiry_escalates'
   | 'dispute_unanswered'
   | 'tax_id_checked'
+  | 'clock_ready'
   | 'invoice_finalizes'
   | 'invoice_overdue'
   | 'charge_settles'

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createApi } from './api.ts';
-import { control } from './control.ts';
+import { control, type Hands } from './control.ts';
 import { createDeliveries } from './deliveries.ts';
 import { catchUp } from './due.ts';
 import { StripeFailure } from './error.ts';
@@ -53,6 +53,7 @@ export async function startStripeSim(options: StripeSimOptions): Promise<StripeS
       store.commit();
       if (events.length > 0) deliveries.dispatch(events);
     },
+    delivered: () => deliveries.settled(),
   };
   const deliveries = createDeliveries(sim);
   const preset = () => {
@@ -67,11 +68,13 @@ export async function startStripeSim(options: StripeSimOptions): Promise<StripeS
   };
   const api = createApi(sim);
   const server = createServer((request, response) => {
-    answer(sim, api, reset, request, response).catch((error: unknown) => {
-      console.error('stripe-sim:', error);
-      if (!response.headersSent) response.writeHead(500);
-      response.end();
-    });
+    answer(sim, api, { reset, resend: deliveries.resend }, request, response).catch(
+      (error: unknown) => {
+        console.error('stripe-sim:', error);
+        if (!response.headersSent) response.writeHead(500);
+        response.end();
+      },
+    );
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -113,7 +116,7 @@ function followAddress(sim: Sim): void {
 async function answer(
   sim: Sim,
   api: ReturnType<typeof createApi>,
-  reset: () => void,
+  hands: Hands,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -122,7 +125,7 @@ async function answer(
   const method = request.method ?? 'GET';
   if (path.startsWith('/v1/')) return api(request, response, body);
   if (path.startsWith('/_sim/')) {
-    answerControl(sim, reset, { method, path: path.slice('/_sim/'.length), body }, response);
+    answerControl(sim, hands, { method, path: path.slice('/_sim/'.length), body }, response);
     return;
   }
   const page = pages(sim, { method, path, form: new URLSearchParams(body) });
@@ -133,12 +136,12 @@ async function answer(
 
 function answerControl(
   sim: Sim,
-  reset: () => void,
+  hands: Hands,
   asked: { method: string; path: string; body: string },
   response: ServerResponse,
 ): void {
   try {
-    const result = control(sim, asked.method, asked.path, asked.body, reset);
+    const result = control(sim, asked.method, asked.path, asked.body, hands);
     sim.commit();
     if (result !== undefined) sendJson(response, 200, result);
     else sendJson(response, 404, { error: { message: 'No such control route.' } });

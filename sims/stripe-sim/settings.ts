@@ -12,6 +12,8 @@ export interface Settings {
   bank_delay_seconds: number;
   /** How long after its success a charge has no balance transaction yet. */
   balance_delay_seconds: number;
+  /** API requests allowed each second; 0 is no limit, a sandbox has 25. */
+  rate_limit_per_second: number;
   /** The merchant's own rules about cards. */
   block_highest_risk: boolean;
   block_cvc_fail: boolean;
@@ -29,6 +31,7 @@ export function settingsOf(store: Store, taxRatePercent = '0'): Settings {
     clock_offset_ms: 0,
     bank_delay_seconds: 2,
     balance_delay_seconds: 0,
+    rate_limit_per_second: 0,
     block_highest_risk: true,
     block_cvc_fail: false,
     block_zip_fail: false,

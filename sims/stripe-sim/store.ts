@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import type Stripe from 'stripe';
 import type { SessionDraft } from './checkout-sessions.ts';
 import type { StoredCreditNote } from './credit-notes.ts';
-import type { Delivery } from './deliveries.ts';
+import type { Delivery, FailingEndpoint } from './deliveries.ts';
 import type { SavedAnswer } from './idempotency.ts';
 import type { StoredInvoice } from './invoice-object.ts';
 import type { CardBehind } from './payment-methods.ts';
@@ -98,6 +98,8 @@ export interface Tables {
   webhook_endpoints: Table<Stripe.WebhookEndpoint>;
   endpoint_secrets: Table<EndpointSecret>;
   deliveries: Table<Delivery>;
+  failing_endpoints: Table<FailingEndpoint>;
+  test_clocks: Table<Stripe.TestHelpers.TestClock>;
   saved_answers: Table<SavedAnswer>;
   later: Table<Later>;
   settings: Table<Settings>;
@@ -154,6 +156,8 @@ export function openStore(dataDir: string | undefined): Store {
     webhook_endpoints: table('webhook_endpoints'),
     endpoint_secrets: table('endpoint_secrets'),
     deliveries: table('deliveries'),
+    failing_endpoints: table('failing_endpoints'),
+    test_clocks: table('test_clocks'),
     saved_answers: table('saved_answers'),
     later: table('later'),
     settings: table('settings'),

@@ -23,6 +23,7 @@ export interface StripeShapes {
   credit_note: Stripe.CreditNote;
   credit_note_line_item: Stripe.CreditNoteLineItem;
   tax_rate: Stripe.TaxRate;
+  'test_helpers.test_clock': Stripe.TestHelpers.TestClock;
   review: Stripe.Review;
   payout: Stripe.Payout;
   balance: Stripe.Balance;
