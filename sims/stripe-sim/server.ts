@@ -121,6 +121,10 @@ async function answer(
   response: ServerResponse,
 ): Promise<void> {
   const body = await readBody(request);
+  if (body === null) {
+    sendJson(response, 413, { error: { message: 'The body is too large.' } });
+    return;
+  }
   const path = new URL(request.url ?? '/', 'http://localhost').pathname;
   const method = request.method ?? 'GET';
   if (path.startsWith('/v1/')) return api(request, response, body);
@@ -175,14 +179,15 @@ function sendPage(page: PageAnswer, response: ServerResponse): void {
   response.end(page.body ?? '');
 }
 
-async function readBody(request: IncomingMessage): Promise<string> {
+/** Null if it is larger than anything that is ever asked. */
+async function readBody(request: IncomingMessage): Promise<string | null> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request) {
     const piece = Buffer.from(chunk as Uint8Array);
     bytes += piece.length;
-    if (bytes > BODY_BYTES_MAX) throw new Error('request body too large');
-    chunks.push(piece);
+    if (bytes <= BODY_BYTES_MAX) chunks.push(piece);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  // Read to its end, so that the answer reaches whoever is still sending.
+  return bytes > BODY_BYTES_MAX ? null : Buffer.concat(chunks).toString('utf8');
 }
