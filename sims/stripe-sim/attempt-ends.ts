@@ -72,7 +72,7 @@ function keepForLater(
   if (intent.setup_future_usage === 'off_session') markSetUp(sim, method.id);
   if (method.customer !== null) return;
   if (intent.setup_future_usage === null || customer === null) markSpent(sim, method.id);
-  else attachTo(sim, cause, method, customer);
+  else attachTo(sim, cause, method, customer, 'limited');
 }
 
 export function decline(sim: Sim, cause: Cause, no: Tried & { why: Decline }): AttemptResult {

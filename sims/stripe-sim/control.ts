@@ -1,7 +1,8 @@
 import type Stripe from 'stripe';
 import { z } from 'zod';
 import { chargeNamed } from './charges.ts';
-import { type CheckoutResult, submitCard } from './checkout-card.ts';
+import { type CheckoutResult, type Submission, submitCard } from './checkout-card.ts';
+import { submitSaved } from './checkout-saved.ts';
 import type { Deliveries } from './deliveries.ts';
 import { closeDispute, escalateInquiry, isOpen } from './dispute-course.ts';
 import { disputeNamed, openDispute } from './disputes.ts';
@@ -22,7 +23,9 @@ import { finishVerification } from './verification.ts';
 import { rollSecret } from './webhook-endpoints.ts';
 
 const payBody = z.strictObject({
-  number: z.string(),
+  number: z.string().default(''),
+  /** A card kept with the customer, instead of a number. */
+  payment_method: z.string().optional(),
   exp_month: z.union([z.string(), z.int()]).optional(),
   exp_year: z.union([z.string(), z.int()]).optional(),
   cvc: z.string().optional(),
@@ -161,8 +164,19 @@ function read<T>(schema: z.ZodType<T>, body: string): T {
 }
 
 function pay(sim: Sim, session: string, person: z.infer<typeof payBody>): object {
+  const result =
+    person.payment_method === undefined
+      ? submitCard(sim, session, submissionOf(sim, person))
+      : submitSaved(sim, session, person.payment_method, null);
+  if (result.kind !== 'needs_verification' || person.three_ds === 'abandon') return told(result);
+  const answer = person.three_ds === 'fail' ? 'fail' : 'pass';
+  const verified = finishVerification(sim, result.intent, answer);
+  return told(verified === undefined || verified.kind === 'returned' ? result : verified);
+}
+
+function submissionOf(sim: Sim, person: z.infer<typeof payBody>): Submission {
   const number = person.number.replaceAll(/[\s-]/g, '');
-  const result = submitCard(sim, session, {
+  return {
     entry: {
       number,
       expMonth: String(person.exp_month ?? 12),
@@ -180,11 +194,7 @@ function pay(sim: Sim, session: string, person: z.infer<typeof payBody>): object
     },
     taxId: person.tax_id ?? null,
     shownTotal: null,
-  });
-  if (result.kind !== 'needs_verification' || person.three_ds === 'abandon') return told(result);
-  const answer = person.three_ds === 'fail' ? 'fail' : 'pass';
-  const verified = finishVerification(sim, result.intent, answer);
-  return told(verified === undefined || verified.kind === 'returned' ? result : verified);
+  };
 }
 
 function told(result: CheckoutResult): object {

@@ -147,7 +147,7 @@ function linesTable(invoice: StoredInvoice): string {
   );
   const totals = sums(invoice).map(
     ([name, amount]) =>
-      `<tr class="total"><td>${name}</td><td>${money(amount, invoice.currency)}</td></tr>`,
+      `<tr class="total"><th scope="row">${name}</th><th>${money(amount, invoice.currency)}</th></tr>`,
   );
   return `<table><tbody>${rows.join('')}${totals.join('')}</tbody></table>`;
 }

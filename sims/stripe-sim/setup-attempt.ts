@@ -37,7 +37,7 @@ export function trySetup(
     if (options.verification === 'fail') return fail(sim, cause, before, method, NOT_VERIFIED);
   }
   const customer = idOf(before.customer);
-  if (customer !== null) attachTo(sim, cause, method, customer);
+  if (customer !== null) attachTo(sim, cause, method, customer, 'limited');
   if (before.usage === 'off_session') markSetUp(sim, method.id);
   const intent = sim.store.setup_intents.put({
     ...before,
