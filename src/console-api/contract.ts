@@ -134,6 +134,10 @@ export const purchase = z.object({
     z.object({ state: z.enum(PURCHASE_STATES), at: time, detail: z.nullable(z.string()) }),
   ),
   receipt_url: z.nullable(z.string()),
+  overlay: z.optional(
+    z.nullable(z.enum(['disputed', 'dispute_lost', 'refunded', 'part_refunded', 'dispute_won'])),
+  ),
+  refunded_usd: z.optional(usd),
 });
 
 // GET /api/billing

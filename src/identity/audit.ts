@@ -19,7 +19,10 @@ export type AuditAction =
   | 'grant.issue'
   | 'grant.void'
   | 'purchase.begin'
-  | 'purchase.cancel';
+  | 'purchase.cancel'
+  | 'refund.request'
+  | 'payment.credit'
+  | 'payment.refund';
 
 /**
  * Notes who did what, in the transaction that does it where there is one. `actor` and `subject`
