@@ -11,6 +11,7 @@ import { addKeyVerbs } from '#cli/key';
 import { addLedgerVerbs } from '#cli/ledger';
 import { addLimitVerbs } from '#cli/limit';
 import { addOrganizationVerbs } from '#cli/organization';
+import { addPaymentVerbs } from '#cli/payment';
 import { addPriceVerbs } from '#cli/price';
 import { addPurchaseVerbs } from '#cli/purchase';
 import { addRateLimitVerbs } from '#cli/rate-limit';
@@ -96,6 +97,7 @@ function addVerbs(verbs: Verbs, host: CliHost): void {
   addPriceVerbs(verbs);
   addDiscountVerbs(verbs);
   addPurchaseVerbs(verbs);
+  addPaymentVerbs(verbs);
   addRefundVerbs(verbs);
   addDisputeVerbs(verbs);
   addRequestVerbs(verbs);

@@ -144,6 +144,7 @@ export interface Changes {
   readonly redirectUrl?: string | null;
   readonly paymentIntentId?: string;
   readonly chargeId?: string | null;
+  readonly credit?: NanoUsd;
   readonly tax?: NanoUsd;
   readonly grantId?: string;
   readonly settledVia?: string;
@@ -157,6 +158,7 @@ const CHANGE_COLUMNS: Readonly<Record<keyof Changes, string>> = {
   redirectUrl: 'redirect_url',
   paymentIntentId: 'payment_intent_id',
   chargeId: 'charge_id',
+  credit: 'credit_nanos',
   tax: 'tax_nanos',
   grantId: 'grant_id',
   settledVia: 'settled_via',

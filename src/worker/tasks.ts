@@ -3,6 +3,8 @@ import type { PaymentsDeps } from '#payments/deps';
 import { WEBHOOK_TASK, workEvent } from '#payments/inbox';
 import { pursueRefund } from '#payments/refund-course';
 import { REFUND_TASK } from '#payments/refunds';
+import { REMEDY_TASK } from '#payments/remedies';
+import { pursueRemedy } from '#payments/remedy-course';
 
 /** Every job there is, and the command it becomes. */
 export function tasks(payments: PaymentsDeps): TaskList {
@@ -13,6 +15,9 @@ export function tasks(payments: PaymentsDeps): TaskList {
     [REFUND_TASK]: async (payload) => {
       const refund = field(payload, 'refund_id');
       await pursueRefund(payments, field(payload, 'organization_id'), refund);
+    },
+    [REMEDY_TASK]: async (payload) => {
+      await pursueRemedy(payments, field(payload, 'payment_intent_id'));
     },
   };
 }
