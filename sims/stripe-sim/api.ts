@@ -12,21 +12,29 @@ import { expand } from './expand.ts';
 import { decodeForm } from './form.ts';
 import { inFlight, isKept, type KeyedRequest, keyedRequest, recall } from './idempotency.ts';
 import { newId } from './ids.ts';
+import { mandateRoutes } from './mandates.ts';
 import { Params, refuseUnknown } from './params.ts';
 import { paymentIntentRoutes } from './payment-intents.ts';
-import { paymentMethodRoutes } from './payment-methods.ts';
+import { paymentMethodRoutes } from './payment-method-routes.ts';
 import { payoutRoutes } from './payouts.ts';
 import { priceRoutes } from './prices.ts';
 import { productRoutes } from './products.ts';
 import { refundRoutes } from './refunds.ts';
+import { setupIntentRoutes } from './setup-intents.ts';
 import { API_VERSION, type Route, type Sim } from './sim.ts';
+import { taxCalculationRoutes } from './tax-calculations.ts';
+import { taxIdRoutes } from './tax-ids.ts';
 import { webhookEndpointRoutes } from './webhook-endpoints.ts';
 
 const ROUTES: readonly Route[] = [
   ...customerRoutes,
+  ...taxIdRoutes,
+  ...taxCalculationRoutes,
   ...checkoutSessionRoutes,
   ...paymentIntentRoutes,
   ...paymentMethodRoutes,
+  ...setupIntentRoutes,
+  ...mandateRoutes,
   ...chargeRoutes,
   ...balanceTransactionRoutes,
   ...refundRoutes,
@@ -82,7 +90,7 @@ function handle(sim: Sim, request: IncomingMessage, body: string, requestId: str
     catchUp(sim);
     const method = request.method ?? 'GET';
     const url = new URL(request.url ?? '/', 'http://localhost');
-    const { route, id } = routeFor(method, url.pathname);
+    const { route, id, child } = routeFor(method, url.pathname);
     const encoded = method === 'POST' ? body : url.search.slice(1);
     const form = decodeForm(encoded);
     refuseUnknown(form, route.names);
@@ -95,7 +103,11 @@ function handle(sim: Sim, request: IncomingMessage, body: string, requestId: str
     }
     const params = new Params(form.tree);
     const cause = { id: requestId, idempotency_key: key ?? null };
-    const result = expand(sim, route.run({ sim, params, cause, id }), params.texts('expand'));
+    const result = expand(
+      sim,
+      route.run({ sim, params, cause, id, child }),
+      params.texts('expand'),
+    );
     const done = { status: 200, body: `${JSON.stringify(result, null, 2)}\n`, headers: {} };
     return finish(sim, keyed, requestId, afterwards(sim, method, done, requestId));
   } catch (error) {
@@ -170,13 +182,14 @@ function keyOf(authorization: string): string {
   return Buffer.from(value, 'base64').toString('utf8').split(':', 1)[0] ?? '';
 }
 
-function routeFor(method: string, path: string): { route: Route; id: string } {
+function routeFor(method: string, path: string): { route: Route; id: string; child: string } {
   const parts = path.split('/');
   for (const route of ROUTES) {
     const pattern = route.path.split('/');
     if (route.method !== method || pattern.length !== parts.length) continue;
-    if (!pattern.every((part, at) => part === ':id' || part === parts[at])) continue;
-    return { route, id: decodeURIComponent(parts[pattern.indexOf(':id')] ?? '') };
+    if (!pattern.every((part, at) => part.startsWith(':') || part === parts[at])) continue;
+    const named = (name: string) => decodeURIComponent(parts[pattern.indexOf(name)] ?? '');
+    return { route, id: named(':id'), child: named(':child') };
   }
   throw new StripeFailure(404, {
     type: 'invalid_request_error',

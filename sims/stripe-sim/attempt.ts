@@ -7,8 +7,10 @@ import { newCharge } from './charges.ts';
 import type { ErrorBody } from './error.ts';
 import { emit } from './events.ts';
 import { idOf } from './ids.ts';
-import { cardOf } from './payment-methods.ts';
+import { mandateRevoked } from './mandates.ts';
+import { attachTo, cardOf, isSetUp, markSetUp, markSpent } from './payment-methods.ts';
 import type { Cause, Sim } from './sim.ts';
+import { associateTax } from './tax-calculations.ts';
 
 /** What the cardholder did with the bank's verification, if it was asked for. */
 export type Verification = 'not_yet' | 'pass' | 'fail';
@@ -35,25 +37,26 @@ export function attempt(
   options: AttemptOptions,
 ): AttemptResult {
   const card = cardOf(sim, method);
-  const asked = asksForVerification(card, method, options.offSession);
+  const setUp = isSetUp(sim, method.id);
+  const asked = asksForVerification(card, setUp, options.offSession);
   if (asked && options.offSession) {
     return decline(sim, cause, { intent, method, card, why: DECLINES.authentication_required });
   }
   if (asked && options.verification === 'not_yet') return ask(sim, cause, intent, method);
   if (asked && options.verification === 'fail') return failVerification(sim, cause, intent, method);
+  if (options.offSession && mandateRevoked(sim, method.id)) {
+    const why = DECLINES.india_recurring_payment_mandate_canceled;
+    return decline(sim, cause, { intent, method, card, why });
+  }
   if (card.decline !== null) {
     return decline(sim, cause, { intent, method, card, why: card.decline });
   }
   return succeed(sim, cause, { intent, method, card, verified: asked }, options);
 }
 
-function asksForVerification(
-  card: TestCard,
-  method: Stripe.PaymentMethod,
-  offSession: boolean,
-): boolean {
+function asksForVerification(card: TestCard, setUp: boolean, offSession: boolean): boolean {
   if (card.threeDSecure === 'required') return true;
-  if (card.threeDSecure === 'first_use') return !offSession || method.customer === null;
+  if (card.threeDSecure === 'first_use') return !(offSession && setUp);
   return card.threeDSecure === 'on_session' && !offSession;
 }
 
@@ -80,6 +83,7 @@ function succeed(
     status: 'succeeded',
   });
   keepForLater(sim, cause, intent, method);
+  associateTax(sim, intent);
   emit(sim, cause, 'charge.succeeded', charge);
   emit(sim, cause, 'payment_intent.succeeded', intent);
   options.onSuccess?.(intent);
@@ -98,7 +102,7 @@ function succeed(
   return { kind: 'succeeded', intent };
 }
 
-/** `setup_future_usage` attaches the card to the customer once it has worked. */
+/** `setup_future_usage` attaches the card once it has worked; without it, it worked once. */
 function keepForLater(
   sim: Sim,
   cause: Cause,
@@ -106,9 +110,10 @@ function keepForLater(
   method: Stripe.PaymentMethod,
 ): void {
   const customer = idOf(intent.customer);
-  if (intent.setup_future_usage === null || customer === null || method.customer !== null) return;
-  const attached = sim.store.payment_methods.put({ ...method, customer });
-  emit(sim, cause, 'payment_method.attached', attached);
+  if (intent.setup_future_usage === 'off_session') markSetUp(sim, method.id);
+  if (method.customer !== null) return;
+  if (intent.setup_future_usage === null || customer === null) markSpent(sim, method.id);
+  else attachTo(sim, cause, method, customer);
 }
 
 function decline(

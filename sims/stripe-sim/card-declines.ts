@@ -94,6 +94,13 @@ export const DECLINES = {
     networkCode: '65',
     advice: null,
   },
+  india_recurring_payment_mandate_canceled: {
+    code: 'india_recurring_payment_mandate_canceled',
+    declineCode: 'generic_decline',
+    message: 'The mandate for this card was canceled by its owner.',
+    networkCode: null,
+    advice: null,
+  },
   fraudulent: { ...plain('fraudulent', '', 'do_not_try_again'), networkCode: null, blocked: true },
 } satisfies Record<string, Decline>;
 

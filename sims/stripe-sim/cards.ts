@@ -14,8 +14,12 @@ export interface TestCard {
   threeDSecure: 'optional' | 'required' | 'first_use' | 'on_session' | 'not_supported';
   riskLevel: 'normal' | 'elevated' | 'highest';
   failingChecks: ReadonlyArray<'cvc' | 'postal_code' | 'line1'>;
+  /** Its bank does not check addresses. */
+  uncheckedAddress: boolean;
   /** What its owner or its bank does after a payment that succeeded. */
   trouble: Trouble | null;
+  /** False: its bank refuses already when it is to be kept. */
+  attachable: boolean;
 }
 
 type Traits = Partial<Omit<TestCard, 'name' | 'number' | 'brand'>>;
@@ -31,13 +35,20 @@ function card(name: string, number: string, traits: Traits = {}): TestCard {
     threeDSecure: 'optional',
     riskLevel: 'normal',
     failingChecks: [],
+    uncheckedAddress: false,
     trouble: null,
+    attachable: true,
     ...traits,
   };
 }
 
 function declining(name: string, number: string, why: DeclineName, traits: Traits = {}): TestCard {
   return card(name, number, { decline: DECLINES[why], ...traits });
+}
+
+/** Declines whatever is asked of it, being saved included. */
+function dead(name: string, number: string, why: DeclineName, traits: Traits = {}): TestCard {
+  return declining(name, number, why, { attachable: false, ...traits });
 }
 
 /** Issuing countries: the country code and the number Stripe documents for it. */
@@ -68,20 +79,16 @@ const CARDS: readonly TestCard[] = [
   card('diners', '3056930009020004'),
   card('jcb', '3566002020360505'),
   card('unionpay', '6200000000000005'),
-  declining('visa_chargeDeclined', '4000000000000002', 'generic_decline'),
-  declining('visa_chargeDeclinedInsufficientFunds', '4000000000009995', 'insufficient_funds'),
-  declining('visa_chargeDeclinedLostCard', '4000000000009987', 'lost_card'),
-  declining('visa_chargeDeclinedStolenCard', '4000000000009979', 'stolen_card'),
-  declining('chargeDeclinedExpiredCard', '4000000000000069', 'expired_card'),
-  declining('chargeDeclinedIncorrectCvc', '4000000000000127', 'incorrect_cvc', {
+  dead('visa_chargeDeclined', '4000000000000002', 'generic_decline'),
+  dead('visa_chargeDeclinedInsufficientFunds', '4000000000009995', 'insufficient_funds'),
+  dead('visa_chargeDeclinedLostCard', '4000000000009987', 'lost_card'),
+  dead('visa_chargeDeclinedStolenCard', '4000000000009979', 'stolen_card'),
+  dead('chargeDeclinedExpiredCard', '4000000000000069', 'expired_card'),
+  dead('chargeDeclinedIncorrectCvc', '4000000000000127', 'incorrect_cvc', {
     failingChecks: ['cvc'],
   }),
-  declining('chargeDeclinedProcessingError', '4000000000000119', 'processing_error'),
-  declining(
-    'visa_chargeDeclinedVelocityLimitExceeded',
-    '4000000000006975',
-    'card_velocity_exceeded',
-  ),
+  dead('chargeDeclinedProcessingError', '4000000000000119', 'processing_error'),
+  dead('visa_chargeDeclinedVelocityLimitExceeded', '4000000000006975', 'card_velocity_exceeded'),
   declining('chargeCustomerFail', '4000000000000341', 'generic_decline'),
   card('authenticationRequiredOnSetup', '4000002500003155', { threeDSecure: 'first_use' }),
   card('authenticationRequired', '4000002760003184', { threeDSecure: 'required' }),

@@ -30,6 +30,22 @@ beforeAll(async () => {
   await control('POST', 'refunds', { payment_intent: done.payment_intent, amount: 100 });
   await control('POST', 'disputes', { payment_intent: done.payment_intent, outcome: 'won' });
   await control('PUT', 'settings', { bank_delay_seconds: 0 });
+  await stripe.customers.createTaxId(customer.id, { type: 'eu_vat', value: 'DE123456789' });
+  const saving = {
+    mode: 'setup',
+    success_url: 'http://127.0.0.1:9/',
+    customer: customer.id,
+  } as const;
+  const saved = await stripe.checkout.sessions.create(saving);
+  await control('POST', `pay/${saved.id}`, { number: '4000000000000002' });
+  await control('POST', `pay/${saved.id}`, { number: '4000002500003155' });
+  const asking = { payment_method: 'pm_card_threeDSecure2Required', confirm: true } as const;
+  await stripe.setupIntents.create({ customer: customer.id, ...asking });
+  await stripe.setupIntents.create({
+    customer: customer.id,
+    payment_method: 'pm_card_in',
+    confirm: true,
+  });
   for (const card of [
     'createMultipleDisputes',
     'createDisputeInquiry',
@@ -79,6 +95,7 @@ describe('every object the simulator returns has the shape the SDK declares', ()
     '/v1/balance_transactions',
     '/v1/refunds',
     '/v1/disputes',
+    '/v1/setup_intents',
     '/v1/radar/early_fraud_warnings',
     '/v1/payouts',
     '/v1/events',
@@ -98,6 +115,37 @@ describe('every object the simulator returns has the shape the SDK declares', ()
     const whole = await raw(`/v1/checkout/sessions/${session?.id}?${query}`);
     expect(whole.line_items).toMatchObject({ object: 'list' });
     expect(shapes.problems('checkout.session', whole)).toEqual([]);
+  });
+
+  it('a tax calculation, its lines, a tax number and a mandate', async () => {
+    const { stripe } = on;
+    const calculation = await stripe.tax.calculations.create({
+      currency: 'usd',
+      line_items: [{ amount: 100, reference: 'a' }],
+      customer_details: { address: { country: 'DE' }, address_source: 'billing' },
+    });
+    await stripe.paymentIntents.create({
+      amount: 100,
+      currency: 'usd',
+      payment_method: 'pm_card_visa',
+      confirm: true,
+      hooks: { inputs: { tax: { calculation: calculation.id ?? '' } } },
+    });
+    const [intent] = await listed('/v1/payment_intents');
+    const path = `/v1/tax/calculations/${calculation.id}`;
+    const [line] = await listed(`${path}/line_items`);
+    const [customer] = await listed('/v1/customers');
+    const [taxId] = await listed(`/v1/customers/${customer?.id}/tax_ids`);
+    const setups = await listed('/v1/setup_intents');
+    const mandate = setups.find((row) => row.mandate !== null)?.mandate;
+    const found = await raw(`/v1/tax/associations/find?payment_intent=${intent?.id}`);
+    expect([
+      ...shapes.problems('tax.calculation', await raw(path)),
+      ...shapes.problems('tax.calculation_line_item', line),
+      ...shapes.problems('tax.association', found),
+      ...shapes.problems('tax_id', taxId),
+      ...shapes.problems('mandate', await raw(`/v1/mandates/${mandate}`)),
+    ]).toEqual([]);
   });
 
   it('the balance', async () => {

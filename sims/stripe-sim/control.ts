@@ -1,19 +1,23 @@
 import type Stripe from 'stripe';
 import { z } from 'zod';
 import { chargeNamed } from './charges.ts';
-import { finishVerification, type PaymentResult, payWithCard } from './checkout-payment.ts';
+import { type CheckoutResult, submitCard } from './checkout-card.ts';
 import { closeDispute, escalateInquiry, isOpen } from './dispute-course.ts';
 import { disputeNamed, openDispute } from './disputes.ts';
 import { warn } from './early-fraud-warnings.ts';
 import { invalid } from './error.ts';
+import { emit } from './events.ts';
 import { faultsSchema } from './faults.ts';
 import { idOf } from './ids.ts';
+import { revokeMandate } from './mandates.ts';
 import { intentNamed } from './payment-intents.ts';
+import { methodNamed } from './payment-methods.ts';
 import { payOut } from './payouts.ts';
 import { REFUND_OUTCOMES } from './refund-course.ts';
 import { refund } from './refunds.ts';
 import { PERCENT } from './settings.ts';
 import { NO_REQUEST, type Sim } from './sim.ts';
+import { finishVerification } from './verification.ts';
 
 const payBody = z.strictObject({
   number: z.string(),
@@ -24,6 +28,10 @@ const payBody = z.strictObject({
   email: z.string().optional(),
   country: z.string().optional(),
   postal_code: z.string().optional(),
+  line1: z.string().optional(),
+  city: z.string().optional(),
+  state: z.string().optional(),
+  tax_id: z.string().optional(),
   three_ds: z.enum(['pass', 'fail', 'abandon']).optional(),
 });
 
@@ -47,6 +55,16 @@ const refundBody = z.strictObject({
   payment_intent: z.string(),
   amount: z.int().min(1).optional(),
   outcome: z.enum(REFUND_OUTCOMES).optional(),
+});
+
+const cardUpdateBody = z.strictObject({
+  payment_method: z.string(),
+  exp_month: z.int().min(1).max(12).optional(),
+  exp_year: z.int().optional(),
+  last4: z
+    .string()
+    .regex(/^\d{4}$/)
+    .optional(),
 });
 
 const warningBody = z.strictObject({
@@ -102,6 +120,10 @@ export function control(
       const given = read(warningBody, body);
       return warn(sim, NO_REQUEST, chargeOf(sim, given.payment_intent), given.fraud_type);
     }
+    case 'POST card_updates':
+      return updateCard(sim, read(cardUpdateBody, body));
+    case 'POST mandates':
+      return revokeMandate(sim, argument ?? '');
     case 'POST payouts':
       return { data: payOut(sim) };
     case 'POST disputes':
@@ -129,39 +151,39 @@ function read<T>(schema: z.ZodType<T>, body: string): T {
 
 function pay(sim: Sim, session: string, person: z.infer<typeof payBody>): object {
   const number = person.number.replaceAll(/[\s-]/g, '');
-  const result = payWithCard(
-    sim,
-    session,
-    {
+  const result = submitCard(sim, session, {
+    entry: {
       number,
       expMonth: String(person.exp_month ?? 12),
       expYear: String(person.exp_year ?? new Date(sim.now() * 1000).getUTCFullYear() + 3),
       cvc: person.cvc ?? (/^3[47]/.test(number) ? '1234' : '123'),
     },
-    {
+    holder: {
       name: person.name ?? 'Test Person',
       email: person.email ?? null,
       country: person.country ?? 'US',
-      postalCode: person.postal_code ?? '10001',
+      postalCode: person.postal_code ?? (person.country === undefined ? '10001' : null),
+      line1: person.line1 ?? null,
+      city: person.city ?? null,
+      state: person.state ?? null,
     },
-    'not_yet',
-  );
+    taxId: person.tax_id ?? null,
+    shownTotal: null,
+  });
   if (result.kind !== 'needs_verification' || person.three_ds === 'abandon') return told(result);
-  const verified = person.three_ds === 'fail' ? 'fail' : 'pass';
-  return told(finishVerification(sim, result.intent, verified) ?? result);
+  const answer = person.three_ds === 'fail' ? 'fail' : 'pass';
+  const verified = finishVerification(sim, result.intent, answer);
+  return told(verified === undefined || verified.kind === 'returned' ? result : verified);
 }
 
-function told(result: PaymentResult): object {
+function told(result: CheckoutResult): object {
   switch (result.kind) {
     case 'complete':
-      return { status: 'complete', payment_intent: result.intent, decline_code: null };
+      return { status: 'complete', ...named(result.intent), decline_code: null };
     case 'declined': {
       const { decline_code: declineCode, code } = result.error;
-      return {
-        status: 'declined',
-        payment_intent: result.intent,
-        decline_code: declineCode ?? code ?? null,
-      };
+      const why = declineCode ?? code ?? null;
+      return { status: 'declined', ...named(result.intent), decline_code: why };
     }
     case 'refused':
       return {
@@ -170,10 +192,18 @@ function told(result: PaymentResult): object {
         decline_code: result.refusal.declineCode ?? result.refusal.code,
       };
     case 'needs_verification':
-      return { status: 'requires_action', payment_intent: result.intent, decline_code: null };
+      return { status: 'requires_action', ...named(result.intent), decline_code: null };
+    case 'repriced':
+      return { status: 'repriced', payment_intent: null, decline_code: null };
     case 'closed':
       throw invalid(`This Checkout Session has a status of ${result.session.status}.`);
   }
+}
+
+/** Answers speak of `payment_intent`; those about saving a card of `setup_intent` as well. */
+function named(intent: string): object {
+  if (intent.startsWith('pi_')) return { payment_intent: intent };
+  return { payment_intent: null, setup_intent: intent };
 }
 
 function payments(sim: Sim): object[] {
@@ -229,6 +259,29 @@ function dispute(sim: Sim, asked: z.infer<typeof disputeBody>): object {
   if (outcome !== 'escalate') return closeDispute(sim, NO_REQUEST, current, outcome);
   escalateInquiry(sim, current.id);
   return disputeNamed(sim, current.id);
+}
+
+/** The network tells of a new date or number; the payment method keeps its id. */
+function updateCard(sim: Sim, asked: z.infer<typeof cardUpdateBody>): Stripe.PaymentMethod {
+  const before = methodNamed(sim, asked.payment_method);
+  const { card } = before;
+  if (card === undefined || before.customer === null) {
+    throw invalid('Only cards kept with a customer are updated.', 'payment_method');
+  }
+  const after = sim.store.payment_methods.put({
+    ...before,
+    card: {
+      ...card,
+      exp_month: asked.exp_month ?? card.exp_month,
+      exp_year: asked.exp_year ?? card.exp_year + 4,
+      last4: asked.last4 ?? card.last4,
+    },
+  });
+  const { exp_month: month, exp_year: year, last4 } = card;
+  emit(sim, NO_REQUEST, 'payment_method.automatically_updated', after, {
+    card: { exp_month: month, exp_year: year, last4 },
+  });
+  return after;
 }
 
 function chargeOf(sim: Sim, paymentIntent: string): Stripe.Charge {

@@ -3,6 +3,7 @@ import { closeDispute, escalateInquiry, leaveUnanswered } from './dispute-course
 import { failRefund, finishRefund } from './refund-course.ts';
 import type { LaterKind } from './schedule.ts';
 import { NO_REQUEST, type Sim } from './sim.ts';
+import { verifyTaxId } from './tax-ids.ts';
 
 const DO: Record<LaterKind, (sim: Sim, subject: string) => void> = {
   refund_succeeds: finishRefund,
@@ -11,6 +12,7 @@ const DO: Record<LaterKind, (sim: Sim, subject: string) => void> = {
   dispute_lost: (sim, id) => decide(sim, id, 'lost'),
   inquiry_escalates: escalateInquiry,
   dispute_unanswered: leaveUnanswered,
+  tax_id_checked: verifyTaxId,
 };
 
 /** Does whatever the business clock has reached; called by a timer and before every request. */

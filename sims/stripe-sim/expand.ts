@@ -23,7 +23,7 @@ const EXPANDABLE: Record<string, Record<string, Lookup>> = {
     customer,
     payment_intent: intent,
     invoice: never,
-    setup_intent: never,
+    setup_intent: (sim, _owner, id) => sim.store.setup_intents.get(id),
     subscription: never,
     payment_link: never,
   },
@@ -38,6 +38,15 @@ const EXPANDABLE: Record<string, Record<string, Lookup>> = {
   },
   dispute: { charge, payment_intent: intent },
   payment_method: { customer },
+  setup_intent: {
+    customer,
+    payment_method: method,
+    mandate: (sim, _owner, id) => sim.store.mandates.get(id),
+    latest_attempt: never,
+  },
+  mandate: { payment_method: method },
+  'customer.invoice_settings': { default_payment_method: method },
+  tax_id: { customer },
   price: { product },
   customer: { default_source: never, test_clock: never },
   product: { default_price: never, tax_code: never },
@@ -61,6 +70,13 @@ const INCLUDABLE: Record<string, Record<string, (sim: Sim, owner: Bag) => unknow
       return listOf(`/v1/checkout/sessions/${id}/line_items`, lines);
     },
   },
+  'tax.calculation': {
+    line_items: (sim, owner) => {
+      const id = String(owner.id);
+      const lines = sim.store.calculation_lines.get(id)?.lines ?? [];
+      return listOf(`/v1/tax/calculations/${id}/line_items`, lines);
+    },
+  },
   charge: {
     refunds: (sim, owner) => {
       const id = String(owner.id);
@@ -69,6 +85,11 @@ const INCLUDABLE: Record<string, Record<string, (sim: Sim, owner: Bag) => unknow
     },
   },
   customer: {
+    tax_ids: (sim, owner) => {
+      const id = String(owner.id);
+      const rows = sim.store.tax_ids.newestFirst().filter((row) => row.customer === id);
+      return listOf(`/v1/customers/${id}/tax_ids`, rows);
+    },
     tax: (_sim, owner) => {
       const place = isBag(owner.address) ? owner.address : {};
       const country = place.country;
@@ -99,7 +120,7 @@ export function expand(sim: Sim, answer: object, paths: readonly string[]): obje
   return copy;
 }
 
-function walk(sim: Sim, target: unknown, steps: string[], path: string): void {
+function walk(sim: Sim, target: unknown, steps: string[], path: string, kind = ''): void {
   const [step, ...rest] = steps;
   if (step === undefined || !isBag(target)) return;
   if (target.object === 'list') {
@@ -107,12 +128,13 @@ function walk(sim: Sim, target: unknown, steps: string[], path: string): void {
     for (const entry of target.data) walk(sim, entry, rest, path);
     return;
   }
-  resolve(sim, target, step, path);
-  walk(sim, target[step], rest, path);
+  // A part without a name of its own, such as `invoice_settings`, is known by its place.
+  const type = typeof target.object === 'string' ? target.object : kind;
+  resolve(sim, target, type, step, path);
+  walk(sim, target[step], rest, path, `${type}.${step}`);
 }
 
-function resolve(sim: Sim, target: Bag, step: string, path: string): void {
-  const type = String(target.object);
+function resolve(sim: Sim, target: Bag, type: string, step: string, path: string): void {
   const include = INCLUDABLE[type]?.[step];
   if (include !== undefined) {
     target[step] ??= structuredClone(include(sim, target));

@@ -5,6 +5,7 @@ export const faultsSchema = z.strictObject({
   webhook_delay_ms: z.int().min(0).max(600_000).default(0),
   webhook_copies: z.int().min(1).max(100).default(2),
   api: z.enum(['normal', 'error_500_after', 'hang', 'rate_limit', 'down']).default('normal'),
+  tax: z.enum(['normal', 'down']).default('normal'),
   api_delay_ms: z.int().min(0).max(120_000).default(0),
 });
 

@@ -9,6 +9,7 @@ import { page } from './list.ts';
 import { LIST_NAMES } from './params.ts';
 import { methodNamed } from './payment-methods.ts';
 import type { Call, Route, Sim } from './sim.ts';
+import { calculationNamed } from './tax-calculations.ts';
 
 const CREATE_NAMES = [
   'amount',
@@ -31,6 +32,9 @@ const CREATE_NAMES = [
   'payment_method_options.card.request_three_d_secure',
   'payment_method_options.card.setup_credential_usage',
   'payment_method_options.card.stored_credential_usage',
+  'hooks.inputs.tax.calculation',
+  'capture_method',
+  'use_stripe_sdk',
   'expand.#',
 ];
 
@@ -51,6 +55,7 @@ export interface IntentFacts {
   receiptEmail: string | null;
   setupFutureUsage: Stripe.PaymentIntent.SetupFutureUsage | null;
   suffix: string | null;
+  taxCalculation?: string | undefined;
 }
 
 export function newIntent(sim: Sim, facts: IntentFacts): Stripe.PaymentIntent {
@@ -77,6 +82,9 @@ export function newIntent(sim: Sim, facts: IntentFacts): Stripe.PaymentIntent {
     customer_account: null,
     description: facts.description,
     excluded_payment_method_types: null,
+    ...(facts.taxCalculation === undefined
+      ? {}
+      : { hooks: { inputs: { tax: { calculation: facts.taxCalculation } } } }),
     last_payment_error: null,
     latest_charge: null,
     livemode: false,
@@ -124,6 +132,9 @@ function create(call: Call): Stripe.PaymentIntent {
   if (confirm && found === undefined) {
     throw invalid('A payment_method is needed to confirm.', 'payment_method');
   }
+  const hook = 'hooks.inputs.tax.calculation';
+  const calculation = params.text(hook);
+  if (calculation !== undefined) calculationNamed(sim, calculation, params.name(hook));
   const fresh = newIntent(sim, {
     amount,
     currency,
@@ -133,6 +144,7 @@ function create(call: Call): Stripe.PaymentIntent {
     receiptEmail: params.textOrNull('receipt_email'),
     setupFutureUsage: params.oneOf('setup_future_usage', ['off_session', 'on_session']) ?? null,
     suffix: params.textOrNull('statement_descriptor_suffix'),
+    taxCalculation: calculation,
   });
   const intent = sim.store.payment_intents.put({
     ...fresh,

@@ -8,7 +8,8 @@ export type LaterKind =
   | 'dispute_won'
   | 'dispute_lost'
   | 'inquiry_escalates'
-  | 'dispute_unanswered';
+  | 'dispute_unanswered'
+  | 'tax_id_checked';
 
 export interface Later {
   id: string;

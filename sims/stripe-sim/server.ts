@@ -6,7 +6,7 @@ import { createDeliveries } from './deliveries.ts';
 import { catchUp } from './due.ts';
 import { StripeFailure } from './error.ts';
 import { NO_FAULTS } from './faults.ts';
-import { type PageAnswer, pages } from './pay-page.ts';
+import { type PageAnswer, pages } from './pages.ts';
 import { settingsOf } from './settings.ts';
 import type { Sim } from './sim.ts';
 import { openStore } from './store.ts';
@@ -102,7 +102,8 @@ export async function startStripeSim(options: StripeSimOptions): Promise<StripeS
 /** Pages of sessions from before a restart are at this process's address now. */
 function followAddress(sim: Sim): void {
   for (const session of sim.store.checkout_sessions.oldestFirst()) {
-    const url = `${sim.baseUrl()}/c/pay/${session.id}`;
+    const kind = session.mode === 'setup' ? 'setup' : 'pay';
+    const url = `${sim.baseUrl()}/c/${kind}/${session.id}`;
     if (session.status === 'open' && session.url !== url) {
       sim.store.checkout_sessions.put({ ...session, url });
     }
@@ -124,7 +125,7 @@ async function answer(
     answerControl(sim, reset, { method, path: path.slice('/_sim/'.length), body }, response);
     return;
   }
-  const page = pages(sim, method, path, body);
+  const page = pages(sim, { method, path, form: new URLSearchParams(body) });
   sim.commit();
   if (page !== undefined) sendPage(page, response);
   else sendJson(response, 404, { error: { message: `Nothing at ${path}.` } });
@@ -156,7 +157,8 @@ function sendJson(response: ServerResponse, status: number, body: object): void 
 function sendPage(page: PageAnswer, response: ServerResponse): void {
   const targets = ["'self'", ...page.formTargets].join(' ');
   response.writeHead(page.status, {
-    'content-type': 'text/html; charset=utf-8',
+    'content-type': page.contentType ?? 'text/html; charset=utf-8',
+    'x-content-type-options': 'nosniff',
     'cache-control': 'no-store',
     'referrer-policy': 'no-referrer',
     'content-security-policy':
@@ -164,7 +166,7 @@ function sendPage(page: PageAnswer, response: ServerResponse): void {
       `frame-ancestors 'none'; base-uri 'none'`,
     ...(page.location === undefined ? {} : { location: page.location }),
   });
-  response.end(page.html ?? '');
+  response.end(page.body ?? '');
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {

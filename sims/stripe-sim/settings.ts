@@ -2,7 +2,7 @@ import type { Store } from './store.ts';
 
 export interface Settings {
   id: 'settings';
-  /** Decimal percentage, for example `23` or `8.875`. */
+  /** Decimal percentage, for example `23` or `8.875`; `by_place` looks at the address. */
   tax_rate_percent: string;
   /** First pause before a failed delivery is repeated; each following pause is twice as long. */
   webhook_retry_ms: number;
@@ -12,7 +12,7 @@ export interface Settings {
   bank_delay_seconds: number;
 }
 
-export const PERCENT = /^\d{1,2}(\.\d{1,4})?$/;
+export const PERCENT = /^(\d{1,2}(\.\d{1,4})?|by_place)$/;
 
 export function settingsOf(store: Store, taxRatePercent = '0'): Settings {
   return {

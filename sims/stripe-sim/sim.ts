@@ -32,8 +32,10 @@ export interface Call {
   sim: Sim;
   params: Params;
   cause: Cause;
-  /** The variable parts of the address. */
+  /** The variable part of the address. */
   id: string;
+  /** The variable part below it, or empty. */
+  child: string;
 }
 
 export interface Route {
