@@ -161,7 +161,7 @@ CREATE TABLE payments.documents (
   receipt_number  text,
   -- As the card's statement shows it.
   descriptor      text,
-  -- [{"label","rate_percent","amount_nanos"}]
+  -- [{"label","taxable_usd","amount_usd"}]
   tax_lines       jsonb NOT NULL DEFAULT '[]',
   tries           integer NOT NULL DEFAULT 0,
   next_try_at     timestamptz,

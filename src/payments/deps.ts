@@ -2,6 +2,7 @@ import type { Pool } from '#db/pool';
 import type { Clock } from '#kernel/clock';
 import type { Entropy } from '#kernel/ids';
 import type { NanoUsd } from '#kernel/money';
+import type { DocumentPort } from '#payments/document-port';
 import type { MoneyBackPort } from '#payments/money-back';
 import type { Processor } from '#payments/processor';
 
@@ -16,6 +17,7 @@ export interface PaymentsDeps {
   readonly pool: Pool;
   readonly processor: Processor;
   readonly moneyBack: MoneyBackPort;
+  readonly documents: DocumentPort;
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly urls: { readonly console: string };

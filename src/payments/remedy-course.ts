@@ -1,8 +1,9 @@
 import type { Db } from '#db/pool';
-import { newId, type OrganizationId } from '#kernel/ids';
+import { newId, type OrganizationId, type PurchaseId } from '#kernel/ids';
 import { type NanoUsd, ZERO } from '#kernel/money';
 import { issueGrant } from '#ledger/grants';
 import type { PaymentsDeps } from '#payments/deps';
+import { wantInvoice } from '#payments/documents';
 import type { Payment } from '#payments/processor';
 import { SENTENCES } from '#payments/purchase';
 import { REFUSALS } from '#payments/refund';
@@ -46,6 +47,8 @@ async function creditHere(
     const [locked] = await tx.query<sql.Remedy>(sql.lockRemedy(remedy));
     if (locked?.state !== 'requested') return;
     const purchaseId = await grant(deps, tx, { ...remedy, organizationId }, payment, received);
+    const { environment } = deps;
+    await wantInvoice(tx, { organizationId, id: purchaseId, environment });
     await tx.query(sql.moveRemedy(remedy, 'done', null, purchaseId));
   });
   const fields = { payment: payment.id, actor: remedy.actor };
@@ -72,7 +75,7 @@ async function grant(
   remedy: sql.Remedy & { readonly organizationId: OrganizationId },
   payment: Payment,
   received: NanoUsd,
-): Promise<string> {
+): Promise<PurchaseId> {
   const { organizationId, actor } = remedy;
   const meant = await quarantinedFor(tx, organizationId, payment);
   const purchaseId = meant?.id ?? newId('purchase', deps.entropy);

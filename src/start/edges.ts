@@ -11,6 +11,7 @@ import type { Clock } from '#kernel/clock';
 import type { Entropy } from '#kernel/ids';
 import type { PaymentsDeps } from '#payments/deps';
 import { stripeProcessor } from '#payments/stripe';
+import { stripeDocuments } from '#payments/stripe-documents';
 import { stripeMoneyBack } from '#payments/stripe-money-back';
 import type { Config } from '#src/config';
 import type { Closers } from '#src/start/closers';
@@ -76,7 +77,7 @@ export function paymentsOf(parts: Parts): PaymentsDeps {
   const processor = stripeProcessor(access);
   const moneyBack = stripeMoneyBack(access);
   const environment = environmentOf(parts, processor.livemode);
-  const ports = { processor, moneyBack };
+  const ports = { processor, moneyBack, documents: stripeDocuments(access) };
   return { pool, ...ports, clock, entropy, urls: { console: consoleUrl }, environment, log };
 }
 

@@ -3,6 +3,7 @@ import { expireLapsedHolds } from '#charging/lapse';
 import { bookAllStoppedGrants } from '#ledger/breakage';
 import type { PaymentsDeps, PaymentsLog } from '#payments/deps';
 import { lookAtOpenDisputes } from '#payments/disputes';
+import { prepareDocuments } from '#payments/documents';
 import { pursueDueRefunds } from '#payments/refund-course';
 import { pursueDueRemedies } from '#payments/remedy-course';
 import { pollDuePurchases, sweepEvents } from '#payments/sweep';
@@ -25,6 +26,7 @@ export function timers(payments: PaymentsDeps): readonly Timer[] {
     // What the jobs and events of refunds and disputes did not bring to an end.
     { name: 'pursue refunds', everyMs: 2_000, run: () => pursueDueRefunds(payments) },
     { name: 'pursue remedies', everyMs: 5_000, run: () => pursueDueRemedies(payments) },
+    { name: 'prepare documents', everyMs: 2_000, run: () => prepareDocuments(payments) },
     { name: 'look at disputes', everyMs: 60_000, run: () => lookAtOpenDisputes(payments) },
     {
       name: 'expire lapsed holds',

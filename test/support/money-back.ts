@@ -5,6 +5,7 @@ import { issueGrant } from '#ledger/grants';
 import type { PaymentsDeps } from '#payments/deps';
 import { disputeNews } from '#payments/dispute';
 import type { ProcessorDispute } from '#payments/dispute-port';
+import type { CreditNoteOrder, DocumentPort, InvoiceOrder, Paper } from '#payments/document-port';
 import type { MoneyBackPort } from '#payments/money-back';
 import type { Changed } from '#payments/processor';
 import type { ProcessorRefund } from '#payments/refund-port';
@@ -28,6 +29,7 @@ export class BackOffice implements MoneyBackPort {
   readonly disputes: FakeDispute[] = [];
   readonly keys: string[] = [];
   faults: RefundFault[] = [];
+  readonly papers = new PaperOffice();
   /** What a card's bank does with the refunds we ask for. */
   answers: ProcessorRefund['status'] = 'succeeded';
   down = false;
@@ -99,6 +101,67 @@ export class BackOffice implements MoneyBackPort {
   }
 }
 
+/** The processor's papers: invoices by payment, credit notes by refund. */
+export class PaperOffice implements DocumentPort {
+  readonly invoices = new Map<string, Paper>();
+  readonly notes = new Map<string, Paper>();
+  readonly calls: string[] = [];
+  /** Names of calls whose answer is lost, once each. */
+  lost: string[] = [];
+  private readonly drafts = new Set<string>();
+
+  /** As a hosted page does by itself. */
+  issue(paymentIntentId: string): Paper {
+    const paper = paperOf(`in_${paymentIntentId}`, `INV-${this.invoices.size + 1}`);
+    this.invoices.set(paymentIntentId, paper);
+    return paper;
+  }
+
+  async papersOf(paymentIntentId: string) {
+    const receipt = { receiptUrl: 'http://receipts.test/1', receiptNumber: '1000-0001' };
+    const invoice = this.invoices.get(paymentIntentId) ?? null;
+    const papers = { invoice, ...receipt, descriptor: 'ACME* API CREDITS' };
+    return { outcome: 'found', papers } as const;
+  }
+
+  async createInvoice(order: InvoiceOrder): Promise<Changed<{ invoiceId: string }>> {
+    const invoiceId = `in_${order.paymentIntentId}`;
+    if (!this.drafts.has(invoiceId)) this.calls.push('create');
+    this.drafts.add(invoiceId);
+    return this.answer('create', { invoiceId });
+  }
+
+  async completeInvoice(_id: string, order: InvoiceOrder): Promise<Changed<object>> {
+    if (!this.invoices.has(order.paymentIntentId)) {
+      this.calls.push('complete');
+      this.issue(order.paymentIntentId);
+    }
+    return this.answer('complete', {});
+  }
+
+  async creditNoteOf(_invoiceId: string, refundId: string) {
+    return { outcome: 'found', note: this.notes.get(refundId) ?? null } as const;
+  }
+
+  async createCreditNote(order: CreditNoteOrder): Promise<Changed<{ note: Paper }>> {
+    const note = paperOf(`cn_${order.refundId}`, `CN-${this.notes.size + 1}`);
+    this.notes.set(order.refundId, note);
+    return this.answer('note', { note });
+  }
+
+  private answer<T extends object>(call: string, done: T): Changed<T> {
+    const at = this.lost.indexOf(call);
+    if (at === -1) return { outcome: 'done', ...done };
+    this.lost.splice(at, 1);
+    return { outcome: 'unknown', detail: 'no answer', replayed: false };
+  }
+}
+
+const paperOf = (id: string, number: string): Paper => ({
+  ...{ id, number, pdfUrl: `http://papers.test/${id}.pdf`, pageUrl: `http://papers.test/${id}` },
+  taxLines: [],
+});
+
 export interface Credited {
   readonly payer: Payer;
   readonly purchase: Purchase;
@@ -138,6 +201,7 @@ export async function moneyBackWorld(): Promise<MoneyBackWorld> {
       ...{ findCheckoutOf: never, retrievePayment: never, listEventsSince: never },
     },
     moneyBack: office,
+    documents: office.papers,
     clock: systemClock,
     entropy: systemEntropy,
     urls: { console: 'http://127.0.0.1:4000' },

@@ -4,6 +4,7 @@ import { readBalance } from '#ledger/balance';
 import type { PaymentsDeps } from '#payments/deps';
 import { beginPurchase, type Purchase } from '#payments/purchases';
 import { stripeProcessor } from '#payments/stripe';
+import { stripeDocuments } from '#payments/stripe-documents';
 import { stripeMoneyBack } from '#payments/stripe-money-back';
 import { startStripeSim } from '#sims/stripe-sim/server';
 import { systemClock, systemEntropy } from '#src/system';
@@ -48,6 +49,7 @@ export async function paymentsWorld(): Promise<PaymentsWorld> {
     pool: db.pool,
     processor: stripeProcessor({ secretKey, apiUrl: sim.url }),
     moneyBack: stripeMoneyBack({ secretKey, apiUrl: sim.url }),
+    documents: stripeDocuments({ secretKey, apiUrl: sim.url }),
     clock: systemClock,
     entropy: systemEntropy,
     urls: { console: 'http://127.0.0.1:4000' },
