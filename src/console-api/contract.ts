@@ -146,6 +146,8 @@ export const billingResponse = z.object({
   held_usd: usd,
   frozen_usd: usd,
   debt_usd: usd,
+  /** To be said before a card is charged; null while nothing is owed. */
+  debt_notice: z.optional(z.nullable(z.string())),
   grants: z.array(grant),
   open_purchase: z.nullable(purchase),
   limits: z.object({ minimum_usd: usd, maximum_usd: usd }),

@@ -6,6 +6,7 @@ import { refuse, refuseFailure } from './refusals.ts';
 import { billingRoutes } from './routes/billing.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { organizationRoutes } from './routes/organizations.ts';
+import { paymentRoutes } from './routes/payments.ts';
 import { purchaseRoutes } from './routes/purchases.ts';
 import { signInRoutes } from './routes/sign-in.ts';
 
@@ -33,6 +34,7 @@ export async function registerConsoleApi(app: FastifyInstance, deps: ConsoleDeps
       signInRoutes(api, deps);
       organizationRoutes(api, deps);
       billingRoutes(api, deps);
+      paymentRoutes(api, deps);
       purchaseRoutes(api, deps);
       keyRoutes(api, deps);
     },

@@ -10,9 +10,10 @@ import type { MoneyBackPort } from '#payments/money-back';
 import type { Changed } from '#payments/processor';
 import type { ProcessorRefund } from '#payments/refund-port';
 import { findPurchase, type Purchase } from '#payments/sql';
-import { systemClock, systemEntropy } from '#src/system';
-import { type TestDatabase, testDatabase } from '#test/database';
+import { systemEntropy } from '#src/system';
+import type { TestDatabase } from '#test/database';
 import { chargingOn, hold, makePayer, type Payer, settle } from '#test/ledger-world';
+import { paymentsWorld } from '#test/payments';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 export type FakeRefund = Writable<ProcessorRefund>;
@@ -185,29 +186,14 @@ export interface MoneyBackWorld {
 
 /** A database, charging, and a processor of which only the giving back is simulated. */
 export async function moneyBackWorld(): Promise<MoneyBackWorld> {
-  const db = await testDatabase();
+  const base = await paymentsWorld();
+  const { db } = base;
   const node = chargingOn(db.url);
   const office = new BackOffice();
   const told: string[] = [];
   const note = (_fields: unknown, message: string) => void told.push(message);
-  const never = async (): Promise<never> => {
-    throw new Error('this world has no payments to ask about');
-  };
-  const deps: PaymentsDeps = {
-    pool: db.pool,
-    processor: {
-      ...{ name: 'stripe', livemode: false, createCustomer: never, createCheckout: never },
-      ...{ expireCheckout: never, retrieveCheckout: never, findCheckout: never },
-      ...{ findCheckoutOf: never, retrievePayment: never, listEventsSince: never },
-    },
-    moneyBack: office,
-    documents: office.papers,
-    clock: systemClock,
-    entropy: systemEntropy,
-    urls: { console: 'http://127.0.0.1:4000' },
-    environment: 'test',
-    log: { info: note, warn: note, error: note },
-  };
+  const log = { info: note, warn: note, error: note };
+  const deps = { ...base.deps, moneyBack: office, documents: office.papers, log };
   return {
     ...{ db, deps, office, told },
     async credited(credit, tax = ZERO, known) {
@@ -252,7 +238,7 @@ export async function moneyBackWorld(): Promise<MoneyBackWorld> {
     },
     async close() {
       await node.close();
-      await db.drop();
+      await base.close();
     },
   };
 }

@@ -152,8 +152,8 @@ export const packageOwners: Readonly<
 > = {
   pg: { owner: /^src\/db\//, advice: 'only src/db talks to the driver', typesFree: false },
   stripe: {
-    owner: /^src\/payments\/stripe\.ts$/,
-    advice: 'only payments/stripe.ts knows the SDK; go through the processor port',
+    owner: /^src\/payments\/stripe(-\w+)?\.ts$/,
+    advice: 'only payments/stripe*.ts know the SDK; go through a processor port',
     typesFree: false,
   },
   undici: {
