@@ -93,6 +93,8 @@ describe('the papers of a purchase', () => {
     for (let time = 0; time < 4; time++) await prepare();
     expect(await payments(of)).toMatchObject([{ documentState: 'ready' }]);
     expect(world.office.papers.calls).toEqual(['create', 'complete']);
+    // A draft that is known is gone on with: after a day its key would make another.
+    expect(world.office.papers.asked).toBe(2);
   });
 
   it('never delay credit: with the processor away the credit is there', async () => {

@@ -133,6 +133,11 @@ describe('with every webhook lost', () => {
       ...{ organizationId: null, environment: null },
     };
     await receiveEvent(world.deps.pool, 'test', hint);
+    const [row] = await world.db.ownerPool.query<{ outcome: string | null }>({
+      text: 'SELECT outcome FROM payments.webhook_inbox WHERE event_id = $1',
+      values: [hint.id],
+    });
+    expect(row).toEqual({ outcome: null });
     await workEvent(world.deps, 'test', hint.id);
     const of = { org, purchase: await reread(purchase), payment };
     expect(of.purchase.state).toBe('credited');

@@ -106,7 +106,10 @@ export class BackOffice implements MoneyBackPort {
 export class PaperOffice implements DocumentPort {
   readonly invoices = new Map<string, Paper>();
   readonly notes = new Map<string, Paper>();
+  /** What was made. */
   readonly calls: string[] = [];
+  /** How often a draft was asked for. */
+  asked = 0;
   /** Names of calls whose answer is lost, once each. */
   lost: string[] = [];
   private readonly drafts = new Set<string>();
@@ -126,6 +129,7 @@ export class PaperOffice implements DocumentPort {
   }
 
   async createInvoice(order: InvoiceOrder): Promise<Changed<{ invoiceId: string }>> {
+    this.asked += 1;
     const invoiceId = `in_${order.paymentIntentId}`;
     if (!this.drafts.has(invoiceId)) this.calls.push('create');
     this.drafts.add(invoiceId);
@@ -133,11 +137,13 @@ export class PaperOffice implements DocumentPort {
   }
 
   async completeInvoice(_id: string, order: InvoiceOrder): Promise<Changed<object>> {
-    if (!this.invoices.has(order.paymentIntentId)) {
+    const answer = this.answer('complete', {});
+    // This one is lost on the way there, not on the way back.
+    if (answer.outcome === 'done' && !this.invoices.has(order.paymentIntentId)) {
       this.calls.push('complete');
       this.issue(order.paymentIntentId);
     }
-    return this.answer('complete', {});
+    return answer;
   }
 
   async creditNoteOf(_invoiceId: string, refundId: string) {
