@@ -1,16 +1,18 @@
 import type Stripe from 'stripe';
 import { z } from 'zod';
 import { chargeNamed } from './charges.ts';
-import { type CheckoutResult, submitCard } from './checkout-card.ts';
+import { type CheckoutResult, type Submission, submitCard } from './checkout-card.ts';
+import { submitSaved } from './checkout-saved.ts';
+import type { Deliveries } from './deliveries.ts';
 import { closeDispute, escalateInquiry, isOpen } from './dispute-course.ts';
 import { disputeNamed, openDispute } from './disputes.ts';
 import { warn } from './early-fraud-warnings.ts';
-import { invalid } from './error.ts';
-import { emit } from './events.ts';
+import { invalid, missing } from './error.ts';
+import { emit, wants } from './events.ts';
 import { faultsSchema } from './faults.ts';
 import { idOf } from './ids.ts';
 import { revokeMandate } from './mandates.ts';
-import { intentNamed } from './payment-intents.ts';
+import { intentNamed } from './new-intent.ts';
 import { methodNamed } from './payment-methods.ts';
 import { payOut } from './payouts.ts';
 import { REFUND_OUTCOMES } from './refund-course.ts';
@@ -18,9 +20,12 @@ import { refund } from './refunds.ts';
 import { PERCENT } from './settings.ts';
 import { NO_REQUEST, type Sim } from './sim.ts';
 import { finishVerification } from './verification.ts';
+import { rollSecret } from './webhook-endpoints.ts';
 
 const payBody = z.strictObject({
-  number: z.string(),
+  number: z.string().default(''),
+  /** A card kept with the customer, instead of a number. */
+  payment_method: z.string().optional(),
   exp_month: z.union([z.string(), z.int()]).optional(),
   exp_year: z.union([z.string(), z.int()]).optional(),
   cvc: z.string().optional(),
@@ -40,6 +45,12 @@ const settingsBody = z.strictObject({
   webhook_retry_ms: z.int().min(1).max(3_600_000).optional(),
   clock_offset_ms: z.int().min(0).max(3_200_000_000_000).optional(),
   bank_delay_seconds: z.int().min(0).max(31_536_000).optional(),
+  balance_delay_seconds: z.int().min(0).max(31_536_000).optional(),
+  rate_limit_per_second: z.int().min(0).max(10_000).optional(),
+  block_highest_risk: z.boolean().optional(),
+  block_cvc_fail: z.boolean().optional(),
+  block_zip_fail: z.boolean().optional(),
+  review_elevated_risk: z.boolean().optional(),
 });
 
 const DISPUTE_OUTCOMES = ['open', 'inquiry', 'escalate', 'won', 'lost'] as const;
@@ -72,13 +83,19 @@ const warningBody = z.strictObject({
   fraud_type: z.string().optional(),
 });
 
+/** What only the server can do. */
+export interface Hands {
+  reset(): void;
+  resend: Deliveries['resend'];
+}
+
 /** Answers everything under `/_sim/`; undefined if there is no such route. */
 export function control(
   sim: Sim,
   method: string,
   path: string,
   body: string,
-  reset: () => void,
+  hands: Hands,
 ): object | undefined {
   const [name, argument] = path.split('/');
   switch (`${method} ${name}`) {
@@ -93,15 +110,8 @@ export function control(
     case 'GET settings':
       return sim.settings();
     case 'PUT settings': {
-      const given = read(settingsBody, body);
-      const before = sim.settings();
-      return sim.store.settings.put({
-        id: 'settings',
-        tax_rate_percent: given.tax_rate_percent ?? before.tax_rate_percent,
-        webhook_retry_ms: given.webhook_retry_ms ?? before.webhook_retry_ms,
-        clock_offset_ms: given.clock_offset_ms ?? before.clock_offset_ms,
-        bank_delay_seconds: given.bank_delay_seconds ?? before.bank_delay_seconds,
-      });
+      const given = Object.entries(read(settingsBody, body)).filter(([, v]) => v !== undefined);
+      return sim.store.settings.put({ ...sim.settings(), ...Object.fromEntries(given) });
     }
     case 'GET payments':
       return { data: payments(sim) };
@@ -128,8 +138,12 @@ export function control(
       return { data: payOut(sim) };
     case 'POST disputes':
       return dispute(sim, read(disputeBody, body));
+    case 'POST resend':
+      return { data: resend(sim, argument ?? '', hands) };
+    case 'POST roll_secret':
+      return rollSecret(sim, argument ?? '');
     case 'POST reset':
-      reset();
+      hands.reset();
       return { reset: true };
     default:
       return undefined;
@@ -150,8 +164,19 @@ function read<T>(schema: z.ZodType<T>, body: string): T {
 }
 
 function pay(sim: Sim, session: string, person: z.infer<typeof payBody>): object {
+  const result =
+    person.payment_method === undefined
+      ? submitCard(sim, session, submissionOf(sim, person))
+      : submitSaved(sim, session, person.payment_method, null);
+  if (result.kind !== 'needs_verification' || person.three_ds === 'abandon') return told(result);
+  const answer = person.three_ds === 'fail' ? 'fail' : 'pass';
+  const verified = finishVerification(sim, result.intent, answer);
+  return told(verified === undefined || verified.kind === 'returned' ? result : verified);
+}
+
+function submissionOf(sim: Sim, person: z.infer<typeof payBody>): Submission {
   const number = person.number.replaceAll(/[\s-]/g, '');
-  const result = submitCard(sim, session, {
+  return {
     entry: {
       number,
       expMonth: String(person.exp_month ?? 12),
@@ -169,11 +194,7 @@ function pay(sim: Sim, session: string, person: z.infer<typeof payBody>): object
     },
     taxId: person.tax_id ?? null,
     shownTotal: null,
-  });
-  if (result.kind !== 'needs_verification' || person.three_ds === 'abandon') return told(result);
-  const answer = person.three_ds === 'fail' ? 'fail' : 'pass';
-  const verified = finishVerification(sim, result.intent, answer);
-  return told(verified === undefined || verified.kind === 'returned' ? result : verified);
+  };
 }
 
 function told(result: CheckoutResult): object {
@@ -240,6 +261,16 @@ function deliveries(sim: Sim): object[] {
     ...delivery,
     url: sim.store.webhook_endpoints.get(delivery.endpoint)?.url ?? null,
   }));
+}
+
+/** The event once more, to every endpoint that is there and takes it. */
+function resend(sim: Sim, id: string, hands: Hands): object[] {
+  const event = sim.store.events.get(id);
+  if (event === undefined) throw missing('event', id);
+  const endpoints = sim.store.webhook_endpoints.oldestFirst();
+  return endpoints
+    .filter((endpoint) => wants(endpoint, event.type))
+    .map((endpoint) => hands.resend(event, endpoint));
 }
 
 /**

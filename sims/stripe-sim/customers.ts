@@ -9,6 +9,7 @@ import { attachTo, detach, methodNamed } from './payment-methods.ts';
 import type { Call, Cause, Route, Sim } from './sim.ts';
 import { addTaxId, readTaxId } from './tax-ids.ts';
 import { refuseUnlocated } from './tax-places.ts';
+import { clockNamed } from './test-clocks.ts';
 
 const NAMES = [
   'name',
@@ -41,6 +42,7 @@ export function customerNamed(sim: Sim, id: string, param?: string): Stripe.Cust
 
 function create(call: Call): Stripe.Customer {
   const { sim, cause, params } = call;
+  const clock = params.text('test_clock');
   const blank: Stripe.Customer = {
     id: newId('cus', 14),
     object: 'customer',
@@ -69,7 +71,7 @@ function create(call: Call): Stripe.Customer {
     preferred_locales: [],
     shipping: null,
     tax_exempt: 'none',
-    test_clock: null,
+    test_clock: clock === undefined ? null : clockNamed(sim, clock, 'test_clock').id,
   };
   const taxIds = params.items('tax_id_data').map((item) => readTaxId(item));
   const method = params.text('payment_method');

@@ -1,3 +1,4 @@
+import { creditNotePage, invoicePage } from './invoice-page.ts';
 import { noticePage } from './page-html.ts';
 import { checkoutPage } from './pay-page.ts';
 import { receiptPage } from './receipt-page.ts';
@@ -9,6 +10,8 @@ export interface PageAnswer {
   /** HTML, or the bytes of another kind of document. */
   body?: string | Buffer;
   contentType?: string;
+  /** What a saved copy is called. */
+  fileName?: string;
   location?: string;
   /** Origins a form on this page may be redirected to. */
   formTargets: string[];
@@ -29,6 +32,10 @@ export function pages(sim: Sim, request: PageRequest): PageAnswer | undefined {
       return checkoutPage(sim, second, request);
     case '3ds':
       return verificationPage(sim, first, request);
+    case 'i':
+      return invoicePage(sim, first, second, request);
+    case 'cn':
+      return creditNotePage(sim, first);
     case 'receipts':
       return receiptPage(sim, first);
     default:

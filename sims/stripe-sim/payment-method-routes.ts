@@ -52,7 +52,7 @@ function attach({ sim, cause, params, id }: Call): Stripe.PaymentMethod {
   const method = methodNamed(sim, id);
   const card = cardOf(sim, method);
   if (!card.attachable && card.decline !== null) {
-    throw new StripeFailure(402, cardError(card.decline, card));
+    throw new StripeFailure(402, cardError(card.decline));
   }
   return attachTo(sim, cause, method, customer.id);
 }

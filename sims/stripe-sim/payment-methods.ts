@@ -140,6 +140,8 @@ export function attachTo(
   cause: Cause,
   method: Stripe.PaymentMethod,
   customer: string,
+  /** Whether pages may offer it again; what a page saves, pages that ask for `limited` may. */
+  redisplay: 'limited' | 'unspecified' = 'unspecified',
 ): Stripe.PaymentMethod {
   if (method.customer === customer) return method;
   if (method.customer !== null) {
@@ -148,7 +150,11 @@ export function attachTo(
       'payment_method',
     );
   }
-  const attached = sim.store.payment_methods.put({ ...method, customer });
+  const attached = sim.store.payment_methods.put({
+    ...method,
+    allow_redisplay: redisplay,
+    customer,
+  });
   emit(sim, cause, 'payment_method.attached', attached);
   return attached;
 }

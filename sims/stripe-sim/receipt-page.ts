@@ -30,7 +30,7 @@ function rowsOf(sim: Sim, charge: Stripe.Charge): Array<[string, string]> {
     ['Date paid', day(charge.created)],
     ['Payment method', `${card?.brand ?? 'card'} – ${card?.last4 ?? ''}`],
     ['On your statement', charge.calculated_statement_descriptor ?? ''],
-    ['Receipt number', charge.receipt_number ?? ''],
+    ['Payment', String(charge.payment_intent ?? charge.id)],
     ...(charge.description === null
       ? []
       : [['Description', charge.description] satisfies [string, string]]),
