@@ -132,10 +132,8 @@ CREATE TABLE payments.remedies (
   state               text NOT NULL CHECK (state IN ('requested', 'pending', 'done', 'failed')),
   reason              text NOT NULL CHECK (reason <> ''),
   actor               text NOT NULL,
-  environment         text NOT NULL,
   organization_id     text,
   purchase_id         text,
-  processor_refund_id text,
   attempt             integer NOT NULL DEFAULT 1 CHECK (attempt > 0),
   failure_code        text,
   next_look_at        timestamptz,
@@ -163,7 +161,7 @@ CREATE TABLE payments.documents (
   receipt_number  text,
   -- As the card's statement shows it.
   descriptor      text,
-  -- [{"label","rate_percent","amount_nanos"}]
+  -- [{"label","taxable_usd","amount_usd"}]
   tax_lines       jsonb NOT NULL DEFAULT '[]',
   tries           integer NOT NULL DEFAULT 0,
   next_try_at     timestamptz,

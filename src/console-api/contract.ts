@@ -143,6 +143,10 @@ export const purchase = z.object({
     z.object({ state: z.enum(PURCHASE_STATES), at: time, detail: z.nullable(z.string()) }),
   ),
   receipt_url: z.nullable(z.string()),
+  overlay: z.optional(
+    z.nullable(z.enum(['disputed', 'dispute_lost', 'refunded', 'part_refunded', 'dispute_won'])),
+  ),
+  refunded_usd: z.optional(usd),
 });
 
 // GET /api/billing
@@ -151,6 +155,8 @@ export const billingResponse = z.object({
   held_usd: usd,
   frozen_usd: usd,
   debt_usd: usd,
+  /** To be said before a card is charged; null while nothing is owed. */
+  debt_notice: z.optional(z.nullable(z.string())),
   grants: z.array(grant),
   open_purchase: z.nullable(purchase),
   limits: z.object({ minimum_usd: usd, maximum_usd: usd }),

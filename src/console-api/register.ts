@@ -11,6 +11,7 @@ import { estimateRoutes } from './routes/estimate.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { limitRoutes } from './routes/limits.ts';
 import { organizationRoutes } from './routes/organizations.ts';
+import { paymentRoutes } from './routes/payments.ts';
 import { purchaseRoutes } from './routes/purchases.ts';
 import { signInRoutes } from './routes/sign-in.ts';
 
@@ -38,6 +39,7 @@ export async function registerConsoleApi(app: FastifyInstance, deps: ConsoleDeps
       signInRoutes(api, deps);
       organizationRoutes(api, deps);
       billingRoutes(api, deps);
+      paymentRoutes(api, deps);
       purchaseRoutes(api, deps);
       billingDetailsRoutes(api, deps);
       cardRoutes(api, deps);

@@ -24,6 +24,7 @@ const as = (role: Role): Browser => people.get(role) ?? world.stranger();
 const DEEDS: readonly (readonly ['GET' | 'POST', string, Ability, object?])[] = [
   ['GET', '/api/billing', 'billing.view'],
   ['GET', '/api/billing/history', 'billing.view'],
+  ['GET', '/api/billing/payments', 'billing.view'],
   ['GET', '/api/purchases', 'billing.view'],
   ['GET', '/api/purchases/pur_NONE', 'billing.view'],
   ['POST', '/api/purchases', 'billing.buy', { amount_usd: '1', nonce: 'role-matrix' }],

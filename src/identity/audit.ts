@@ -26,7 +26,10 @@ export type AuditAction =
   | 'card.default'
   | 'card.remove'
   | 'auto_reload.on'
-  | 'auto_reload.off';
+  | 'auto_reload.off'
+  | 'refund.request'
+  | 'payment.credit'
+  | 'payment.refund';
 
 /**
  * Notes who did what, in the transaction that does it where there is one. `actor` and `subject`

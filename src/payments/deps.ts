@@ -4,6 +4,7 @@ import type { Entropy } from '#kernel/ids';
 import type { NanoUsd } from '#kernel/money';
 import type { CardCharges } from '#payments/card-charges';
 import type { CardProcessor } from '#payments/card-processor';
+import type { DocumentPort } from '#payments/document-port';
 import type { MoneyBackPort } from '#payments/money-back';
 import type { Processor } from '#payments/processor';
 import type { Selling } from '#payments/selling';
@@ -23,6 +24,7 @@ export interface PaymentsDeps {
   readonly tax: TaxProcessor;
   readonly cards: CardProcessor;
   readonly cardCharges: CardCharges;
+  readonly documents: DocumentPort;
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly urls: { readonly console: string };

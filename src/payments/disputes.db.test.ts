@@ -196,8 +196,12 @@ describe('a dispute', () => {
     const dispute = world.office.dispute(of.payment, usd('12'));
     const { office } = world;
     let release = (): void => {};
+    let hasRead = (): void => {};
     const waits = new Promise<void>((resolve) => {
       release = resolve;
+    });
+    const reading = new Promise<void>((resolve) => {
+      hasRead = resolve;
     });
     let first = true;
     const slow = {
@@ -210,6 +214,7 @@ describe('a dispute', () => {
           const answer = await office.retrieveDispute(id);
           if (first) {
             first = false;
+            hasRead();
             await waits;
           }
           return answer;
@@ -217,6 +222,7 @@ describe('a dispute', () => {
       },
     };
     const late = syncDispute(slow, dispute.id);
+    await reading;
     world.office.decide(dispute, 'won');
     await read(dispute);
     release();

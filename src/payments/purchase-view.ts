@@ -1,6 +1,7 @@
 import type { Db } from '#db/pool';
 import { formatUsd } from '#kernel/money';
 import type { PurchaseFailure } from '#payments/declines';
+import { type Overlay, readOverlay } from '#payments/money-back-view';
 import type { PurchaseState } from '#payments/purchase';
 import type { Purchase } from '#payments/purchases';
 import * as sql from '#payments/sql';
@@ -23,6 +24,10 @@ export interface PurchaseView {
     readonly detail: string | null;
   }[];
   readonly receipt_url: string | null;
+  /** What has become of it since it was credited. */
+  readonly overlay: Overlay | null;
+  /** What went back to the card, tax included, or is on its way there. */
+  readonly refunded_usd: string;
 }
 
 /** Only where the page can still be paid on does a link to it help. */
@@ -31,6 +36,7 @@ const PAYABLE: ReadonlySet<PurchaseState> = new Set(['awaiting_customer', 'decli
 /** Reads the timeline beside the purchase it is given. */
 export async function viewPurchase(db: Db, purchase: Purchase): Promise<PurchaseView> {
   const timeline = await db.query<sql.TimelineRow>(sql.readTimeline(purchase));
+  const { overlay, refunded } = await readOverlay(db, purchase);
   return {
     id: purchase.id,
     type: 'purchase',
@@ -48,5 +54,7 @@ export async function viewPurchase(db: Db, purchase: Purchase): Promise<Purchase
       detail: row.detail,
     })),
     receipt_url: purchase.receiptUrl,
+    overlay,
+    refunded_usd: formatUsd(refunded),
   };
 }

@@ -34,6 +34,7 @@ const EXPECTED: readonly (readonly [PurchaseState, PurchaseEvent, PurchaseState]
   ['declined', 'payment_canceled', 'canceled'],
   ['declined', 'customer_canceled', 'canceled'],
   ['declined', 'session_expired', 'expired'],
+  ['quarantined', 'operator_credited', 'credited'],
 ];
 
 const LISTED = new Map(EXPECTED.map(([from, event, to]) => [`${from}+${event}`, to]));

@@ -36,6 +36,8 @@ export const PURCHASE_EVENTS = [
   'payment_succeeded',
   /** Money of ours arrived that does not fit. */
   'mismatch_found',
+  /** An operator answers for a payment that did not fit. */
+  'operator_credited',
 ] as const;
 export type PurchaseEvent = (typeof PURCHASE_EVENTS)[number];
 
@@ -94,7 +96,7 @@ export const TRANSITIONS: Readonly<Record<PurchaseState, Row>> = {
   canceled: ARRIVED,
   expired: ARRIVED,
   abandoned: ARRIVED,
-  quarantined: {},
+  quarantined: { operator_credited: 'credited' },
 };
 
 export const nextState = (from: PurchaseState, event: PurchaseEvent): PurchaseState | undefined =>
@@ -138,6 +140,7 @@ export const SENTENCES: Readonly<Record<PurchaseEvent, string>> = {
   customer_canceled: 'Canceled. You were not charged.',
   session_expired: 'The payment page expired. You were not charged.',
   payment_succeeded: 'Payment received. The credits are ready to use.',
+  operator_credited: 'We checked the payment. The credits are ready to use.',
   mismatch_found: 'We received a payment that does not match this purchase and are checking it.',
 };
 

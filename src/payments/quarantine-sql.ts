@@ -28,7 +28,10 @@ export const insertQuarantined = (row: Quarantined): Statement => ({
 
 /** Oldest first. */
 export const listUnresolved: Statement = {
-  text: `SELECT payment_intent_id AS "paymentIntentId" FROM payments.quarantined_payments
-    WHERE resolved_at IS NULL ORDER BY found_at, payment_intent_id`,
+  text: `SELECT payment_intent_id AS "paymentIntentId" FROM payments.quarantined_payments AS q
+    WHERE resolved_at IS NULL AND NOT EXISTS (SELECT FROM payments.remedies AS r
+        WHERE r.provider = q.provider AND r.payment_intent_id = q.payment_intent_id
+          AND r.state = 'done')
+    ORDER BY found_at, payment_intent_id`,
   values: [],
 };

@@ -3,6 +3,7 @@ import { newId } from '#kernel/ids';
 import { refundFailed, refundPaid } from '#ledger/refunds';
 import { reinstateCredit } from '#ledger/reinstating';
 import type { PaymentsDeps } from '#payments/deps';
+import { wantCreditNote } from '#payments/documents';
 import { withoutFreeze } from '#payments/freezing';
 import {
   GIVEN_BACK_STATES,
@@ -182,7 +183,10 @@ async function step(
   if (purchase === undefined || refund === undefined || state === undefined) return false;
   const back = !GIVEN_BACK_STATES.includes(state);
   const { organizationId, id: reference } = refund;
-  if (state === 'paid') await refundPaid(tx, { organizationId, reference });
+  if (state === 'paid') {
+    await refundPaid(tx, { organizationId, reference });
+    await wantCreditNote(tx, refund);
+  }
   if (back) await giveBack(deps, tx, refund);
   const look = state === 'pending' ? PENDING_LOOK_MS : null;
   const [moved] = await tx.query<Refund>(

@@ -3,6 +3,7 @@ import { newId } from '#kernel/ids';
 import { nanos } from '#kernel/money';
 import { issueGrant } from '#ledger/grants';
 import type { PaymentsDeps } from '#payments/deps';
+import { wantInvoice } from '#payments/documents';
 import { type Fact, mismatches } from '#payments/facts';
 import { observe } from '#payments/observe';
 import { findCustomer } from '#payments/opening';
@@ -134,6 +135,7 @@ async function grantOnce(
       failure: null,
       ...(checkout === null ? {} : { sessionId: checkout.id }),
     });
+    await wantInvoice(tx, purchase);
     return { outcome: 'credited' };
   });
   if (!('outcome' in decided)) return quarantine(deps, payment, found, decided);

@@ -153,6 +153,7 @@ export interface Changes {
   readonly paymentIntentId?: string;
   readonly paymentMethodId?: string;
   readonly chargeId?: string | null;
+  readonly credit?: NanoUsd;
   readonly tax?: NanoUsd;
   readonly grantId?: string;
   readonly settledVia?: string;
@@ -167,6 +168,7 @@ const CHANGE_COLUMNS: Readonly<Record<keyof Changes, string>> = {
   paymentIntentId: 'payment_intent_id',
   paymentMethodId: 'payment_method_id',
   chargeId: 'charge_id',
+  credit: 'credit_nanos',
   tax: 'tax_nanos',
   grantId: 'grant_id',
   settledVia: 'settled_via',

@@ -43,6 +43,8 @@ export function checkoutParams(request: CheckoutRequest) {
     allowed_payment_method_types: ['card' as const],
     // Credits stay one to one with money.
     allow_promotion_codes: false,
+    // The page makes a paid invoice by itself, once there is a payment: a failed one takes no number.
+    invoice_creation: { enabled: true, invoice_data: { metadata: tags } },
     payment_intent_data: { metadata: tags, statement_descriptor_suffix: DESCRIPTOR_SUFFIX },
     payment_method_options: { card: { request_three_d_secure: 'automatic' as const } },
     metadata: tags,

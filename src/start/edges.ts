@@ -14,6 +14,7 @@ import type { PaymentsDeps } from '#payments/deps';
 import { stripeProcessor } from '#payments/stripe';
 import { stripeCards } from '#payments/stripe-cards';
 import { stripeCharges } from '#payments/stripe-charges';
+import { stripeDocuments } from '#payments/stripe-documents';
 import { stripeMoneyBack } from '#payments/stripe-money-back';
 import { stripeTax } from '#payments/stripe-tax';
 import type { Config } from '#src/config';
@@ -83,6 +84,7 @@ export function paymentsOf(parts: Parts): PaymentsDeps {
   const ports = {
     processor,
     moneyBack: stripeMoneyBack(access),
+    documents: stripeDocuments(access),
     tax: stripeTax(access),
     cards: stripeCards(access),
     cardCharges: stripeCharges(access),

@@ -8,6 +8,8 @@ import { pursueRefund } from '#payments/refund-course';
 import { REFUND_TASK } from '#payments/refunds';
 import { evaluateReload } from '#payments/reload';
 import { reloadCardChanged } from '#payments/reload-settings';
+import { REMEDY_TASK } from '#payments/remedies';
+import { pursueRemedy } from '#payments/remedy-course';
 
 /** Every job there is, and the command it becomes. */
 export function tasks(payments: PaymentsDeps): TaskList {
@@ -26,6 +28,9 @@ export function tasks(payments: PaymentsDeps): TaskList {
     [LOW_TASK]: async (payload) => {
       const id = parseId('organization', field(payload, 'organization_id'));
       if (id !== undefined) await evaluateReload(payments, id, 'credit_low');
+    },
+    [REMEDY_TASK]: async (payload) => {
+      await pursueRemedy(payments, field(payload, 'payment_intent_id'));
     },
   };
 }

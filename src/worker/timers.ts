@@ -3,8 +3,10 @@ import { expireLapsedHolds } from '#charging/lapse';
 import { bookAllStoppedGrants } from '#ledger/breakage';
 import type { PaymentsDeps, PaymentsLog } from '#payments/deps';
 import { lookAtOpenDisputes } from '#payments/disputes';
+import { prepareDocuments } from '#payments/documents';
 import { pursueDueRefunds } from '#payments/refund-course';
 import { evaluateDueReloads } from '#payments/reload';
+import { pursueDueRemedies } from '#payments/remedy-course';
 import { pollDuePurchases, sweepEvents } from '#payments/sweep';
 
 export interface Timer {
@@ -24,6 +26,8 @@ export function timers(payments: PaymentsDeps): readonly Timer[] {
     { name: 'poll purchases', everyMs: 1_000, run: () => pollDuePurchases(payments) },
     // What the jobs and events of refunds and disputes did not bring to an end.
     { name: 'pursue refunds', everyMs: 2_000, run: () => pursueDueRefunds(payments) },
+    { name: 'pursue remedies', everyMs: 5_000, run: () => pursueDueRemedies(payments) },
+    { name: 'prepare documents', everyMs: 2_000, run: () => prepareDocuments(payments) },
     { name: 'look at disputes', everyMs: 60_000, run: () => lookAtOpenDisputes(payments) },
     { name: 'reloads that are due', everyMs: 1_000, run: () => evaluateDueReloads(payments) },
     {

@@ -5,13 +5,15 @@ import { issueGrant } from '#ledger/grants';
 import type { PaymentsDeps } from '#payments/deps';
 import { disputeNews } from '#payments/dispute';
 import type { ProcessorDispute } from '#payments/dispute-port';
+import type { CreditNoteOrder, DocumentPort, InvoiceOrder, Paper } from '#payments/document-port';
 import type { MoneyBackPort } from '#payments/money-back';
 import type { Changed } from '#payments/processor';
 import type { ProcessorRefund } from '#payments/refund-port';
 import { findPurchase, type Purchase } from '#payments/sql';
-import { systemClock, systemEntropy } from '#src/system';
-import { type TestDatabase, testDatabase } from '#test/database';
+import { systemEntropy } from '#src/system';
+import type { TestDatabase } from '#test/database';
 import { chargingOn, hold, makePayer, type Payer, settle } from '#test/ledger-world';
+import { paymentsWorld } from '#test/payments';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 export type FakeRefund = Writable<ProcessorRefund>;
@@ -28,6 +30,7 @@ export class BackOffice implements MoneyBackPort {
   readonly disputes: FakeDispute[] = [];
   readonly keys: string[] = [];
   faults: RefundFault[] = [];
+  readonly papers = new PaperOffice();
   /** What a card's bank does with the refunds we ask for. */
   answers: ProcessorRefund['status'] = 'succeeded';
   down = false;
@@ -99,6 +102,73 @@ export class BackOffice implements MoneyBackPort {
   }
 }
 
+/** The processor's papers: invoices by payment, credit notes by refund. */
+export class PaperOffice implements DocumentPort {
+  readonly invoices = new Map<string, Paper>();
+  readonly notes = new Map<string, Paper>();
+  /** What was made. */
+  readonly calls: string[] = [];
+  /** How often a draft was asked for. */
+  asked = 0;
+  /** Names of calls whose answer is lost, once each. */
+  lost: string[] = [];
+  private readonly drafts = new Set<string>();
+
+  /** As a hosted page does by itself. */
+  issue(paymentIntentId: string): Paper {
+    const paper = paperOf(`in_${paymentIntentId}`, `INV-${this.invoices.size + 1}`);
+    this.invoices.set(paymentIntentId, paper);
+    return paper;
+  }
+
+  async papersOf(paymentIntentId: string) {
+    const receipt = { receiptUrl: 'http://receipts.test/1', receiptNumber: '1000-0001' };
+    const invoice = this.invoices.get(paymentIntentId) ?? null;
+    const papers = { invoice, ...receipt, descriptor: 'ACME* API CREDITS' };
+    return { outcome: 'found', papers } as const;
+  }
+
+  async createInvoice(order: InvoiceOrder): Promise<Changed<{ invoiceId: string }>> {
+    this.asked += 1;
+    const invoiceId = `in_${order.paymentIntentId}`;
+    if (!this.drafts.has(invoiceId)) this.calls.push('create');
+    this.drafts.add(invoiceId);
+    return this.answer('create', { invoiceId });
+  }
+
+  async completeInvoice(_id: string, order: InvoiceOrder): Promise<Changed<object>> {
+    const answer = this.answer('complete', {});
+    // This one is lost on the way there, not on the way back.
+    if (answer.outcome === 'done' && !this.invoices.has(order.paymentIntentId)) {
+      this.calls.push('complete');
+      this.issue(order.paymentIntentId);
+    }
+    return answer;
+  }
+
+  async creditNoteOf(_invoiceId: string, refundId: string) {
+    return { outcome: 'found', note: this.notes.get(refundId) ?? null } as const;
+  }
+
+  async createCreditNote(order: CreditNoteOrder): Promise<Changed<{ note: Paper }>> {
+    const note = paperOf(`cn_${order.refundId}`, `CN-${this.notes.size + 1}`);
+    this.notes.set(order.refundId, note);
+    return this.answer('note', { note });
+  }
+
+  private answer<T extends object>(call: string, done: T): Changed<T> {
+    const at = this.lost.indexOf(call);
+    if (at === -1) return { outcome: 'done', ...done };
+    this.lost.splice(at, 1);
+    return { outcome: 'unknown', detail: 'no answer', replayed: false };
+  }
+}
+
+const paperOf = (id: string, number: string): Paper => ({
+  ...{ id, number, pdfUrl: `http://papers.test/${id}.pdf`, pageUrl: `http://papers.test/${id}` },
+  taxLines: [],
+});
+
 export interface Credited {
   readonly payer: Payer;
   readonly purchase: Purchase;
@@ -122,34 +192,14 @@ export interface MoneyBackWorld {
 
 /** A database, charging, and a processor of which only the giving back is simulated. */
 export async function moneyBackWorld(): Promise<MoneyBackWorld> {
-  const db = await testDatabase();
+  const base = await paymentsWorld();
+  const { db } = base;
   const node = chargingOn(db.url);
   const office = new BackOffice();
   const told: string[] = [];
   const note = (_fields: unknown, message: string) => void told.push(message);
-  const never = async (): Promise<never> => {
-    throw new Error('this world has no payments to ask about');
-  };
-  const deps: PaymentsDeps = {
-    pool: db.pool,
-    processor: {
-      ...{ name: 'stripe', livemode: false, createCustomer: never, createCheckout: never },
-      ...{ expireCheckout: never, retrieveCheckout: never, findCheckout: never },
-      ...{ findCheckoutOf: never, retrievePayment: never, listEventsSince: never },
-    },
-    moneyBack: office,
-    tax: { updateCustomer: never, calculate: never },
-    cards: {
-      ...{ createSetup: never, retrieveSetup: never, listCards: never },
-      ...{ setDefault: never, remove: never },
-    },
-    cardCharges: { chargeCard: never, findPaymentOf: never, cancelPayment: never },
-    clock: systemClock,
-    entropy: systemEntropy,
-    urls: { console: 'http://127.0.0.1:4000' },
-    environment: 'test',
-    log: { info: note, warn: note, error: note },
-  };
+  const log = { info: note, warn: note, error: note };
+  const deps = { ...base.deps, moneyBack: office, documents: office.papers, log };
   return {
     ...{ db, deps, office, told },
     async credited(credit, tax = ZERO, known) {
@@ -194,7 +244,7 @@ export async function moneyBackWorld(): Promise<MoneyBackWorld> {
     },
     async close() {
       await node.close();
-      await db.drop();
+      await base.close();
     },
   };
 }

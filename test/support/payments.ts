@@ -6,6 +6,7 @@ import { beginPurchase, type Purchase } from '#payments/purchases';
 import { stripeProcessor } from '#payments/stripe';
 import { stripeCards } from '#payments/stripe-cards';
 import { stripeCharges } from '#payments/stripe-charges';
+import { stripeDocuments } from '#payments/stripe-documents';
 import { stripeMoneyBack } from '#payments/stripe-money-back';
 import { stripeTax } from '#payments/stripe-tax';
 import { startStripeSim } from '#sims/stripe-sim/server';
@@ -54,6 +55,7 @@ export async function paymentsWorld(): Promise<PaymentsWorld> {
     tax: stripeTax({ secretKey, apiUrl: sim.url }),
     cards: stripeCards({ secretKey, apiUrl: sim.url }),
     cardCharges: stripeCharges({ secretKey, apiUrl: sim.url }),
+    documents: stripeDocuments({ secretKey, apiUrl: sim.url }),
     clock: systemClock,
     entropy: systemEntropy,
     urls: { console: 'http://127.0.0.1:4000' },

@@ -1,6 +1,7 @@
 import { formatUsd } from '#kernel/money';
 import { readBalance } from '#ledger/balance';
 import { readStatement } from '#ledger/statement';
+import { debtNotice } from '#payments/debt-words';
 import { viewPurchase } from '#payments/purchase-view';
 import { DEFAULT_MAXIMUM_PURCHASE, findOpenPurchase, MINIMUM_PURCHASE } from '#payments/purchases';
 import { balanceView, historyLineView } from '../billing-view.ts';
@@ -26,6 +27,7 @@ export function billingRoutes(app: Api, deps: ConsoleDeps): void {
       const view = open === undefined ? null : await viewPurchase(deps.pool, open);
       return {
         ...balanceView(balance),
+        debt_notice: debtNotice(balance.debt),
         open_purchase: view === null ? null : { ...view, timeline: [...view.timeline] },
         limits: {
           minimum_usd: formatUsd(MINIMUM_PURCHASE),

@@ -16,6 +16,7 @@ import '../ui/styles/dialog.css';
 import '../ui/styles/purchase.css';
 import '../ui/styles/billing.css';
 import '../ui/styles/steps.css';
+import '../ui/styles/history.css';
 
 // A full load forgets everything the last person saw, which a change of page would not.
 const leaveWhenSignedOut = (error: unknown) => {

@@ -1,15 +1,53 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { useEffect, useRef } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { HistoryLine } from '#console-api/contract';
 import { historyQuery } from '../../api/billing.ts';
+import { NO_FILTER } from '../../api/payments.ts';
 import { Exact } from '../../ui/amount.tsx';
 import { Moment } from '../../ui/moment.tsx';
 import { Empty } from '../../ui/notice.tsx';
 import { Problem } from '../../ui/problem.tsx';
 import { Skeleton } from '../../ui/skeleton.tsx';
+import { PaymentFilterForm } from './payment-filter.tsx';
+import { PaymentList } from './payment-list.tsx';
+
+/** Two views of the same past: payments with their papers, and every line of the ledger. */
+export function History(props: { organizationId: string; version: string | undefined }) {
+  const [view, setView] = useState<'lines' | 'payments'>('lines');
+  const [filter, setFilter] = useState(NO_FILTER);
+  return (
+    <>
+      <fieldset className="views">
+        <legend className="visually-hidden">What to show</legend>
+        {VIEWS.map(([name, words]) => (
+          <button
+            key={name}
+            type="button"
+            className="button"
+            aria-pressed={view === name}
+            onClick={() => setView(name)}
+          >
+            {words}
+          </button>
+        ))}
+      </fieldset>
+      {view === 'payments' && <PaymentFilterForm filter={filter} onChange={setFilter} />}
+      {view === 'payments' ? (
+        <PaymentList organizationId={props.organizationId} filter={filter} />
+      ) : (
+        <Statement {...props} />
+      )}
+    </>
+  );
+}
+
+const VIEWS = [
+  ['lines', 'Every movement'],
+  ['payments', 'Payments and documents'],
+] as const;
 
 /** The statement, newest first. `version` changes when money moved, and the lines are re-read. */
-export function History(props: { organizationId: string; version: string | undefined }) {
+function Statement(props: { organizationId: string; version: string | undefined }) {
   const history = useInfiniteQuery(historyQuery(props.organizationId));
   const seen = useRef(props.version);
 

@@ -1,0 +1,51 @@
+import { type Answer, done, type System, table } from '#cli/answer';
+import type { Verbs } from '#cli/verbs';
+import { OPEN_DISPUTE_STATES } from '#payments/dispute';
+import { listDisputes } from '#payments/disputes';
+import { disputeLine } from '#payments/money-back-view';
+import { listWarnings, warningAdvice } from '#payments/warnings';
+
+const LISTED = 100;
+
+async function disputes(system: System, options: { open?: boolean }): Promise<Answer> {
+  const states = options.open === true ? { states: OPEN_DISPUTE_STATES } : {};
+  const data = (await listDisputes(system.pool, { ...states, limit: LISTED })).map(disputeLine);
+  const rows = data.map((d) => [
+    ...[d.opened_at, d.id, d.purchase_id, `$${d.amount_usd}`, d.state],
+    ...[`frozen $${d.frozen_usd}`, `owed $${d.owed_usd}`, `fee $${d.fee_usd}`],
+    d.respond_by === null ? '' : `answer by ${d.respond_by}`,
+  ]);
+  return done({ data }, rows.length === 0 ? 'No disputes.' : table(rows));
+}
+
+async function warnings(system: System): Promise<Answer> {
+  const found = await listWarnings(system.pool, LISTED);
+  const data = found.map((warning) => ({
+    id: warning.id,
+    type: 'early_fraud_warning' as const,
+    organization_id: warning.organizationId,
+    purchase_id: warning.purchaseId,
+    fraud_type: warning.fraudType,
+    actionable: warning.actionable,
+    warned_at: warning.warnedAt.toISOString(),
+    advice: warningAdvice(warning),
+  }));
+  const lines = data.map((w) => `${w.warned_at}  ${w.purchase_id}  ${w.fraud_type}\n  ${w.advice}`);
+  return done({ data }, lines.length === 0 ? 'No early fraud warnings.' : lines.join('\n'));
+}
+
+export function addDisputeVerbs({ program, onSystem }: Verbs): void {
+  program
+    .command('dispute')
+    .description("payments that a card's bank questions")
+    .command('list')
+    .description('what banks dispute, what it froze and what it cost')
+    .option('--open', 'only the undecided ones')
+    .action(onSystem(disputes));
+  program
+    .command('warning')
+    .description('suspicions of fraud that banks report before they dispute')
+    .command('list')
+    .description('each with what to do about it')
+    .action(onSystem(warnings));
+}

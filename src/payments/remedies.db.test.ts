@@ -1,0 +1,179 @@
+import Stripe from 'stripe';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseUsd, ZERO } from '#kernel/money';
+import { readBalance } from '#ledger/balance';
+import { verifyLedger } from '#ledger/reconcile';
+import { readPurchase } from '#payments/purchases';
+import { unresolvedPayments } from '#payments/quarantine';
+import { syncRefunds } from '#payments/refund-course';
+import { type Decision, decideRemedy, listMisdirected, readRemedy } from '#payments/remedies';
+import { pursueDueRemedies, pursueRemedy } from '#payments/remedy-course';
+import { settlePayment } from '#payments/settle';
+import { commandLine } from '#test/command-line';
+import { type PaymentsWorld, paymentsWorld } from '#test/payments';
+
+let world: PaymentsWorld;
+beforeAll(async () => {
+  world = await paymentsWorld();
+});
+afterAll(() => world.close());
+
+const usd = (text: string) => parseUsd(text) ?? ZERO;
+
+function stripe(): Stripe {
+  const { hostname: host, port } = new URL(world.simUrl);
+  return new Stripe(world.secretKey, { host, port, protocol: 'http', telemetry: false });
+}
+
+/** A payment of ours that names a purchase nobody knows (S38, F66). */
+async function misdirected(currency = 'usd'): Promise<string> {
+  const payment = await stripe().paymentIntents.create({
+    ...{ amount: 2000, currency, payment_method: 'pm_card_visa', confirm: true },
+    off_session: true,
+    metadata: { purpose: 'credit_topup', purchase_id: 'pur_unknown', env: 'test' },
+  });
+  expect(await settlePayment(world.deps, payment.id, 'webhook')).toEqual({
+    outcome: 'quarantined',
+  });
+  return payment.id;
+}
+
+/** A payment whose purchase asked for another amount (S29). */
+async function ofWrongAmount() {
+  const org = await world.organization();
+  const purchase = await world.begin(org, '20');
+  const payment = String(Object(await world.pay(purchase)).payment_intent);
+  await world.db.ownerPool.query({
+    text: 'UPDATE payments.purchases SET credit_nanos = 500000000000 WHERE id = $1',
+    values: [purchase.id],
+  });
+  await settlePayment(world.deps, payment, 'webhook');
+  return { org, purchase, payment };
+}
+
+const decide = (decision: Omit<Decision, 'reason' | 'actor'>) =>
+  world.deps.pool.transaction((tx) =>
+    decideRemedy(tx, { ...decision, reason: 'they wrote to us', actor: 'operator' }),
+  );
+const available = async (org: Parameters<typeof readBalance>[1]) =>
+  (await readBalance(world.deps.pool, org)).available;
+const waits = async (payment: string) =>
+  (await listMisdirected(world.deps.pool)).some((each) => each.paymentIntentId === payment);
+
+describe('a payment that fits nothing', () => {
+  it('is credited to whom the operator says, once, and stops ringing (S38)', async () => {
+    const payment = await misdirected();
+    const org = await world.organization();
+    expect(await decide({ paymentIntentId: payment, kind: 'credit' })).toEqual({
+      outcome: 'organization_missing',
+    });
+    const decision = { paymentIntentId: payment, kind: 'credit', organizationId: org } as const;
+    expect(await decide(decision)).toMatchObject({ outcome: 'requested' });
+    expect(await decide(decision)).toEqual({ outcome: 'already_decided', kind: 'credit' });
+    await Promise.all(Array.from({ length: 4 }, () => pursueRemedy(world.deps, payment)));
+    expect(await available(org)).toBe(usd('20'));
+    expect(await world.grants(org)).toBe(1);
+    expect([
+      await waits(payment),
+      (await unresolvedPayments(world.deps.pool)).includes(payment),
+    ]).toEqual([false, false]);
+    expect(await decide(decision)).toEqual({ outcome: 'unknown_payment' });
+    // Told of it again, the one door still does not credit it.
+    await settlePayment(world.deps, payment, 'webhook');
+    expect(await available(org)).toBe(usd('20'));
+  });
+
+  it('becomes the purchase it was meant for, and can be refunded like any other', async () => {
+    const { org, purchase, payment } = await ofWrongAmount();
+    await decide({ paymentIntentId: payment, kind: 'credit' });
+    await pursueRemedy(world.deps, payment);
+    const credited = await readPurchase(world.deps.pool, purchase.id);
+    expect(credited).toMatchObject({ state: 'credited', credit: usd('20'), tax: 0n });
+    expect(await available(org)).toBe(usd('20'));
+    await stripe().refunds.create({ payment_intent: payment, amount: 500 });
+    await syncRefunds(world.deps, payment);
+    expect(await available(org)).toBe(usd('15'));
+  });
+
+  it('is refunded in full, and grants nothing', async () => {
+    const { org, payment } = await ofWrongAmount();
+    await decide({ paymentIntentId: payment, kind: 'refund' });
+    await pursueRemedy(world.deps, payment);
+    expect(await readRemedy(world.deps.pool, payment)).toMatchObject({ state: 'done' });
+    const refunds = await stripe().refunds.list({ payment_intent: payment });
+    expect(refunds.data.map(({ amount }) => amount)).toEqual([2000]);
+    expect([await available(org), await waits(payment)]).toEqual([0n, false]);
+  });
+
+  it('is refunded once though the answer is lost', async () => {
+    const { payment } = await ofWrongAmount();
+    await decide({ paymentIntentId: payment, kind: 'refund' });
+    await world.faults({ api: 'error_500_after' });
+    await pursueRemedy(world.deps, payment);
+    await world.faults({});
+    await pursueRemedy(world.deps, payment);
+    expect(await readRemedy(world.deps.pool, payment)).toMatchObject({ state: 'done' });
+    const refunds = await stripe().refunds.list({ payment_intent: payment });
+    expect(refunds.data).toHaveLength(1);
+  });
+
+  it('that was refunded in the dashboard meanwhile is not credited as well', async () => {
+    const { org, payment } = await ofWrongAmount();
+    await stripe().refunds.create({ payment_intent: payment });
+    await decide({ paymentIntentId: payment, kind: 'credit' });
+    await pursueRemedy(world.deps, payment);
+    expect(await readRemedy(world.deps.pool, payment)).toMatchObject({
+      ...{ state: 'failed', failureCode: 'refunded_meanwhile' },
+    });
+    expect(await available(org)).toBe(0n);
+    // Decided anew: what is wanted is so already.
+    await decide({ paymentIntentId: payment, kind: 'refund' });
+    await pursueRemedy(world.deps, payment);
+    expect(await readRemedy(world.deps.pool, payment)).toMatchObject({ state: 'done' });
+  });
+
+  it('in another currency is never credit', async () => {
+    const payment = await misdirected('eur');
+    const org = await world.organization();
+    expect(await decide({ paymentIntentId: payment, kind: 'credit', organizationId: org })).toEqual(
+      { outcome: 'not_usd', currency: 'eur' },
+    );
+  });
+
+  it('cannot be silenced by the application itself', async () => {
+    await expect(
+      world.deps.pool.query({
+        text: 'UPDATE payments.quarantined_payments SET resolved_at = now()',
+      }),
+    ).rejects.toThrow(/permission denied/);
+  });
+});
+
+it('bursar payment credits or refunds one in one command, with reason and audit row', async () => {
+  const { payment, org } = await ofWrongAmount();
+  const bursar = commandLine(world.db);
+  expect((await bursar('payment', 'list')).told.data).toContainEqual(
+    expect.objectContaining({ id: payment, mismatches: ['total'] }),
+  );
+  const verb = bursar('payment', 'credit', payment, '--reason', 'they wrote to us');
+  await expect.poll(() => readRemedy(world.deps.pool, payment)).toBeDefined();
+  await world.db.ownerPool.query({
+    text: 'UPDATE payments.remedies SET next_look_at = bursar.real_now()',
+  });
+  await pursueDueRemedies(world.deps);
+  expect((await verb).told).toMatchObject({ id: payment, kind: 'credit', state: 'done' });
+  expect(await available(org)).toBe(usd('20'));
+  const [audit] = await world.db.ownerPool.query<{ action: string; reason: string }>({
+    text: 'SELECT action, reason FROM identity.audit_events WHERE subject = $1',
+    values: [payment],
+  });
+  expect(audit).toEqual({ action: 'payment.credit', reason: 'they wrote to us' });
+  expect((await bursar('payment', 'refund', payment, '--reason', 'x')).code).toBe(
+    'payment_not_found',
+  );
+});
+
+it('the ledger is sound after all of it', async () => {
+  const verified = await verifyLedger(world.db.ownerPool);
+  expect(verified.checks.filter((check) => !check.ok)).toEqual([]);
+});

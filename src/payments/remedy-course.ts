@@ -1,0 +1,172 @@
+import type { Db } from '#db/pool';
+import { newId, type OrganizationId, type PurchaseId } from '#kernel/ids';
+import { type NanoUsd, ZERO } from '#kernel/money';
+import { issueGrant } from '#ledger/grants';
+import type { PaymentsDeps } from '#payments/deps';
+import { wantInvoice } from '#payments/documents';
+import type { Payment } from '#payments/processor';
+import { SENTENCES } from '#payments/purchase';
+import { REFUSALS } from '#payments/refund';
+import type { ProcessorRefund } from '#payments/refund-port';
+import { readRemedy } from '#payments/remedies';
+import * as sql from '#payments/remedies-sql';
+import { businessTimeOf, findPurchase, insertTimeline, type Purchase } from '#payments/sql';
+import { advance } from '#payments/transition';
+
+type Done = 'done' | 'processor_unavailable';
+
+/** Brings an operator's decision on, at any time, by anyone, any number of times. */
+export async function pursueRemedy(deps: PaymentsDeps, paymentIntentId: string): Promise<Done> {
+  const remedy = await readRemedy(deps.pool, paymentIntentId);
+  if (remedy?.state !== 'requested' && remedy?.state !== 'pending') return 'done';
+  const listed = await deps.moneyBack.listRefunds(paymentIntentId);
+  if (listed.outcome === 'unavailable') return 'processor_unavailable';
+  const refunds = listed.outcome === 'found' ? listed.refunds : [];
+  return remedy.kind === 'credit'
+    ? creditHere(deps, remedy, refunds)
+    : refundAll(deps, remedy, refunds);
+}
+
+/** The payment is read again: what is credited is what is there now, and only once. */
+async function creditHere(
+  deps: PaymentsDeps,
+  remedy: sql.Remedy,
+  refunds: readonly ProcessorRefund[],
+): Promise<Done> {
+  const answer = await deps.processor.retrievePayment(remedy.paymentIntentId);
+  if (answer.outcome === 'unavailable') return 'processor_unavailable';
+  const payment = answer.outcome === 'found' ? answer.payment : undefined;
+  const refused = refusalOf(deps, payment, refunds);
+  const { organizationId } = remedy;
+  if (payment?.received === undefined || refused !== undefined || organizationId === null) {
+    await deps.pool.query(sql.moveRemedy(remedy, 'failed', refused ?? 'payment_not_usable'));
+    return 'done';
+  }
+  const { received } = payment;
+  await deps.pool.transaction(async (tx) => {
+    const [locked] = await tx.query<sql.Remedy>(sql.lockRemedy(remedy));
+    if (locked?.state !== 'requested') return;
+    const purchaseId = await grant(deps, tx, { ...remedy, organizationId }, payment, received);
+    const { environment } = deps;
+    await wantInvoice(tx, { organizationId, id: purchaseId, environment });
+    await tx.query(sql.moveRemedy(remedy, 'done', null, purchaseId));
+  });
+  const fields = { payment: payment.id, actor: remedy.actor };
+  deps.log?.info(fields, 'a quarantined payment was credited by an operator');
+  return 'done';
+}
+
+function refusalOf(
+  deps: PaymentsDeps,
+  payment: Payment | undefined,
+  refunds: readonly ProcessorRefund[],
+): string | undefined {
+  if (payment === undefined) return 'payment_missing';
+  if (payment.livemode !== deps.processor.livemode) return 'other_mode';
+  if (payment.status !== 'succeeded') return 'payment_not_succeeded';
+  if (payment.received === undefined || payment.received <= 0n) return 'payment_not_usd';
+  if (refunds.some(({ status }) => status !== 'failed')) return 'refunded_meanwhile';
+  return undefined;
+}
+
+async function grant(
+  deps: PaymentsDeps,
+  tx: Db,
+  remedy: sql.Remedy & { readonly organizationId: OrganizationId },
+  payment: Payment,
+  received: NanoUsd,
+): Promise<PurchaseId> {
+  const { organizationId, actor } = remedy;
+  const meant = await quarantinedFor(tx, organizationId, payment);
+  const purchaseId = meant?.id ?? newId('purchase', deps.entropy);
+  const [paid] =
+    payment.chargedAt === null
+      ? []
+      : await tx.query<{ at: Date }>(businessTimeOf(payment.chargedAt));
+  const issued = await issueGrant(tx, {
+    ...{ organizationId, grantId: newId('grant', deps.entropy), kind: 'purchase' },
+    ...{ amount: received, source: payment.id, reference: purchaseId },
+    ...(paid === undefined ? {} : { happenedAt: paid.at }),
+  });
+  const { grantId } = issued;
+  const { chargeId, receiptUrl } = payment;
+  if (meant !== undefined) {
+    const amounts = { credit: received, tax: ZERO };
+    const ids = { paymentIntentId: payment.id, chargeId, receiptUrl, grantId };
+    await advance(tx, meant, 'operator_credited', { ...amounts, ...ids, settledVia: 'operator' });
+    return purchaseId;
+  }
+  const stored = { organizationId, id: purchaseId };
+  await tx.query(
+    sql.insertRemedied({
+      ...{ ...stored, actor, credit: received, grantId, chargeId, receiptUrl },
+      ...{ provider: deps.processor.name, environment: deps.environment },
+      ...{ consoleUrl: deps.urls.console, paymentIntentId: payment.id },
+    }),
+  );
+  await tx.query(insertTimeline(stored, 'credited', SENTENCES.operator_credited));
+  return purchaseId;
+}
+
+/** The purchase the payment was for, if that is the same customer's and still waits for it. */
+async function quarantinedFor(
+  tx: Db,
+  organizationId: OrganizationId,
+  payment: Payment,
+): Promise<Purchase | undefined> {
+  if (payment.purchaseId === null) return undefined;
+  const [purchase] = await tx.query<Purchase>(findPurchase(payment.purchaseId, organizationId));
+  return purchase?.state === 'quarantined' ? purchase : undefined;
+}
+
+const refundIdOf = (remedy: sql.Remedy): string => `remedy:${remedy.paymentIntentId}`;
+
+/** All of it goes back, in the currency it came in. No credit was given, so none is taken. */
+async function refundAll(
+  deps: PaymentsDeps,
+  remedy: sql.Remedy,
+  refunds: readonly ProcessorRefund[],
+): Promise<Done> {
+  const ours = refunds.findLast((refund) => refund.refundId === refundIdOf(remedy));
+  if (ours !== undefined && (ours.status !== 'failed' || remedy.state === 'pending')) {
+    return refundSeen(deps, remedy, ours);
+  }
+  const answer = await deps.moneyBack.createRefund({
+    paymentIntentId: remedy.paymentIntentId,
+    amount: undefined,
+    refundId: refundIdOf(remedy),
+    environment: deps.environment,
+    idempotencyKey: `${deps.environment}:${refundIdOf(remedy)}:refund:${remedy.attempt}`,
+  });
+  if (answer.outcome === 'unknown') {
+    if (answer.replayed) await deps.pool.query(sql.raiseRemedyAttempt(remedy));
+    return 'processor_unavailable';
+  }
+  if (answer.outcome === 'done') return refundSeen(deps, remedy, answer.refund);
+  // It went back before, whoever sent it: what was wanted is so.
+  const isBack = REFUSALS[answer.code] === 'found_refunded';
+  const state = isBack ? 'done' : 'failed';
+  await deps.pool.query(sql.moveRemedy(remedy, state, isBack ? null : answer.code));
+  return 'done';
+}
+
+const STATE_OF = { pending: 'pending', succeeded: 'done', failed: 'failed' } as const;
+
+async function refundSeen(
+  deps: PaymentsDeps,
+  remedy: sql.Remedy,
+  refund: ProcessorRefund,
+): Promise<Done> {
+  await deps.pool.query(sql.moveRemedy(remedy, STATE_OF[refund.status], refund.failureCode));
+  return 'done';
+}
+
+const REMEDIES_AT_ONCE = 10;
+
+/** What the jobs of decisions did not bring to an end. */
+export async function pursueDueRemedies(deps: PaymentsDeps): Promise<void> {
+  const due = await deps.pool.query<{ paymentIntentId: string }>(
+    sql.takeDueRemedies(REMEDIES_AT_ONCE),
+  );
+  for (const { paymentIntentId } of due) await pursueRemedy(deps, paymentIntentId);
+}

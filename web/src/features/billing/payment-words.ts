@@ -1,0 +1,29 @@
+/** What a state of a purchase or of a refund is called on the page. */
+const STATES: Readonly<Record<string, string>> = {
+  draft: 'Started',
+  opening: 'Opening',
+  credited: 'Paid',
+  awaiting_customer: 'Waiting for you',
+  processing: 'Being confirmed',
+  declined: 'Declined',
+  failed: 'Failed',
+  canceled: 'Canceled',
+  expired: 'Expired',
+  abandoned: 'Not begun',
+  quarantined: 'Being checked',
+  requested: 'Started',
+  pending: 'On its way',
+  paid: 'Refunded',
+  refused: 'Not possible',
+  already_refunded: 'Refunded before',
+  disputed: 'Not possible: disputed',
+};
+
+export const stateWords = (state: string): string => STATES[state] ?? state;
+
+/** In these money has moved, or is about to: the amount is not only what was tried. */
+const MOVED: readonly string[] = ['credited', 'requested', 'pending', 'paid'];
+
+export const hasMoved = (state: string): boolean => MOVED.includes(state);
+
+export const kindWords = (kind: string): string => (kind === 'refund' ? 'Refund' : 'Purchase');
