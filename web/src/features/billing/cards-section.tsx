@@ -106,7 +106,7 @@ function Card(props: {
             <button
               type="button"
               className="button button-plain"
-              aria-label={`Make ${name} the default`}
+              aria-label={`Make default: ${name}`}
               disabled={props.busy}
               onClick={onPrefer}
             >
@@ -116,7 +116,7 @@ function Card(props: {
           <button
             type="button"
             className="button button-plain"
-            aria-label={`Replace ${name}`}
+            aria-label={`Replace: ${name}`}
             onClick={() => onAsk({ what: 'replace', card })}
           >
             Replace
@@ -124,7 +124,7 @@ function Card(props: {
           <button
             type="button"
             className="button button-plain"
-            aria-label={`Remove ${name}`}
+            aria-label={`Remove: ${name}`}
             onClick={() => onAsk({ what: 'remove', card })}
           >
             Remove
