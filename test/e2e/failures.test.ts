@@ -225,7 +225,7 @@ describe('every code of the table, in the browser', () => {
     await page.goto(onConsole('/settings/billing'));
     const texts = new Map<string, number>();
     for (const { id, code, cause } of SHOWN) {
-      await page.evaluate((path) => window.history.pushState(null, '', path), pathOf(id));
+      await page.evaluate(`history.pushState(null, '', '${pathOf(id)}')`);
       const alert = page.getByRole('alert').filter({ hasText: new RegExp(`${id}$`) });
       await alert.waitFor();
       const said = (await alert.innerText()).replace(id, '').replaceAll(/\s+/g, ' ');

@@ -149,9 +149,14 @@ function CardNotes({ card }: { card: SavedCard }) {
           This card has ended and can no longer be charged. Replace it.
         </p>
       )}
-      {!card.unattended && card.expiry !== 'expired' && (
+      {card.attended_only === 'holder_must_be_present' && (
         <p className="hint">
           For buying in person only: banks in India do not let a card be charged by auto-reload.
+        </p>
+      )}
+      {card.attended_only === 'country_not_sold_to' && (
+        <p className="hint">
+          For buying in person only: it was issued in a country that credits are not sold to.
         </p>
       )}
       {card.rests_until !== null && (
