@@ -1,5 +1,5 @@
 import { displayUsd, type NanoUsd, nanos } from '#kernel/money';
-import { countryName } from '#payments/billing-countries';
+import { inSentence } from '#payments/billing-countries';
 import { DECLINES } from '#payments/decline-table';
 import type { DeclineClass } from '#payments/decline-words';
 import type { CardFacts, Decline } from '#payments/declines';
@@ -63,17 +63,17 @@ function theAddress({ addressCountry, card, decline, failure }: PaymentFacts): T
   }
   const cardCountry = card?.country ?? null;
   if (addressCountry !== null && cardCountry !== null && addressCountry !== cardCountry) {
-    const text = `Your billing address is in ${countryName(addressCountry)} and the card was issued in ${countryName(cardCountry)}. Banks often refuse that; a card of the same country is safer.`;
+    const text = `Your billing address is in ${inSentence(addressCountry)} and the card was issued in ${inSentence(cardCountry)}. Banks often refuse that; a card of the same country is safer.`;
     return { kind: 'address', bearing: 'worth_a_look', title, text };
   }
   if (addressCountry !== null && cardCountry !== null) {
-    const text = `Address and card are both of ${countryName(cardCountry)}. Small differences in spelling still matter to some banks.`;
+    const text = `Address and card are both of ${inSentence(cardCountry)}. Small differences in spelling still matter to some banks.`;
     return { kind: 'address', bearing: 'fine', title, text };
   }
   const text =
     addressCountry === null
       ? 'Enter it on the payment page exactly as on the statement of the card, postal code included.'
-      : `Your billing address is in ${countryName(addressCountry)}. Use a card of that country if you can.`;
+      : `Your billing address is in ${inSentence(addressCountry)}. Use a card of that country if you can.`;
   return { kind: 'address', bearing: 'worth_a_look', title, text };
 }
 

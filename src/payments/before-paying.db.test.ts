@@ -1,12 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { OrganizationId } from '#kernel/ids';
 import { formatUsd, parseUsd, ZERO } from '#kernel/money';
+import { freezeGrant, seizeFreeze } from '#ledger/disputes';
 import { findDetails, saveDetails } from '#payments/billing-details';
 import type { DetailsForm } from '#payments/billing-details-form';
 import type { PaymentsDeps } from '#payments/deps';
 import { beginPurchase, refreshPurchase } from '#payments/purchases';
 import { DEFAULT_SELLING } from '#payments/selling';
 import { quotePurchase } from '#payments/tax-quote';
+import { chargingOn, give, hold, makePayer, settle } from '#test/ledger-world';
 import { type PaymentsWorld, paymentsWorld } from '#test/payments';
 
 let world: PaymentsWorld;
@@ -123,7 +125,10 @@ describe('before a card is asked for', () => {
     const begun = await begin(org, '25', elsewhere);
     expect(begun).toMatchObject({
       outcome: 'barred',
-      failure: { class: 'REGION', message: expect.stringContaining('Canada and United States') },
+      failure: {
+        class: 'REGION',
+        message: expect.stringContaining('Canada and the United States'),
+      },
     });
     expect((await quoted(org, '25', elsewhere)).refusal).toMatchObject({ class: 'REGION' });
     expect(await paymentsMade(org)).toBe('0');
@@ -158,5 +163,31 @@ describe('before a card is asked for', () => {
     });
     expect(odd).toMatchObject({ outcome: 'invalid', problems: [{ field: 'tax_id' }] });
     expect(await findDetails(world.db.pool, org)).toMatchObject({ country: 'IN', taxId: null });
+  });
+});
+
+describe('a debt', () => {
+  it('S23: is said before the card is charged, and does not stand in the way', async () => {
+    const payer = await makePayer(world.db.pool);
+    const { organizationId } = payer;
+    const node = chargingOn(world.db.url);
+    try {
+      const { grantId } = await give(world.db.pool, payer, usd('7'));
+      const request = await hold(node.charging, payer, usd('1.94'));
+      await settle(node.charging, payer, request.id, usd('1.94'));
+      await world.db.pool.transaction(async (tx) => {
+        await freezeGrant(tx, { organizationId, reference: 'dp_1', grantId });
+        await seizeFreeze(tx, { organizationId, reference: 'dp_1', claimed: usd('7') });
+      });
+    } finally {
+      await node.close();
+    }
+    const { refusal, clearsDebt, usable } = await quoted(organizationId, '25', world.deps);
+    expect({ refusal, clearsDebt, usable }).toEqual({
+      refusal: null,
+      clearsDebt: usd('1.94'),
+      usable: usd('23.06'),
+    });
+    expect(await begin(organizationId, '25', world.deps)).toMatchObject({ outcome: 'opened' });
   });
 });

@@ -17,6 +17,16 @@ const NAMES = new Intl.DisplayNames(['en'], { type: 'region' });
 
 export const countryName = (code: string): string => NAMES.of(code) ?? code;
 
+const WITH_ARTICLE: ReadonlySet<string> = new Set(
+  'AE BS CD CF CG CK CZ DO FK FO GB GM IM IO KM KY MH MP MV NL PH SB SC TC TF UM US VA VG VI'.split(
+    ' ',
+  ),
+);
+
+/** As it stands within a sentence: "the United States", "France". */
+export const inSentence = (code: string): string =>
+  WITH_ARTICLE.has(code) ? `the ${countryName(code)}` : countryName(code);
+
 export interface CountryRule {
   readonly code: string;
   readonly name: string;

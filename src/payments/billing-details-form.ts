@@ -1,4 +1,4 @@
-import { type CountryRule, countryRule } from '#payments/billing-countries';
+import { type CountryRule, countryRule, inSentence } from '#payments/billing-countries';
 
 /** Where an organization is billed. Empty texts where a country has no such thing. */
 export interface BillingDetails {
@@ -85,7 +85,8 @@ function readState(typed: string, rule: CountryRule | undefined, wrong: Wrong): 
   const found = rule.states.find(
     ([code, name]) => code === typed.toUpperCase() || name.toLowerCase() === typed.toLowerCase(),
   );
-  if (found === undefined) wrong('state', `Choose a state or province of ${rule.name}.`);
+  if (found === undefined)
+    wrong('state', `Choose a state or province of ${inSentence(rule.code)}.`);
   return found?.[0] ?? typed;
 }
 
@@ -95,7 +96,7 @@ function readPostal(form: DetailsForm, rule: CountryRule | undefined, wrong: Wro
     wrong('postal_code', 'Use at most 20 letters and digits.');
   } else if (rule?.postal !== undefined && !rule.postal.pattern.test(typed)) {
     const what = typed === '' ? 'Enter the postal code' : `${typed} is no postal code`;
-    wrong('postal_code', `${what} of ${rule.name}, such as ${rule.postal.example}.`);
+    wrong('postal_code', `${what} of ${inSentence(rule.code)}, such as ${rule.postal.example}.`);
   }
   return typed;
 }
@@ -110,11 +111,17 @@ function readTaxId(
   if (typed === '' || rule === undefined) return none;
   const kind = rule.taxIds.find((one) => one.type === form.tax_id_type) ?? rule.taxIds[0];
   if (kind === undefined) {
-    wrong('tax_id', `Leave it empty: no tax number can be used with an address in ${rule.name}.`);
+    wrong(
+      'tax_id',
+      `Leave it empty: no tax number can be used with an address in ${inSentence(rule.code)}.`,
+    );
     return none;
   }
   if (!kind.pattern.test(typed)) {
-    wrong('tax_id', `${kind.label} of ${rule.name}: enter one such as ${kind.example}, or none.`);
+    wrong(
+      'tax_id',
+      `${kind.label} of ${inSentence(rule.code)}: enter one such as ${kind.example}, or none.`,
+    );
     return none;
   }
   return { taxIdType: kind.type, taxId: kind.written?.(typed) ?? typed };

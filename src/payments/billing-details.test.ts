@@ -82,7 +82,7 @@ describe('a billing address', () => {
     expect(problemsOf({ name: 'Ada\u202eelpmaxE' })).toEqual(['name']);
     const answer = read({ country: 'GB', postal_code: '10115' });
     expect(answer).toMatchObject({
-      problems: [{ message: '10115 is no postal code of United Kingdom, such as SW1A 1AA.' }],
+      problems: [{ message: '10115 is no postal code of the United Kingdom, such as SW1A 1AA.' }],
     });
   });
 

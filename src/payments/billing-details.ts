@@ -2,7 +2,7 @@ import type { Db } from '#db/pool';
 import { assert } from '#kernel/assert';
 import type { OrganizationId } from '#kernel/ids';
 import { ZERO } from '#kernel/money';
-import { countryName } from '#payments/billing-countries';
+import { inSentence } from '#payments/billing-countries';
 import { type DetailsForm, type DetailsProblem, readDetails } from '#payments/billing-details-form';
 import type { CustomerCopy, StoredDetails } from '#payments/billing-details-sql';
 import * as sql from '#payments/billing-details-sql';
@@ -65,7 +65,7 @@ export function notSold(deps: Pick<PaymentsDeps, 'selling'>, country: string): P
   const sold = countriesInWords(deps.selling ?? DEFAULT_SELLING);
   return {
     ...words,
-    message: `Credits are not sold to ${countryName(country)}; they are sold to ${sold}. You were not charged.`,
+    message: `Credits are not sold to ${inSentence(country)}; they are sold to ${sold}. You were not charged.`,
   };
 }
 

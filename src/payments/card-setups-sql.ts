@@ -64,11 +64,12 @@ export const findSetup = (organizationId: string, id: string): Statement => ({
   values: [organizationId, id],
 });
 
+/** Oldest first: the card that was saved first is the one that becomes the default. */
 export const openSetups = (organizationId: string, most: number): Statement => ({
   text: `SELECT ${COLUMNS} FROM payments.card_setups
     WHERE organization_id = $1 AND state IN ('open', 'refused') AND session_id IS NOT NULL
       AND updated_at > bursar.now() - interval '2 days'
-    ORDER BY consented_at DESC, id DESC LIMIT $2`,
+    ORDER BY consented_at, id LIMIT $2`,
   values: [organizationId, most],
 });
 

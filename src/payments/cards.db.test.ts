@@ -2,13 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { OrganizationId } from '#kernel/ids';
 import { CURRENT_CONSENT, consentText } from '#payments/card-consent';
 import { beginSetup, type CardSetup, refreshOpenSetups, refreshSetup } from '#payments/card-setups';
-import {
-  makeDefault,
-  mayChargeUnattended,
-  removeCard,
-  savedCards,
-  syncCards,
-} from '#payments/cards';
+import { makeDefault, removeCard, savedCards, syncCards, whyAttended } from '#payments/cards';
 import { receiveEvent, workEvent } from '#payments/inbox';
 import { type PaymentsWorld, paymentsWorld, VISA } from '#test/payments';
 
@@ -167,7 +161,11 @@ describe('saved cards', () => {
     await save(INDIAN);
     const [card] = await cards();
     expect(card?.country).toBe('IN');
-    expect(card === undefined || mayChargeUnattended(card)).toBe(false);
+    expect(card === undefined ? card : whyAttended(card)).toBe('holder_must_be_present');
+    const inGermany = { country: 'DE', expiry: 'good' } as const;
+    expect(whyAttended(inGermany)).toBeNull();
+    const elsewhere = { country: 'RU', expiry: 'good' } as const;
+    expect(whyAttended(elsewhere)).toBe('country_not_sold_to');
   });
 
   it('a card that ends soon or has ended says so, by business time', async () => {

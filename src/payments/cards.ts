@@ -5,15 +5,25 @@ import * as sql from '#payments/cards-sql';
 import type { PaymentsDeps } from '#payments/deps';
 import { findCustomer } from '#payments/opening';
 import type { Changed } from '#payments/processor';
+import { DEFAULT_SELLING, type Selling, sellsTo } from '#payments/selling';
 
 export type { CardRow } from '#payments/cards-sql';
 
 /** Indian banks let no card be charged without its holder unless a mandate of their own stands. */
 const NEVER_WITHOUT_HOLDER: ReadonlySet<string> = new Set(['IN']);
 
-/** Whether auto-reload may use a card at all; buying with it in person is another matter. */
-export const mayChargeUnattended = (card: Pick<CardRow, 'country' | 'expiry'>): boolean =>
-  card.expiry !== 'expired' && (card.country === null || !NEVER_WITHOUT_HOLDER.has(card.country));
+/** Why auto-reload may not use a card; null if it may. Buying with it in person is another matter. */
+export type Attended = 'expired' | 'holder_must_be_present' | 'country_not_sold_to';
+
+export function whyAttended(
+  card: Pick<CardRow, 'country' | 'expiry'>,
+  selling: Selling = DEFAULT_SELLING,
+): Attended | null {
+  if (card.expiry === 'expired') return 'expired';
+  if (card.country === null) return null;
+  if (NEVER_WITHOUT_HOLDER.has(card.country)) return 'holder_must_be_present';
+  return sellsTo(selling, card.country) ? null : 'country_not_sold_to';
+}
 
 /** The job that is queued when another card has become the one to charge. */
 export const CARD_CHOSEN_TASK = 'card_chosen';

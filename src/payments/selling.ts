@@ -1,4 +1,4 @@
-import { COUNTRY_CODES, countryName } from '#payments/billing-countries';
+import { COUNTRY_CODES, countryName, inSentence } from '#payments/billing-countries';
 
 /** To whom and how the operator sells: configuration, never decided by the customer. */
 export interface Selling {
@@ -39,7 +39,9 @@ const NAMED_IN_A_SENTENCE = 12;
 
 /** "Austria, Belgium and Germany", or how many there are where they would fill a page. */
 export function countriesInWords(selling: Selling): string {
-  const names = [...selling.countries].map(countryName).sort((a, b) => a.localeCompare(b, 'en'));
+  const names = [...selling.countries]
+    .sort((a, b) => countryName(a).localeCompare(countryName(b), 'en'))
+    .map(inSentence);
   if (names.length > NAMED_IN_A_SENTENCE) return `${names.length} countries`;
   const last = names.pop() ?? 'none';
   return names.length === 0 ? last : `${names.join(', ')} and ${last}`;

@@ -108,6 +108,15 @@ describe('opening a page at the processor', () => {
     });
   });
 
+  it('does not let the page replace an address by which a total was told', async () => {
+    const { processor, seen } = await answering(json(200, page));
+    await processor.createCheckout({ ...request, automaticTax: true, addressOnFile: true });
+    const params = Object.fromEntries(seen[0]?.params ?? []);
+    expect(params['automatic_tax[enabled]']).toBe('true');
+    expect(params['customer_update[address]']).toBeUndefined();
+    expect(params['tax_id_collection[enabled]']).toBeUndefined();
+  });
+
   it('never sends an amount that is not whole cents', async () => {
     const { processor, seen } = await answering(json(200, page));
     await expect(

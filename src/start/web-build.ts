@@ -4,7 +4,11 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** What the browser's program is made of, besides web/ itself. */
-const ALSO = ['src/console-api/contract.ts', 'src/kernel/money.ts'];
+const ALSO = [
+  'src/console-api/contract.ts',
+  'src/console-api/billing/contract.ts',
+  'src/kernel/money.ts',
+];
 
 /** True if the built pages are missing or older than any of their sources. */
 export function pagesAreStale(root: string = ROOT): boolean {

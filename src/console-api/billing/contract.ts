@@ -124,8 +124,8 @@ export const savedCard = z.object({
   funding: z.string(),
   is_default: z.boolean(),
   expiry: z.enum(['good', 'ends_soon', 'expired']),
-  /** False: it works for purchases in person, never for auto-reload. */
-  unattended: z.boolean(),
+  /** Why it works for purchases in person and never for auto-reload; null if it works for both. */
+  attended_only: z.nullable(z.enum(['expired', 'holder_must_be_present', 'country_not_sold_to'])),
   rests_until: z.nullable(time),
 });
 export const cardList = z.object({

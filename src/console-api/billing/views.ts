@@ -3,7 +3,7 @@ import type { ThingToCheck } from '#payments/advice';
 import { COUNTRY_CODES, type CountryRule, countryRule } from '#payments/billing-countries';
 import type { StoredDetails } from '#payments/billing-details';
 import type { CardSetup } from '#payments/card-setups';
-import { type CardRow, mayChargeUnattended } from '#payments/cards';
+import { type CardRow, whyAttended } from '#payments/cards';
 import type { PurchaseFailure } from '#payments/declines';
 import { type Selling, sellsTo } from '#payments/selling';
 import type { Quote } from '#payments/tax-quote';
@@ -78,7 +78,7 @@ export const quoteView = (
   subscription_url: subscriptionUrl,
 });
 
-export const cardView = (card: CardRow): wire.SavedCard => ({
+export const cardView = (card: CardRow, selling: Selling): wire.SavedCard => ({
   id: card.id,
   brand: card.brand,
   last4: card.last4,
@@ -88,7 +88,7 @@ export const cardView = (card: CardRow): wire.SavedCard => ({
   funding: card.funding,
   is_default: card.isDefault,
   expiry: card.expiry,
-  unattended: mayChargeUnattended(card),
+  attended_only: whyAttended(card, selling),
   rests_until: card.restsUntil?.toISOString() ?? null,
 });
 

@@ -3,6 +3,7 @@ import { type AuditAction, recordAudit } from '#identity/audit';
 import { CURRENT_CONSENT } from '#payments/card-consent';
 import { beginSetup, findSetup, refreshOpenSetups, refreshSetup } from '#payments/card-setups';
 import { type CardDone, makeDefault, removeCard, savedCards, syncCards } from '#payments/cards';
+import { DEFAULT_SELLING } from '#payments/selling';
 import { cardList, cardSetup, createSetupRequest } from '../billing/contract.ts';
 import { cardView, setupView } from '../billing/views.ts';
 import type { Api, ConsoleDeps } from '../deps.ts';
@@ -12,6 +13,7 @@ import { memberOf, withAbility } from '../viewer.ts';
 const params = z.object({ id: z.string().check(z.maxLength(100)) });
 
 function listRoute(app: Api, deps: ConsoleDeps): void {
+  const selling = deps.payments.selling ?? DEFAULT_SELLING;
   app.get(
     '/cards',
     {
@@ -25,7 +27,7 @@ function listRoute(app: Api, deps: ConsoleDeps): void {
       const synced = await syncCards(deps.payments, organizationId);
       const cards = await savedCards(deps.payments, organizationId);
       return {
-        data: cards.map(cardView),
+        data: cards.map((card) => cardView(card, selling)),
         current: synced !== 'unavailable',
         consent: { ...CURRENT_CONSENT },
       };
@@ -96,6 +98,7 @@ async function audit(
 }
 
 function cardRoutesOf(app: Api, deps: ConsoleDeps): void {
+  const selling = deps.payments.selling ?? DEFAULT_SELLING;
   const options = {
     onRequest: withAbility(deps, 'billing.buy'),
     schema: { params, response: { 200: cardList } },
@@ -118,7 +121,11 @@ function cardRoutesOf(app: Api, deps: ConsoleDeps): void {
         case 'done': {
           await audit(deps, request, action, request.params.id);
           const cards = await savedCards(deps.payments, organizationId);
-          return { data: cards.map(cardView), current: true, consent: { ...CURRENT_CONSENT } };
+          return {
+            data: cards.map((card) => cardView(card, selling)),
+            current: true,
+            consent: { ...CURRENT_CONSENT },
+          };
         }
       }
     });

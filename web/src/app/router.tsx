@@ -25,7 +25,8 @@ import { NewOrganizationPage } from './new-organization.tsx';
 import { Shell } from './shell.tsx';
 
 const text = (search: Record<string, unknown>, name: string) => {
-  const value = search[name];
+  // The router reads what looks like a number as one, and hands it on as that if it is left out.
+  const value = typeof search[name] === 'number' ? String(search[name]) : search[name];
   return typeof value === 'string' && value !== '' ? value : undefined;
 };
 

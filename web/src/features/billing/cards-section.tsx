@@ -106,7 +106,7 @@ function Card(props: {
             <button
               type="button"
               className="button button-plain"
-              aria-label={`Make ${name} the default`}
+              aria-label={`Make default: ${name}`}
               disabled={props.busy}
               onClick={onPrefer}
             >
@@ -116,7 +116,7 @@ function Card(props: {
           <button
             type="button"
             className="button button-plain"
-            aria-label={`Replace ${name}`}
+            aria-label={`Replace: ${name}`}
             onClick={() => onAsk({ what: 'replace', card })}
           >
             Replace
@@ -124,7 +124,7 @@ function Card(props: {
           <button
             type="button"
             className="button button-plain"
-            aria-label={`Remove ${name}`}
+            aria-label={`Remove: ${name}`}
             onClick={() => onAsk({ what: 'remove', card })}
           >
             Remove
@@ -149,9 +149,14 @@ function CardNotes({ card }: { card: SavedCard }) {
           This card has ended and can no longer be charged. Replace it.
         </p>
       )}
-      {!card.unattended && card.expiry !== 'expired' && (
+      {card.attended_only === 'holder_must_be_present' && (
         <p className="hint">
           For buying in person only: banks in India do not let a card be charged by auto-reload.
+        </p>
+      )}
+      {card.attended_only === 'country_not_sold_to' && (
+        <p className="hint">
+          For buying in person only: it was issued in a country that credits are not sold to.
         </p>
       )}
       {card.rests_until !== null && (

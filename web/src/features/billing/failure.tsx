@@ -40,10 +40,12 @@ export function Failure({ failure }: { failure: PurchaseFailure }) {
 }
 
 /** The help below a refusal, from this purchase's own facts. Without an answer it is left out. */
-export function FailureHelp({ purchase }: { purchase: Purchase }) {
+export function FailureHelp(props: { purchase: Purchase; open: boolean }) {
   const { organization } = useSession();
-  const advice = useQuery(adviceQuery(organization.id, purchase.id));
-  return advice.data === undefined ? null : <ThingsToCheck advice={advice.data} open />;
+  const advice = useQuery(adviceQuery(organization.id, props.purchase.id));
+  return advice.data === undefined ? null : (
+    <ThingsToCheck advice={advice.data} open={props.open} />
+  );
 }
 
 /** What the button to the payment page promises, by what stands in the way. */

@@ -15,10 +15,14 @@ import { TotalOf } from './total.tsx';
 export function PurchaseCard(props: {
   purchase: Purchase;
   mayBuy: boolean;
+  /** On a page of its own the help after a refusal is open. */
+  helpOpen?: boolean;
   onChange?: (purchase: Purchase) => void;
 }) {
   const { purchase } = props;
   const words = PURCHASE_WORDS[purchase.state];
+  // Who called it off has read why it was refused, and needs no alarm any more.
+  const failure = purchase.state === 'canceled' ? null : purchase.failure;
   return (
     <section className="purchase" aria-label="Purchase">
       <header className="purchase-head">
@@ -27,7 +31,7 @@ export function PurchaseCard(props: {
           <Badge tone={words.tone}>{words.label}</Badge>
         </span>
       </header>
-      {purchase.failure === null ? <p>{words.sentence}</p> : <Failure failure={purchase.failure} />}
+      {failure === null ? <p>{words.sentence}</p> : <Failure failure={failure} />}
       <div className="purchase-parts">
         <div>
           <h3>Amounts</h3>
@@ -46,7 +50,7 @@ export function PurchaseCard(props: {
           <Timeline steps={purchase.timeline} />
         </div>
       </div>
-      {purchase.failure !== null && <FailureHelp purchase={purchase} />}
+      {failure !== null && <FailureHelp purchase={purchase} open={props.helpOpen === true} />}
       <p className="hint">
         Reference <code>{purchase.id}</code>
       </p>

@@ -40,7 +40,7 @@ function Following({ purchaseId, canceled }: { purchaseId: string; canceled: boo
 
   return (
     <Page title="Payment">
-      <div aria-live="polite">
+      <div className="announce" aria-live="polite">
         {purchase !== undefined && <Verdict purchase={purchase} canceled={canceled} />}
       </div>
       {refusal !== undefined && <Problem error={refusal} />}
@@ -64,7 +64,7 @@ function Following({ purchaseId, canceled }: { purchaseId: string; canceled: boo
         </Notice>
       )}
       {purchase !== undefined && (
-        <PurchaseCard purchase={purchase} mayBuy={may('billing.buy')} onChange={replace} />
+        <PurchaseCard purchase={purchase} mayBuy={may('billing.buy')} helpOpen onChange={replace} />
       )}
       {state !== 'credited' && <BackToBilling />}
     </Page>
