@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { openCharging } from '#charging/charging';
 import { openLanes } from '#charging/lanes';
+import { withLossesNoted } from '#charging/superseded';
 import { createConsole } from '#console-api/server';
 import { openPool, type Pool } from '#db/pool';
 import { createGateway, type Gateway, type GatewayDeps } from '#gateway/gateway';
@@ -9,6 +10,7 @@ import type { Identity } from '#identity/port';
 import { createIdentity } from '#identity/sign-in';
 import type { Clock } from '#kernel/clock';
 import type { Entropy } from '#kernel/ids';
+import { formatUsd } from '#kernel/money';
 import type { PaymentsDeps } from '#payments/deps';
 import { stripeProcessor } from '#payments/stripe';
 import type { Config } from '#src/config';
@@ -119,9 +121,14 @@ export async function runGateway(
   if (notice !== undefined) log.warn({}, notice);
   const lanes = openLanes(databaseUrl, LANE);
   closers.add('lanes', lanes.close);
-  const charging = openCharging({
-    ...lanes,
-    onFailure: (error) => log.error({ err: error }, 'charging failed'),
+  const onFailure = (error: unknown) => log.error({ err: error }, 'charging failed');
+  const charging = withLossesNoted(openCharging({ ...lanes, onFailure }), {
+    ...{ db: pool, onFailure },
+    onLoss: (reqId, loss) =>
+      log.error(
+        { reqId, lossUsd: formatUsd(loss) },
+        'given away: its Idempotency-Key was taken over',
+      ),
   });
   closers.add('charging', charging.close);
   const journal = await openSettlementJournal(parts, charging);
