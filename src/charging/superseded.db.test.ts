@@ -186,6 +186,17 @@ describe('what becomes of the request whose key was taken over', () => {
     expect(await verifyLedger(db.pool, { mode: 'full' })).toMatchObject({ ok: true });
   });
 
+  test('limits count it no more, though nobody has swept', async () => {
+    const { organizationId } = payer;
+    await setSpendLimit(db.pool, {
+      ...{ organizationId, level: 'organization', subjectId: organizationId },
+      ...{ amount: usd('3'), action: 'notify_and_pause', setBy: 'test' },
+    });
+    await takenOver();
+    expect(await readSpendLimits(db.pool, organizationId)).toMatchObject([{ held: 0n }]);
+    expect(await verifyLedger(db.pool, { mode: 'full' })).toMatchObject({ ok: true });
+  });
+
   test('S19: its late answer is free, a loss of the operator’s, and on a receipt', async () => {
     const id = await takenOver();
     for (let times = 0; times < 2; times += 1) {
