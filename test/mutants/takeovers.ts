@@ -21,8 +21,8 @@ export const TAKEOVERS: readonly PlantedBug[] = [
       replace: `              WHEN state IN ('settled') THEN 'charged'`,
     },
     {
-      id: 'takeover-of-a-living-request',
-      bug: 'A key is taken over from a request whose lease has not passed.',
+      id: 'takeover-never-from-the-dead',
+      bug: 'The key of a request whose process has died stays its own for ever.',
       find: `CASE WHEN state = 'open' AND lease_expires_at > bursar.real_now() THEN 'alive'`,
       replace: `CASE WHEN state = 'open' AND lease_expires_at < bursar.real_now() THEN 'alive'`,
     },
@@ -49,10 +49,10 @@ export const TAKEOVERS: readonly PlantedBug[] = [
   ]),
   ...bugsIn({ file: 'src/charging/superseded.ts', tests: TESTS, simulated: false }, [
     {
-      id: 'takeover-loss-of-what-was-charged',
-      bug: 'What was charged is booked as a loss, too, if its settlement is repeated.',
-      find: `outcome.outcome !== 'already_resolved' || outcome.charged > ZERO`,
-      replace: `outcome.outcome !== 'already_resolved' || outcome.charged < ZERO`,
+      id: 'takeover-loss-of-what-was-free',
+      bug: 'Of a superseded request that failed, the known usage is not booked as a loss.',
+      find: `command.resolution === 'settle' ? command.cost : command.record.lossUsage`,
+      replace: 'command.cost',
     },
     {
       id: 'takeover-loss-given-up',
