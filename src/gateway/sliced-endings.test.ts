@@ -12,11 +12,12 @@ const [opening, begun, , ...rest] = streamEvents({
   texts: Array.from({ length: EVENTS }, () => TEXT),
   outputTokens: 25_000,
 });
-const [deltas, end] = [rest.slice(0, EVENTS), rest.slice(EVENTS)];
+const [texts, end] = [rest.slice(0, EVENTS), rest.slice(EVENTS)];
 const overloaded = event('error', { error: { type: 'overloaded_error', message: 'Overloaded' } });
 const INPUT = 25n * COSTS.input;
 
 interface Played extends Partial<Pick<SlicedOptions, 'count' | 'journaled'>> {
+  readonly deltas?: readonly string[];
   /** Comes behind the text, most of which cannot be held for. */
   readonly behind?: readonly string[];
   readonly ending?: 'end' | 'failed' | 'end later' | 'none';
@@ -24,7 +25,7 @@ interface Played extends Partial<Pick<SlicedOptions, 'count' | 'journaled'>> {
 }
 
 /** A stream whose text is all there when the next slice is refused. */
-async function played({ behind = end, ending = 'none', refusal, ...more }: Played) {
+async function played({ deltas = texts, behind = end, ending = 'none', refusal, ...more }: Played) {
   const refused = Promise.withResolvers<void>();
   let [text, ended] = ['', ''];
   const world = await slicedWorld({
@@ -131,6 +132,16 @@ describe('what cannot be held for stays with us, and what the upstream did decid
     // Nothing is charged for what the operator has to pay all the same.
     if (free) expect(seen.record.lossUsage).toBeGreaterThan(0n);
   });
+});
+
+test('S7: an error needs no hold, even if less is left than it is long', async () => {
+  const { pieces } = await played({ behind: [] });
+  const long = 'Overloaded, '.repeat(100);
+  const error = event('error', { error: { type: 'overloaded_error', message: long } });
+  const edge = { deltas: texts.slice(0, pieces), behind: [error], ending: 'end' } as const;
+  const { text, record, resolution } = await played(edge);
+  expect(text.endsWith(error)).toBe(true);
+  expect([record.rule, resolution]).toEqual(['S7', 'void']);
 });
 
 describe('S11: a stream that is cut is charged by the best count there is', () => {
