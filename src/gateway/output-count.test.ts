@@ -151,6 +151,20 @@ describe('S11: what is charged of an answer that never says how much it was', ()
     expect(output.tokensLikely()).toBe(600);
   });
 
+  test('F34: more than was allowed says nothing', () => {
+    const output = outputCounter(64_000);
+    for (const [tokens, likely] of [
+      [64_000, 64_000],
+      [64_001, 64_000],
+      [9_007_199_254_740_991, 64_000],
+      [63_999, 63_999],
+    ] as const) {
+      output.event('message_delta', { usage: { output_tokens: tokens } });
+      output.count(Buffer.alloc(0));
+      expect(output.tokensLikely()).toBe(likely);
+    }
+  });
+
   test('more bytes than passed are never taken off', () => {
     const { output } = counterOf(prose);
     output.known({ tokens: 10, bytes: 1_000_000 });

@@ -39,9 +39,10 @@ const BYTES_PER_TOKEN = 4;
  * Counts from the first content block on. JSON is at least as long as the text in it, and a token
  * at least a byte long; tokens that have no text, between blocks, are fewer than the bytes of the
  * frames around them. A frame is taken off once its event is complete, never by what a text looks
- * like: a model can be asked to write anything.
+ * like: a model can be asked to write anything. No more than `tokensAllowed` can have been written,
+ * whatever is said of it (F34).
  */
-export function outputCounter(): OutputCounter {
+export function outputCounter(tokensAllowed = Number.MAX_SAFE_INTEGER): OutputCounter {
   let bytes = 0;
   let eventSeen = false;
   let begun = false;
@@ -68,7 +69,8 @@ export function outputCounter(): OutputCounter {
     event(type, data) {
       eventSeen = true;
       if (type === 'content_block_delta') deltas += 1;
-      if (type === 'message_delta') saying = outputIn(data) ?? saying;
+      const tokens = type === 'message_delta' ? outputIn(data) : undefined;
+      if (tokens !== undefined && tokens <= tokensAllowed) saying = tokens;
     },
     count(chunk) {
       const from = start(chunk);

@@ -49,7 +49,7 @@ export function slicedAnswer(
       return { ...call, hold: hold.amount };
     },
   };
-  const delivered = outputCounter();
+  const delivered = outputCounter(call.outputTokensMax);
   const answer = streamAnswer(desk, growing, headers, forClient, done, delivered);
   const events = wholeEvents();
   const meter = streamMeter(call, slices);

@@ -43,7 +43,7 @@ export function streamAnswer(
   headers: IncomingHttpHeaders,
   reading: Reading,
   done: () => void,
-  output: OutputCounter = outputCounter(),
+  output: OutputCounter = outputCounter(exchange.call.outputTokensMax),
 ): StreamInProgress {
   const { call, client } = exchange;
   const fold = streamFold(expectationOf(call));
