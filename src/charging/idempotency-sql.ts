@@ -1,5 +1,6 @@
 import type { Statement } from '#db/pool';
 import type { ApiKeyId, OrganizationId, RequestId } from '#kernel/ids';
+import type { RecordColumns } from '#metering/record';
 
 export interface NamedClaim {
   readonly organizationId: OrganizationId;
@@ -37,4 +38,21 @@ export const forgetKeys = (limit: number): Statement => ({
              LIMIT $1 FOR UPDATE OF k SKIP LOCKED)
          RETURNING request_id`,
   values: [limit],
+});
+
+export interface LossRow {
+  readonly noted: boolean;
+}
+
+/** `loss` in nano-USD, above zero. */
+export const loseSuperseded = (
+  org: OrganizationId,
+  id: RequestId,
+  loss: bigint,
+  happened: Date | null,
+  record: RecordColumns,
+): Statement => ({
+  text: `SELECT charging.lose_superseded($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
+           $15) AS noted`,
+  values: [org, id, loss, happened, ...record],
 });

@@ -28,7 +28,8 @@ export type ClaimOutcome =
 
 /**
  * Atomic over all processes. What a key's request has come to is read from its hold, so a request
- * that was never charged (refused, failed, its process died) leaves the key free.
+ * that was never charged (refused, failed, its process died) leaves the key free. A lapsed hold is
+ * ended with that: should its request be settled after all, it charges nothing (`superseded.ts`).
  */
 export async function claimKey(db: Db, claim: KeyClaim): Promise<ClaimOutcome> {
   const [row] = await db.query<sql.ClaimRow>(sql.claimKey(named(claim)));

@@ -1,15 +1,12 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import Anthropic from '@anthropic-ai/sdk';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { REPLAY_LIMITS } from '#gateway/replay';
+import { type AnswersByHand, answersByHand, arrived } from '#test/answers-by-hand';
 import {
   type Asking,
   ask,
   eventually,
   question,
-  type ScriptedUpstream,
-  scriptedUpstream,
-  startGateway,
   streamEvents,
   type TestGateway,
 } from '#test/gateway-world';
@@ -21,35 +18,11 @@ const streamed = { ...question, stream: true };
 const COST = 25n * 5_000n + 15n * 25_000n;
 const retry = { 'x-stainless-retry-count': '1' };
 
-/** Answers to be given by the test, in the order of the calls. */
-let answers: ServerResponse[];
-let upstream: ScriptedUpstream;
-const closing: (() => Promise<void>)[] = [];
+let hand: AnswersByHand;
 beforeEach(async () => {
-  answers = [];
-  upstream = await scriptedUpstream((response) => void answers.push(response));
-  closing.push(() => upstream.close());
+  hand = await answersByHand();
 });
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
-
-async function world(options: Parameters<typeof startGateway>[1] = {}): Promise<TestGateway> {
-  const started = await startGateway(upstream.url, options);
-  closing.push(() => started.gateway.close());
-  return started;
-}
-
-async function calls(count: number): Promise<void> {
-  await eventually(() => answers.length >= count);
-  expect(answers).toHaveLength(count);
-}
-const answer = (call: number): ServerResponse => answers[call] ?? expect.fail('not called');
-function stream(call: number, parts: readonly string[]): void {
-  const response = answer(call);
-  if (!response.headersSent) response.writeHead(200, { 'content-type': 'text/event-stream' });
-  for (const part of parts) response.write(part);
-}
+afterEach(() => hand.close());
 
 /** Asks in the background; `received` is what has come so far. */
 function asks(gateway: TestGateway, asking: Asking = {}) {
@@ -88,8 +61,8 @@ function watch({ gateway }: TestGateway) {
 /** A first client that has received some events and is gone. */
 async function deserted(gateway: TestGateway, sent: number, asking: Asking = {}): Promise<void> {
   const first = leaves(gateway, asking);
-  await calls(1);
-  stream(0, events.slice(0, sent));
+  await hand.calls(1);
+  hand.stream(0, events.slice(0, sent));
   await first;
 }
 
@@ -100,29 +73,21 @@ async function desertedSilently(gateway: TestGateway): Promise<void> {
     hangUp = resolve;
   });
   const first = ask(gateway, { hangUpWhen }).catch(() => 'left');
-  await calls(1);
+  await hand.calls(1);
   hangUp();
   expect(await first).toBe('left');
   const { connected } = watch(gateway);
   await eventually(() => connected() === 0);
 }
 
-/** Resolves when the next request is read and being worked on. */
-const arrived = ({ gateway }: TestGateway): Promise<void> =>
-  new Promise((resolve) => {
-    gateway.app.server.once('request', (request: IncomingMessage) => {
-      request.on('end', () => setImmediate(resolve));
-    });
-  });
-
 function finish(call: number, sent: number): void {
-  stream(call, events.slice(sent));
-  answer(call).end();
+  hand.stream(call, events.slice(sent));
+  hand.answer(call).end();
 }
 
 describe('F49d: a client library retries a call that is still running', () => {
   test('after its time-out: one call of the model, one charge, the whole answer', async () => {
-    const gateway = await world();
+    const gateway = await hand.gateway();
     const bodies: Promise<ArrayBuffer>[] = [];
     const client = new Anthropic({
       baseURL: gateway.url,
@@ -132,7 +97,8 @@ describe('F49d: a client library retries a call that is still running', () => {
       async fetch(url, init) {
         const count = new Headers(init?.headers).get('x-stainless-retry-count');
         // On a slow machine the first try may not have reached the model.
-        if (count !== '0' && answers[0]?.headersSent === false) stream(0, events.slice(0, 2));
+        if (count !== '0' && hand.upstream.seen.length > 0 && !hand.answer(0).headersSent)
+          hand.stream(0, events.slice(0, 2));
         const response = await fetch(url, init);
         bodies.push(response.clone().arrayBuffer());
         return response;
@@ -145,7 +111,7 @@ describe('F49d: a client library retries a call that is still running', () => {
     // The first event can only have come to a retry; the rest waits for it.
     reading.once('streamEvent', () => finish(0, 2));
     expect(await reading.finalText()).toBe('Hello there, wörld 🌍');
-    expect(upstream.seen).toHaveLength(1);
+    expect(hand.upstream.seen).toHaveLength(1);
     expect(gateway.charging.only()).toMatchObject({
       resolution: 'settle',
       cost: COST,
@@ -156,7 +122,7 @@ describe('F49d: a client library retries a call that is still running', () => {
   });
 
   test('after its connection broke in mid-stream: every byte, from the first', async () => {
-    const gateway = await world();
+    const gateway = await hand.gateway();
     await deserted(gateway, 5);
     const [id] = gateway.charging.holds.keys();
     const second = asks(gateway, { headers: retry });
@@ -166,7 +132,7 @@ describe('F49d: a client library retries a call that is still running', () => {
     expect(status).toBe(200);
     expect(body.toString()).toBe(whole);
     expect(headers).toMatchObject({ 'request-id': id, 'content-type': 'text/event-stream' });
-    expect(upstream.seen).toHaveLength(1);
+    expect(hand.upstream.seen).toHaveLength(1);
     expect(gateway.charging.only()).toMatchObject({
       requestId: id,
       cost: COST,
@@ -176,44 +142,44 @@ describe('F49d: a client library retries a call that is still running', () => {
 
   test('and leaves again, as often as it likes', async () => {
     // Each leaving needs the one place for answers without a client.
-    const gateway = await world({ pumpLimits: { count: 1, ms: 600_000 } });
+    const gateway = await hand.gateway({ pumpLimits: { count: 1, ms: 600_000 } });
     await deserted(gateway, 3);
     for (let round = 0; round < 3; round += 1) await leaves(gateway, { headers: retry });
     const last = asks(gateway, { headers: retry });
     await eventually(() => last.received() !== '');
     finish(0, 3);
     expect((await last.done).body.toString()).toBe(whole);
-    expect(upstream.seen).toHaveLength(1);
+    expect(hand.upstream.seen).toHaveLength(1);
     expect(gateway.charging.only()).toMatchObject({ cost: COST, record: { rule: 'S2' } });
   });
 
   test('whose answer is JSON: it comes to the retry, with what it cost', async () => {
-    const gateway = await world();
+    const gateway = await hand.gateway();
     await desertedSilently(gateway);
     const second = ask(gateway, { headers: retry });
     await arrived(gateway);
     const text = JSON.stringify(message(ok));
-    answer(0).writeHead(200, { 'content-type': 'application/json' }).end(text);
+    hand.answer(0).writeHead(200, { 'content-type': 'application/json' }).end(text);
     const { body, headers } = await second;
     expect(body.toString()).toBe(text);
     expect(headers['bursar-cost-usd']).toBe('0.0005');
-    expect(upstream.seen).toHaveLength(1);
+    expect(hand.upstream.seen).toHaveLength(1);
   });
 
   test('and the model refuses it: the retry gets that, and nobody pays', async () => {
-    const gateway = await world();
+    const gateway = await hand.gateway();
     await desertedSilently(gateway);
     const second = ask(gateway, { headers: retry });
     await arrived(gateway);
-    answer(0).writeHead(529, { 'content-type': 'application/json' }).end('{"type":"error"}');
+    hand.answer(0).writeHead(529, { 'content-type': 'application/json' }).end('{"type":"error"}');
     expect(await second).toMatchObject({ status: 529, broken: false });
-    expect(upstream.seen).toHaveLength(1);
+    expect(hand.upstream.seen).toHaveLength(1);
     expect(gateway.charging.only().resolution).toBe('void');
   });
 });
 
 test('F49d: a client that left before its hold was taken has asked nothing of the model', async () => {
-  const gateway = await world();
+  const gateway = await hand.gateway();
   const hold = gateway.charging.hold.bind(gateway.charging);
   let admit = (): void => {};
   const gate = new Promise<void>((resolve) => {
@@ -234,7 +200,7 @@ test('F49d: a client that left before its hold was taken has asked nothing of th
   hangUp();
   expect(await first).toBe('left');
   const second = asks(gateway, { headers: retry });
-  await calls(1);
+  await hand.calls(1);
   admit();
   await eventually(() => gateway.charging.resolved.size === 1);
   expect(gateway.charging.only()).toMatchObject({ resolution: 'void', record: { rule: 'S6' } });
@@ -254,10 +220,10 @@ describe('a request is executed by itself', () => {
     ['with another version', { headers: { ...retry, 'anthropic-version': '2026-10-21' } }],
     ['with another query', { headers: retry, path: '/v1/messages?beta=true' }],
   ])('%s', async (_name, asking) => {
-    const gateway = await world();
+    const gateway = await hand.gateway();
     await deserted(gateway, 3);
     const second = asks(gateway, asking);
-    await calls(2);
+    await hand.calls(2);
     finish(1, 0);
     finish(0, 3);
     expect((await second.done).body.toString()).toBe(whole);
@@ -270,27 +236,27 @@ describe('a request is executed by itself', () => {
 
 describe('a retry that cannot be given the answer under way is charged, and linked', () => {
   test('beyond what is kept of one call', async () => {
-    const gateway = await world({ replayLimits: { ...REPLAY_LIMITS, callBytes: 100 } });
+    const gateway = await hand.gateway({ replayLimits: { ...REPLAY_LIMITS, callBytes: 100 } });
     await deserted(gateway, 3);
     await linked(gateway, 3);
   });
 
   test('beyond what is kept of all calls', async () => {
-    const gateway = await world({ replayLimits: { ...REPLAY_LIMITS, nodeBytes: 100 } });
+    const gateway = await hand.gateway({ replayLimits: { ...REPLAY_LIMITS, nodeBytes: 100 } });
     await deserted(gateway, 3);
     await linked(gateway, 3);
   });
 
   test('while its first client seems to be there', async () => {
-    const gateway = await world();
+    const gateway = await hand.gateway();
     const first = asks(gateway);
-    await calls(1);
+    await hand.calls(1);
     await linked(gateway, 0);
     await first.done;
   });
 
   test('after the answer has ended without its client', async () => {
-    const gateway = await world();
+    const gateway = await hand.gateway();
     await deserted(gateway, 3);
     finish(0, 3);
     await eventually(() => gateway.charging.resolved.size === 1);
@@ -302,7 +268,7 @@ describe('a retry that cannot be given the answer under way is charged, and link
     const [id] =
       sent === undefined ? gateway.charging.resolved.keys() : gateway.charging.holds.keys();
     const second = asks(gateway, { headers: retry });
-    await calls(2);
+    await hand.calls(2);
     finish(1, 0);
     expect((await second.done).body.toString()).toBe(whole);
     if (sent !== undefined) finish(0, sent);

@@ -1,74 +1,39 @@
 import Anthropic, { NotFoundError, toFile } from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { manualClock } from '#kernel/clock';
-import { readBalance } from '#ledger/balance';
-import { createApiKey } from '#orgs/api-keys';
-import { startModelSim } from '#sims/model-sim/server';
+import { newId } from '#kernel/ids';
 import { systemEntropy } from '#src/system';
-import { type TestDatabase, testDatabase } from '#test/database';
+import type { TestDatabase } from '#test/database';
+import { type Customer, type GatewayProcesses, gatewayProcesses } from '#test/gateway-processes';
 import { ask, MODEL } from '#test/gateway-world';
-import { chargingOn, give, makePayer, type Payer, usd } from '#test/ledger-world';
-import { recordedPrices } from '#test/prices';
-import { createGateway, type Gateway } from './gateway.ts';
+import { usd } from '#test/ledger-world';
 
-const pepper = Buffer.from('pepper of the tests');
+let world: GatewayProcesses;
 let db: TestDatabase;
-let money: ReturnType<typeof chargingOn>;
-let sim: Awaited<ReturnType<typeof startModelSim>>;
-let gateway: Gateway;
 let url: string;
-let payer: Payer;
+let payer: Customer;
 /** A key of the workspace, one of another workspace of the same organization, and a stranger's. */
 let own: string;
 let beside: string;
 let stranger: string;
 
 beforeAll(async () => {
-  db = await testDatabase();
-  money = chargingOn(db.url);
-  sim = await startModelSim({ host: '127.0.0.1', port: 0 });
-  gateway = await createGateway({
-    pool: db.pool,
-    charging: money.charging,
-    prices: await recordedPrices(db.pool),
-    upstream: { url: sim.url, key: 'operator-key' },
-    clock: manualClock(new Date()),
-    entropy: systemEntropy,
-    pepper,
-    billingUrl: 'http://127.0.0.1:4000/settings/billing',
-    logger: false,
-    drainSeconds: 5,
-  });
-  url = await gateway.listen('127.0.0.1', 0);
+  world = await gatewayProcesses();
+  ({ db } = world);
+  ({ url } = await world.start({ clock: manualClock(new Date()) }));
 });
-afterAll(async () => {
-  await gateway.close();
-  await sim.close();
-  await money.close();
-  await db.drop();
-});
+afterAll(() => world.close());
 beforeEach(async () => {
-  payer = await makePayer(db.pool);
-  const other = await makePayer(db.pool);
-  for (const one of [payer, other]) await give(db.pool, one, usd('50'));
-  const workspaceId = `wrkspc_beside_${payer.organizationId}`;
+  payer = await world.customer('50');
+  own = payer.key;
+  ({ key: stranger } = await world.customer('50'));
+  const workspaceId = newId('workspace', systemEntropy);
   await db.pool.query({
     text: `INSERT INTO orgs.workspaces (organization_id, id, name) VALUES ($1, $2, 'Beside')`,
     values: [payer.organizationId, workspaceId],
   });
-  own = await newKey(payer);
-  beside = await newKey({ ...payer, workspaceId });
-  stranger = await newKey(other);
+  ({ key: beside } = await world.newKey({ ...payer, workspaceId }));
 });
-
-async function newKey(of: { organizationId: string; workspaceId: string }): Promise<string> {
-  const { organizationId, workspaceId } = of;
-  const terms = { organizationId, workspaceId, name: 'key', kind: 'workspace' } as const;
-  const made = await db.pool.transaction((tx) =>
-    createApiKey(tx, { entropy: systemEntropy, pepper }, { ...terms, createdBy: null }),
-  );
-  return made.key;
-}
 
 const clientOf = (apiKey: string) => new Anthropic({ baseURL: url, apiKey, maxRetries: 0 });
 const upload = async (key: string, text: string, name = 'notes.txt') =>
@@ -93,7 +58,7 @@ describe('the official client', () => {
     expect(await client.files.delete(made.id)).toEqual({ id: made.id, type: 'file_deleted' });
     expect((await client.files.list()).data).toEqual([second]);
     await expect(client.files.retrieveMetadata(made.id)).rejects.toBeInstanceOf(NotFoundError);
-    expect((await readBalance(db.pool, payer.organizationId)).available).toBe(usd('50'));
+    expect((await world.balance(payer)).available).toBe(usd('50'));
   });
 });
 

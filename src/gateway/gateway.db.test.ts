@@ -1,63 +1,32 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { readBalance } from '#ledger/balance';
 import { verifyLedger } from '#ledger/reconcile';
-import { changeKey, createApiKey } from '#orgs/api-keys';
-import { startModelSim } from '#sims/model-sim/server';
-import { systemClock, systemEntropy } from '#src/system';
-import { type TestDatabase, testDatabase } from '#test/database';
+import { changeKey } from '#orgs/api-keys';
+import type { TestDatabase } from '#test/database';
+import { type Customer, type GatewayProcesses, gatewayProcesses } from '#test/gateway-processes';
 import { ask, eventually, question } from '#test/gateway-world';
-import { chargingOn, give, makePayer, type Payer, usd } from '#test/ledger-world';
-import { recordedPrices } from '#test/prices';
-import { createGateway, type Gateway } from './gateway.ts';
+import { give, usd } from '#test/ledger-world';
 
-const pepper = Buffer.from('pepper of the tests');
+let world: GatewayProcesses;
 let db: TestDatabase;
-let node: ReturnType<typeof chargingOn>;
-let sim: Awaited<ReturnType<typeof startModelSim>>;
-let gateway: Gateway;
 let url: string;
-let payer: Payer;
-let key: { readonly id: string; readonly key: string };
+let payer: Customer;
 
 beforeAll(async () => {
-  db = await testDatabase();
-  node = chargingOn(db.url);
-  sim = await startModelSim({ host: '127.0.0.1', port: 0 });
-  gateway = await createGateway({
-    pool: db.pool,
-    charging: node.charging,
-    prices: await recordedPrices(db.pool),
-    upstream: { url: sim.url, key: 'operator-key' },
-    clock: systemClock,
-    entropy: systemEntropy,
-    pepper,
-    billingUrl: 'http://127.0.0.1:4000/settings/billing',
-    logger: false,
-    drainSeconds: 5,
-  });
-  url = await gateway.listen('127.0.0.1', 0);
+  world = await gatewayProcesses();
+  ({ db } = world);
+  ({ url } = await world.start());
 });
-afterAll(async () => {
-  await gateway.close();
-  await sim.close();
-  await node.close();
-  await db.drop();
-});
+afterAll(() => world.close());
 beforeEach(async () => {
-  payer = await makePayer(db.pool);
-  const { organizationId, workspaceId } = payer;
-  const terms = { organizationId, workspaceId, name: 'key', kind: 'workspace' } as const;
-  key = await db.pool.transaction((tx) =>
-    createApiKey(tx, { entropy: systemEntropy, pepper }, { ...terms, createdBy: null }),
-  );
+  payer = await world.customer();
 });
 
 const call = (scenario: string, stream: boolean) =>
   ask(
-    { url, key: key.key },
+    { url, key: payer.key },
     { headers: { 'x-sim-scenario': scenario }, body: { ...question, stream } },
   );
-const balance = () => readBalance(db.pool, payer.organizationId);
+const balance = () => world.balance(payer);
 const sized = 'input_tokens=100;output_tokens=20';
 
 test('with a real ledger, the balance falls by exactly what was used', async () => {
@@ -98,7 +67,7 @@ test.each(['revoke', 'disable'] as const)(
   async (move) => {
     await give(db.pool, payer, usd('5'));
     expect((await call('ok', false)).status).toBe(200);
-    await changeKey(db.pool, move, { organizationId: payer.organizationId, id: key.id });
+    await changeKey(db.pool, move, { organizationId: payer.organizationId, id: payer.keyId });
     const refused = await call('ok', false);
     expect(refused.status).toBe(401);
     expect(refused.body.toString()).toContain('invalid x-api-key');
@@ -108,7 +77,7 @@ test.each(['revoke', 'disable'] as const)(
 test('a client that leaves has paid once the upstream has ended', async () => {
   await give(db.pool, payer, usd('5'));
   await ask(
-    { url, key: key.key },
+    { url, key: payer.key },
     {
       headers: { 'x-sim-scenario': `ok;${sized};chunk_ms=10` },
       body: { ...question, stream: true },

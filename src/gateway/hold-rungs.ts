@@ -84,6 +84,8 @@ export interface Beginning {
 export interface Begun extends Asked<HoldOutcome> {
   /** Of a hold that is less than the whole bound. */
   readonly slices: Slices | undefined;
+  /** Of a request that was refused for its size: the least it could have begun with. */
+  readonly least: NanoUsd;
 }
 
 /** Asks for what the request may begin with, and says what it got. */
@@ -93,21 +95,21 @@ export async function begin(
 ): Promise<Begun> {
   const whole = start === 'slice' ? undefined : { amount: full, answer: await ask(full) };
   if (whole !== undefined && (start === 'full' || !isTooMuch(whole.answer))) {
-    return { ...whole, slices: undefined };
+    return { ...whole, slices: undefined, least: full };
   }
   const slices = slicesOf();
   if (slices === undefined) {
-    return { ...(whole ?? { amount: full, answer: await ask(full) }), slices };
+    return { ...(whole ?? { amount: full, answer: await ask(full) }), slices, least: full };
   }
   const rungs = firstRungs(slices);
   const first = whole ?? { amount: rungs[0], answer: await ask(rungs[0]) };
   const { amount, answer } = await climbDown(first, rungs, ZERO, ask);
+  const least = rungs.at(-1) ?? full;
   if (answer.outcome !== 'insufficient_credit') {
-    return { amount, answer, slices: amount < full ? slices : undefined };
+    return { amount, answer, slices: amount < full ? slices : undefined, least };
   }
   // The least that would have done is what the customer needs to know.
-  const required = rungs.at(-1) ?? amount;
-  return { amount, answer: { ...answer, required }, slices };
+  return { amount, answer: { ...answer, required: least }, slices, least };
 }
 
 /** Refused for its size: less might do. */

@@ -1,7 +1,7 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Claims } from '#gateway/keyed-turns';
 import { nanos } from '#kernel/money';
+import { type AnswersByHand, answersByHand, arrived } from '#test/answers-by-hand';
 import {
   type Answer,
   type Asking,
@@ -10,9 +10,6 @@ import {
   MemoryCharging,
   memoryClaims,
   question,
-  type ScriptedUpstream,
-  scriptedUpstream,
-  startGateway,
   streamEvents,
   type TestGateway,
 } from '#test/gateway-world';
@@ -23,48 +20,15 @@ const COST = 25n * 5_000n + 15n * 25_000n;
 const streamed = { ...question, stream: true };
 const keyed = { headers: { 'idempotency-key': 'order 66' }, body: streamed };
 
-/** Answers to be given by the test, in the order of the calls. */
-let answers: ServerResponse[];
-let upstream: ScriptedUpstream;
-const closing: (() => Promise<void>)[] = [];
+let hand: AnswersByHand;
 beforeEach(async () => {
-  answers = [];
-  upstream = await scriptedUpstream((response) => void answers.push(response));
-  closing.push(() => upstream.close());
+  hand = await answersByHand();
 });
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
+afterEach(() => hand.close());
 
-async function world(options: Parameters<typeof startGateway>[1] = {}): Promise<TestGateway> {
-  const started = await startGateway(upstream.url, options);
-  closing.push(() => started.gateway.close());
-  return started;
-}
-
-async function calls(count: number): Promise<void> {
-  await eventually(() => answers.length >= count);
-  expect(answers).toHaveLength(count);
-}
-const answer = (call: number): ServerResponse => answers[call] ?? expect.fail('not called');
 function send(call: number, from: number, to: number): void {
-  const response = answer(call);
-  if (!response.headersSent) response.writeHead(200, { 'content-type': 'text/event-stream' });
-  for (const event of events.slice(from, to)) response.write(event);
-  if (to === events.length) response.end();
-}
-
-/** Resolves when that many more requests are read and being worked on. */
-function arrived({ gateway }: TestGateway, count = 1): Promise<void> {
-  return new Promise((resolve) => {
-    let left = count;
-    gateway.app.server.on('request', (request: IncomingMessage) => {
-      request.on('end', () => {
-        left -= 1;
-        if (left === 0) setImmediate(resolve);
-      });
-    });
-  });
+  hand.stream(call, events.slice(from, to));
+  if (to === events.length) hand.answer(call).end();
 }
 
 function refusal({ status, headers, body }: Answer) {
@@ -81,18 +45,18 @@ const conflict = (error_code: string, details: object = {}) => ({
 /** One request from its question to the end of its answer. */
 async function executed(gateway: TestGateway, asking: Asking, call: number): Promise<Answer> {
   const done = ask(gateway, asking);
-  await calls(call + 1);
+  await hand.calls(call + 1);
   send(call, 0, events.length);
   return await done;
 }
 
 describe('F49e: requests with one Idempotency-Key', () => {
   test('at once: one is executed, all get its whole answer, one is charged', async () => {
-    const gateway = await world();
+    const gateway = await hand.gateway();
     const here = arrived(gateway, 5);
     const asked = Array.from({ length: 5 }, () => ask(gateway, keyed));
     await here;
-    await calls(1);
+    await hand.calls(1);
     send(0, 0, 4);
     send(0, 4, events.length);
     const got = await Promise.all(asked);
@@ -100,7 +64,7 @@ describe('F49e: requests with one Idempotency-Key', () => {
       expect([status, body.toString(), broken]).toEqual([200, whole, false]);
     }
     expect(new Set(got.map(({ headers }) => headers['request-id'])).size).toBe(1);
-    expect(upstream.seen).toHaveLength(1);
+    expect(hand.upstream.seen).toHaveLength(1);
     expect(gateway.charging.only()).toMatchObject({
       cost: COST,
       record: { clientDisconnected: false, adopted: true },
@@ -108,19 +72,19 @@ describe('F49e: requests with one Idempotency-Key', () => {
   });
 
   test('one after the other: the later is told which request it was', async () => {
-    const gateway = await world();
+    const gateway = await hand.gateway();
     const first = await executed(gateway, keyed, 0);
     expect(first.body.toString()).toBe(whole);
     const later = await ask(gateway, keyed);
     const request_id = first.headers['request-id'];
     expect(refusal(later)).toEqual(conflict('idempotency_finished', { request_id }));
     expect(later.headers['request-id']).not.toBe(request_id);
-    expect(upstream.seen).toHaveLength(1);
+    expect(hand.upstream.seen).toHaveLength(1);
     expect(gateway.charging.only().cost).toBe(COST);
   });
 
   test('while more was sent than is kept: the later is told that it runs', async () => {
-    const gateway = await world({ replayLimits: { callBytes: 100, nodeBytes: 1_000 } });
+    const gateway = await hand.gateway({ replayLimits: { callBytes: 100, nodeBytes: 1_000 } });
     let received = '';
     const first = ask(gateway, {
       ...keyed,
@@ -129,19 +93,19 @@ describe('F49e: requests with one Idempotency-Key', () => {
         return false;
       },
     });
-    await calls(1);
+    await hand.calls(1);
     send(0, 0, 3);
     await eventually(() => received === events.slice(0, 3).join(''));
     expect(refusal(await ask(gateway, keyed))).toEqual(conflict('idempotency_in_flight'));
     send(0, 3, events.length);
     expect((await first).body.toString()).toBe(whole);
-    expect(upstream.seen).toHaveLength(1);
+    expect(hand.upstream.seen).toHaveLength(1);
   });
 
   test('of which the first has left: the answer is for those who come', async () => {
-    const gateway = await world();
+    const gateway = await hand.gateway();
     const first = ask(gateway, { ...keyed, leaveWhen: () => true });
-    await calls(1);
+    await hand.calls(1);
     send(0, 0, 3);
     await first;
     const here = arrived(gateway);
@@ -153,7 +117,7 @@ describe('F49e: requests with one Idempotency-Key', () => {
   });
 
   test('another key is another request, and so is none', async () => {
-    const gateway = await world();
+    const gateway = await hand.gateway();
     await executed(gateway, keyed, 0);
     await executed(gateway, { ...keyed, headers: { 'idempotency-key': 'order 67' } }, 1);
     await executed(gateway, { body: streamed }, 2);
@@ -168,21 +132,21 @@ describe('F49f: another request under the same key', () => {
     ['another beta feature', { ...keyed, headers: { ...keyed.headers, 'anthropic-beta': 'x' } }],
   ];
   test.each(others)('%s is refused while the first runs, and later', async (_name, other) => {
-    const gateway = await world();
+    const gateway = await hand.gateway();
     const first = ask(gateway, keyed);
-    await calls(1);
+    await hand.calls(1);
     expect(refusal(await ask(gateway, other))).toEqual(conflict('idempotency_mismatch'));
     send(0, 0, events.length);
     await first;
     expect(refusal(await ask(gateway, other))).toEqual(conflict('idempotency_mismatch'));
-    expect(upstream.seen).toHaveLength(1);
+    expect(hand.upstream.seen).toHaveLength(1);
     expect(gateway.charging.only().cost).toBe(COST);
   });
 });
 
 describe('a request that came to nothing leaves the key free', () => {
   test('refused for credit: after buying some the same request is executed', async () => {
-    const gateway = await world({ balance: 0n });
+    const gateway = await hand.gateway({ balance: 0n });
     const poor = await ask(gateway, keyed);
     expect(refusal(poor).details.error_code).toBe('credit_balance_too_low');
     gateway.charging.balance = nanos(5_000_000_000n);
@@ -190,17 +154,17 @@ describe('a request that came to nothing leaves the key free', () => {
   });
 
   test('not readable: put right, it is executed', async () => {
-    const gateway = await world();
+    const gateway = await hand.gateway();
     const wrong = await ask(gateway, { ...keyed, body: { ...streamed, max_tokens: 'many' } });
     expect(wrong.status).toBe(400);
     expect((await executed(gateway, keyed, 0)).status).toBe(200);
   });
 
   test('refused by the model: it may be asked again', async () => {
-    const gateway = await world();
+    const gateway = await hand.gateway();
     const first = ask(gateway, keyed);
-    await calls(1);
-    answer(0).writeHead(529, { 'content-type': 'application/json' }).end('{"type":"error"}');
+    await hand.calls(1);
+    hand.answer(0).writeHead(529, { 'content-type': 'application/json' }).end('{"type":"error"}');
     expect((await first).status).toBe(529);
     expect((await executed(gateway, keyed, 1)).body.toString()).toBe(whole);
     expect(gateway.charging.balance).toBe(5_000_000_000n - COST);
@@ -220,16 +184,16 @@ describe('a request that came to nothing leaves the key free', () => {
       await refusing;
       return { outcome: 'organization_suspended' };
     };
-    const gateway = await world({ charging, claims: memoryClaims(charging) });
+    const gateway = await hand.gateway({ charging, claims: memoryClaims(charging) });
     const here = arrived(gateway, 3);
     const asked = Array.from({ length: 3 }, () => ask(gateway, keyed));
     await here;
     refuse();
-    await calls(1);
+    await hand.calls(1);
     send(0, 0, events.length);
     const statuses = (await Promise.all(asked)).map(({ status }) => status).sort();
     expect(statuses).toEqual([200, 200, 403]);
-    expect(upstream.seen).toHaveLength(1);
+    expect(hand.upstream.seen).toHaveLength(1);
   });
 });
 
@@ -239,10 +203,10 @@ describe('the store that knows the keys', () => {
     ['does not answer', silent],
     ['fails', () => Promise.reject(new Error('away'))],
   ])('%s: nothing is executed, and another try may help', async (_name, claim) => {
-    const gateway = await world({ claims: { claim, release: silent } });
+    const gateway = await hand.gateway({ claims: { claim, release: silent } });
     const { status, retry, details } = refusal(await ask(gateway, keyed));
     expect([status, retry, details.error_code]).toEqual([503, 'true', 'ledger_unavailable']);
-    expect(upstream.seen).toHaveLength(0);
+    expect(hand.upstream.seen).toHaveLength(0);
     expect(gateway.charging.holds.size).toBe(0);
     // Requests without the header do not need it.
     expect((await executed(gateway, { body: streamed }, 0)).status).toBe(200);
@@ -251,7 +215,7 @@ describe('the store that knows the keys', () => {
   test('answers too late: what it wrote is undone', async () => {
     const released: string[] = [];
     let late = (): void => {};
-    const gateway = await world({
+    const gateway = await hand.gateway({
       claims: {
         claim: () =>
           new Promise((resolve) => {
@@ -270,7 +234,7 @@ describe('the store that knows the keys', () => {
   });
 
   test('is not asked about a key that is none', async () => {
-    const gateway = await world({ claims: { claim: silent, release: silent } });
+    const gateway = await hand.gateway({ claims: { claim: silent, release: silent } });
     for (const key of ['', 'x'.repeat(256), 'tab\there']) {
       const refused = await ask(gateway, { ...keyed, headers: { 'idempotency-key': key } });
       expect(refused.status).toBe(400);
@@ -278,8 +242,8 @@ describe('the store that knows the keys', () => {
     }
     const path = '/v1/messages/count_tokens';
     const counted = ask(gateway, { ...keyed, path });
-    await calls(1);
-    answer(0).writeHead(200, { 'content-type': 'application/json' }).end('{"input_tokens":1}');
+    await hand.calls(1);
+    hand.answer(0).writeHead(200, { 'content-type': 'application/json' }).end('{"input_tokens":1}');
     expect((await counted).status).toBe(200);
   });
 
@@ -292,10 +256,10 @@ describe('the store that knows the keys', () => {
       return hold(command);
     };
     const clock = { now: () => new Date(), elapsedMs: () => elapsed };
-    const gateway = await world({ charging, claims: memoryClaims(charging), clock });
+    const gateway = await hand.gateway({ charging, claims: memoryClaims(charging), clock });
     expect((await ask(gateway, keyed)).status).toBe(503);
     await eventually(() => charging.holds.size === 0);
     expect(charging.only().resolution).toBe('void');
-    expect(upstream.seen).toHaveLength(0);
+    expect(hand.upstream.seen).toHaveLength(0);
   });
 });

@@ -2,64 +2,33 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { manualClock } from '#kernel/clock';
 import { changeKey, createApiKey } from '#orgs/api-keys';
 import type { KeyMoveName } from '#orgs/key-states';
-import { startModelSim } from '#sims/model-sim/server';
 import { systemEntropy } from '#src/system';
-import { type TestDatabase, testDatabase } from '#test/database';
+import type { TestDatabase } from '#test/database';
+import {
+  type Customer,
+  type GatewayProcesses,
+  gatewayProcesses,
+  type Process,
+} from '#test/gateway-processes';
 import { type Asking, ask, question } from '#test/gateway-world';
-import { chargingOn, give, makePayer, type Payer, usd } from '#test/ledger-world';
-import { recordedPrices } from '#test/prices';
-import { createGateway, type Gateway } from './gateway.ts';
 
-const pepper = Buffer.from('pepper of the tests');
 const clock = manualClock(new Date());
+let world: GatewayProcesses;
 let db: TestDatabase;
-let money: ReturnType<typeof chargingOn>;
-let sim: Awaited<ReturnType<typeof startModelSim>>;
-/** Two processes on one database, which know of each other only through it. */
-let nodes: { readonly gateway: Gateway; readonly url: string }[];
-let payer: Payer;
+let nodes: readonly Process[];
+let payer: Customer;
 
 beforeAll(async () => {
-  db = await testDatabase();
-  money = chargingOn(db.url);
-  sim = await startModelSim({ host: '127.0.0.1', port: 0 });
-  nodes = await Promise.all([node(), node()]);
+  world = await gatewayProcesses();
+  ({ db } = world);
+  nodes = await Promise.all([world.start({ clock }), world.start({ clock })]);
 });
-afterAll(async () => {
-  for (const { gateway } of nodes) await gateway.close();
-  await sim.close();
-  await money.close();
-  await db.drop();
-});
+afterAll(() => world.close());
 beforeEach(async () => {
-  payer = await makePayer(db.pool);
-  await give(db.pool, payer, usd('5'));
+  payer = await world.customer('5');
 });
 
-async function node() {
-  const gateway = await createGateway({
-    pool: db.pool,
-    charging: money.charging,
-    prices: await recordedPrices(db.pool),
-    upstream: { url: sim.url, key: 'operator-key' },
-    clock,
-    entropy: systemEntropy,
-    pepper,
-    billingUrl: 'http://127.0.0.1:4000/settings/billing',
-    logger: false,
-    drainSeconds: 5,
-  });
-  return { gateway, url: await gateway.listen('127.0.0.1', 0) };
-}
-
-async function newKey(expiresAt?: Date) {
-  const { organizationId, workspaceId } = payer;
-  const terms = { organizationId, workspaceId, name: 'key', kind: 'workspace' } as const;
-  const end = expiresAt === undefined ? {} : { expiresAt };
-  return await db.pool.transaction((tx) =>
-    createApiKey(tx, { entropy: systemEntropy, pepper }, { ...terms, createdBy: null, ...end }),
-  );
-}
+const newKey = (expiresAt?: Date) => world.newKey(payer, expiresAt);
 
 /** Those that take no hold first: a hold that is refused makes its process forget the key. */
 const routes: readonly Asking[] = [
@@ -109,7 +78,7 @@ test('unknown, malformed, revoked, disabled, expired: nobody can tell one from a
   const expired = await newKey(new Date(0));
   const unknown = await createApiKey(
     { query: async () => [] },
-    { entropy: systemEntropy, pepper },
+    { entropy: systemEntropy, pepper: Buffer.from('another') },
     { ...payer, name: 'unsaved', kind: 'workspace', createdBy: null },
   );
   const shown = [];

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { sseScanner } from '#metering/sse';
 import { outputCounter } from './output-count.ts';
 
@@ -94,4 +94,80 @@ test('a text that looks like frames is counted like any other', () => {
   output.count(piece);
   expect(output.tokensMax()).toBeGreaterThanOrEqual(fake.length);
   expect(output.tokensLikely()).toBeGreaterThanOrEqual(Math.floor(fake.length / 4) - 1);
+});
+
+describe('S11: what is charged of an answer that never says how much it was', () => {
+  const delta = (text: string) =>
+    event('content_block_delta', { index: 0, delta: { type: 'text_delta', text } }, true);
+  const said = (usage: object) => event('message_delta', { delta: {}, usage }, true);
+  function counterOf(...pieces: readonly string[]) {
+    const output = outputCounter();
+    const scanner = sseScanner((type, data) =>
+      output.event(type, typeof data === 'string' ? JSON.parse(data) : null),
+    );
+    function pass(piece: string): void {
+      scanner.push(Buffer.from(piece));
+      output.count(Buffer.from(piece));
+    }
+    const begun = event('content_block_start', { index: 0, content_block: {} }, true);
+    for (const piece of [opening, begun, ...pieces]) pass(piece);
+    return { output, pass };
+  }
+  const [prose, more] = [delta('x'.repeat(400)), delta('y'.repeat(800))];
+
+  test.each<[string, readonly string[], number, number]>([
+    ['a quarter of its bytes, if nothing is known', [prose, more], 290, 310],
+    [
+      'what the upstream has said so far',
+      [prose, more, said({ output_tokens: 7_000 })],
+      7_000,
+      7_000,
+    ],
+    ['and a quarter of the bytes since', [prose, said({ output_tokens: 50 }), more], 245, 255],
+    ['the last that it said', [said({ output_tokens: 9 }), said({ output_tokens: 30 })], 30, 30],
+    ['a zero is a value', [prose, said({ output_tokens: 0 })], 0, 0],
+    [
+      'nothing else is',
+      [prose, said({ output_tokens: -1 }), said({}), said({ output_tokens: 1.5 })],
+      95,
+      190,
+    ],
+  ])('%s', (_what, pieces, least, most) => {
+    const tokens = counterOf(...pieces).output.tokensLikely();
+    expect(tokens).toBeGreaterThanOrEqual(least);
+    expect(tokens).toBeLessThanOrEqual(most);
+  });
+
+  test('what was counted replaces the estimate of those bytes, and of no others', () => {
+    const { output, pass } = counterOf(prose, more);
+    const before = output.tokensLikely();
+    output.known({ tokens: 350, bytes: 800 });
+    expect(output.tokensLikely()).toBe(before - 200 + 350);
+    output.known({ tokens: 0, bytes: 400 });
+    expect(output.tokensLikely()).toBe(350);
+    pass(prose);
+    expect(output.tokensLikely()).toBeGreaterThanOrEqual(350 + 95);
+    pass(said({ output_tokens: 600 }));
+    expect(output.tokensLikely()).toBe(600);
+  });
+
+  test('F34: more than was allowed says nothing', () => {
+    const output = outputCounter(64_000);
+    for (const [tokens, likely] of [
+      [64_000, 64_000],
+      [64_001, 64_000],
+      [9_007_199_254_740_991, 64_000],
+      [63_999, 63_999],
+    ] as const) {
+      output.event('message_delta', { usage: { output_tokens: tokens } });
+      output.count(Buffer.alloc(0));
+      expect(output.tokensLikely()).toBe(likely);
+    }
+  });
+
+  test('more bytes than passed are never taken off', () => {
+    const { output } = counterOf(prose);
+    output.known({ tokens: 10, bytes: 1_000_000 });
+    expect(output.tokensLikely()).toBe(10);
+  });
 });

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { afterEach, expect, test } from 'vitest';
 import { z } from 'zod';
 import { nanos, parseUsd } from '#kernel/money';
+import type { HoldPolicy } from '#orgs/hold-policy';
 import { boundHold } from '#pricing/bound';
 import { startModelSim } from '#sims/model-sim/server';
 import { systemClock } from '#src/system';
@@ -42,6 +43,7 @@ const shape = z.strictObject({
   price_version: z.string(),
   available_usd: z.string().nullable(),
   admitted: z.boolean(),
+  least_admitted_usd: z.string().nullable(),
   refusal: z
     .strictObject({ type: z.string(), error_code: z.string().nullable(), message: z.string() })
     .nullable(),
@@ -64,7 +66,10 @@ const counts =
   };
 const book = testBook('acme-7', row('claude-opus-5', '5', '25'));
 
-async function world(counting: Counting = counts(10), options: { balance?: bigint } = {}) {
+async function world(
+  counting: Counting = counts(10),
+  options: { balance?: bigint; holdPolicy?: HoldPolicy } = {},
+) {
   upstream = await scriptedUpstream(counting);
   gateway = await startGateway(upstream.url, { prices: standingPrices(book), ...options });
 }
@@ -102,6 +107,7 @@ test('a quote says what would be held, what to expect, line by line, and that it
     price_version: 'acme-7',
     available_usd: '5',
     admitted: true,
+    least_admitted_usd: null,
     refusal: null,
   });
   expect(told.lines.map(({ kind, units, amount_usd: usd }) => [kind, units, usd])).toEqual([
@@ -221,6 +227,34 @@ test('what would be refused is answered with the reason, in the words of the ref
   });
 });
 
+const long = { max_tokens: 30_000, stream: true, thinking: { type: 'disabled' } };
+test.each<[string, object, HoldPolicy, boolean]>([
+  ['a whole answer', { max_tokens: 30_000 }, 'auto', false],
+  ['a stream that must be held for whole', long, 'full', false],
+  ['a stream that may be held for in slices', long, 'auto', true],
+  ['a stream that is held for in slices', long, 'sliced', true],
+])(
+  'with what a refused quote says is the least, %s is let through, and with no less',
+  async (_what, asked, holdPolicy, sliced) => {
+    await world(counts(10), { balance: 1_000n, holdPolicy });
+    const told = await quote(asked);
+    expect(told.admitted).toBe(false);
+    const least = amount(told.least_admitted_usd ?? '');
+    if (sliced) expect(least).toBeLessThan(amount(told.most_usd) / 10n);
+    else expect(least).toBe(amount(told.most_usd));
+    const { charging } = gateway;
+    charging.balance = nanos(least - 1n);
+    expect(await quote(asked)).toMatchObject({ admitted: false });
+    expect((await ask(gateway, { body: { ...question, ...asked } })).status).toBe(400);
+    charging.balance = least;
+    const enough = await quote(asked);
+    expect(enough).toMatchObject({ admitted: true, sliced, least_admitted_usd: null });
+    expect(amount(enough.hold_usd)).toBe(least);
+    await ask(gateway, { body: { ...question, ...asked } });
+    expect(charging.resolved.size).toBe(1);
+  },
+);
+
 test('a reached limit is named with the day it lifts, and says nothing of the balance', async () => {
   await world();
   gateway.charging.holdAnswer = {
@@ -232,6 +266,7 @@ test('a reached limit is named with the day it lifts, and says nothing of the ba
   };
   const told = await quote();
   expect(told).toMatchObject({ admitted: false, available_usd: null });
+  expect(told.least_admitted_usd).toBe(told.most_usd);
   expect(told.refusal?.error_code).toBe('spend_limit_reached');
   expect(told.refusal?.message).toContain('2027-02-01');
 });
@@ -239,7 +274,10 @@ test('a reached limit is named with the day it lifts, and says nothing of the ba
 test('a suspended organization is told so, a revoked key is told nothing', async () => {
   await world();
   gateway.charging.holdAnswer = { outcome: 'organization_suspended' };
-  expect((await quote()).refusal?.error_code).toBe('organization_suspended');
+  const told = await quote();
+  expect(told.refusal?.error_code).toBe('organization_suspended');
+  // No amount would help.
+  expect(told.least_admitted_usd).toBeNull();
   const before = gateway.lookups();
   for (const outcome of ['key_revoked', 'key_expired'] as const) {
     gateway.charging.holdAnswer = { outcome };

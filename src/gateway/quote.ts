@@ -6,7 +6,7 @@ import { receiptLine } from '#charging/receipt';
 import { checkHeaders, streams } from '#gateway/admit';
 import { countInput } from '#gateway/count-input';
 import { callerOf, type GuardDeps, guard, sendRefusal } from '#gateway/guard';
-import { begin, STARTS } from '#gateway/hold-rungs';
+import { begin, isTooMuch, STARTS } from '#gateway/hold-rungs';
 import { STORE_MS, within } from '#gateway/in-time';
 import { type Refused, refused, refusedBound, refusedHold } from '#gateway/refused';
 import type { Upstream } from '#gateway/upstream';
@@ -60,6 +60,12 @@ const quoteAnswer = z
     price_version: z.string(),
     available_usd: amount.nullable().describe('null where the refusal says nothing of it'),
     admitted: z.boolean().describe('whether the request would be let through now'),
+    least_admitted_usd: amount
+      .nullable()
+      .describe(
+        'of a request refused for credit or a limit: with this much of it free it would be let ' +
+          'through; for a stream that may be held for in slices that is less than most_usd',
+      ),
     refusal: z
       .object({ type: z.string(), error_code: z.string().nullable(), message: z.string() })
       .nullable(),
@@ -148,6 +154,7 @@ async function answerQuote(
     price_version: prices.book.version,
     available_usd: availableOf(held, begun.amount),
     admitted: held.outcome === 'held',
+    least_admitted_usd: isTooMuch(held) ? formatUsd(begun.least) : null,
     refusal: held.outcome === 'held' ? null : refusalOf(deps, request.id, held),
   };
 }

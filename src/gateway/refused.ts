@@ -69,12 +69,13 @@ export function refusedHold(answer: Unheld, billingUrl: string): Refused {
       };
       return { outcome: 'refused', code, message: `${REFUSALS[code].message} ${back}`, details };
     }
-    case 'already_resolved':
     case 'unknown_hold':
       // Request ids are made here and never reused.
       return refused('internal');
+    case 'already_resolved':
     case 'hold_expired':
-      // The process stood still for longer than a lease; another try finds the store as it is.
+      // The process stood still, or the store was away, for longer than a lease, and perhaps the
+      // Idempotency-Key is another's by now; another try finds the store as it is.
       return refused('ledger_unavailable');
     default:
       return refused(answer.outcome);

@@ -2,65 +2,29 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { setSpendLimit } from '#charging/limits';
 import { readReceipt } from '#charging/receipt';
 import { parseId } from '#kernel/ids';
-import { readBalance } from '#ledger/balance';
 import { verifyLedger } from '#ledger/reconcile';
-import { createApiKey } from '#orgs/api-keys';
 import { setHoldPolicy } from '#orgs/hold-policy';
 import { bundledBook } from '#pricing/bundled-book';
-import { startModelSim } from '#sims/model-sim/server';
-import { systemClock, systemEntropy } from '#src/system';
-import { type TestDatabase, testDatabase } from '#test/database';
+import { type Customer, type GatewayProcesses, gatewayProcesses } from '#test/gateway-processes';
 import { type Answer, ask, question } from '#test/gateway-world';
-import { chargingOn, give, makePayer, type Payer, usd } from '#test/ledger-world';
-import { recordedPrices } from '#test/prices';
-import { createGateway, type Gateway } from './gateway.ts';
+import { give, usd } from '#test/ledger-world';
 
-const pepper = Buffer.from('pepper of the tests');
-let db: TestDatabase;
-let node: ReturnType<typeof chargingOn>;
-let sim: Awaited<ReturnType<typeof startModelSim>>;
-let gateway: Gateway;
+let world: GatewayProcesses;
 let url: string;
-let payer: Payer;
-let key: string;
+let payer: Customer;
 
 beforeAll(async () => {
-  db = await testDatabase();
-  node = chargingOn(db.url);
-  sim = await startModelSim({ host: '127.0.0.1', port: 0 });
-  gateway = await createGateway({
-    pool: db.pool,
-    charging: node.charging,
-    prices: await recordedPrices(db.pool),
-    upstream: { url: sim.url, key: 'operator-key' },
-    clock: systemClock,
-    entropy: systemEntropy,
-    pepper,
-    billingUrl: 'http://127.0.0.1:4000/settings/billing',
-    logger: false,
-    drainSeconds: 5,
-  });
-  url = await gateway.listen('127.0.0.1', 0);
+  world = await gatewayProcesses();
+  ({ url } = await world.start());
 });
-afterAll(async () => {
-  await gateway.close();
-  await sim.close();
-  await node.close();
-  await db.drop();
-});
+afterAll(() => world.close());
 beforeEach(async () => {
-  payer = await makePayer(db.pool);
-  const { organizationId, workspaceId } = payer;
-  const terms = { organizationId, workspaceId, name: 'key', kind: 'workspace' } as const;
-  const made = await db.pool.transaction((tx) =>
-    createApiKey(tx, { entropy: systemEntropy, pepper }, { ...terms, createdBy: null }),
-  );
-  key = made.key;
+  payer = await world.customer();
 });
 
 const call = (outputTokens: number) =>
   ask(
-    { url, key },
+    { url, key: payer.key },
     {
       headers: {
         'x-sim-scenario': `ok;input_tokens=100;output_tokens=${outputTokens};chunks=40;chunk_ms=1`,
@@ -68,11 +32,11 @@ const call = (outputTokens: number) =>
       body: { ...question, max_tokens: 64_000, stream: true },
     },
   );
-const balance = () => readBalance(db.pool, payer.organizationId);
+const balance = () => world.balance(payer);
 const receiptOf = async ({ headers }: Answer) => {
   const id = parseId('request', String(headers['request-id']));
   if (id === undefined) throw new Error('no request id');
-  const read = await readReceipt(db.pool, bundledBook(), id);
+  const read = await readReceipt(world.db.pool, bundledBook(), id);
   if (read.outcome !== 'found') throw new Error(read.outcome);
   return read.receipt;
 };
@@ -81,7 +45,7 @@ const endedForCredit = ({ body }: Answer) =>
   body.includes('event: error') && body.includes('Your credit balance is too low');
 
 test('H5: a customer with a dollar and max_tokens of 64,000 is served to the end', async () => {
-  await give(db.pool, payer, usd('1'));
+  await give(world.db.pool, payer, usd('1'));
   const answer = await call(3_000);
   expect([answer.status, isWhole(answer)]).toEqual([200, true]);
   expect(await balance()).toMatchObject({ available: usd('0.9245'), held: 0n });
@@ -93,7 +57,7 @@ test('H5: a customer with a dollar and max_tokens of 64,000 is served to the end
 });
 
 test('S11: credit that runs out ends the stream, is charged no more than was held, and stays above zero', async () => {
-  await give(db.pool, payer, usd('0.6'));
+  await give(world.db.pool, payer, usd('0.6'));
   const answer = await call(20_000);
   expect([isWhole(answer), endedForCredit(answer), answer.broken]).toEqual([false, true, false]);
   const receipt = await receiptOf(answer);
@@ -103,12 +67,12 @@ test('S11: credit that runs out ends the stream, is charged no more than was hel
   expect(usd(receipt.hold_usd)).toBeLessThanOrEqual(usd('0.6'));
   const { available, held } = await balance();
   expect([available, held]).toEqual([usd('0.6') - usd(receipt.charged_usd), 0n]);
-  expect(await verifyLedger(db.pool)).toMatchObject({ ok: true });
+  expect(await verifyLedger(world.db.pool)).toMatchObject({ ok: true });
 });
 
 test('streams of one organization at once never hold or spend more than there is', async () => {
-  await setHoldPolicy(db.pool, payer.organizationId, 'sliced');
-  await give(db.pool, payer, usd('3'));
+  await setHoldPolicy(world.db.pool, payer.organizationId, 'sliced');
+  await give(world.db.pool, payer, usd('3'));
   let [least, watching] = [usd('3'), true];
   const watch = (async () => {
     while (watching) {
@@ -130,12 +94,12 @@ test('streams of one organization at once never hold or spend more than there is
     charged += usd(receipt.charged_usd);
   }
   expect(await balance()).toMatchObject({ available: usd('3') - charged, held: 0n });
-  expect(await verifyLedger(db.pool)).toMatchObject({ ok: true });
+  expect(await verifyLedger(world.db.pool)).toMatchObject({ ok: true });
 });
 
 test('a limit that is reached in the middle ends the stream in the words of the limit', async () => {
-  await give(db.pool, payer, usd('5'));
-  await setSpendLimit(db.pool, {
+  await give(world.db.pool, payer, usd('5'));
+  await setSpendLimit(world.db.pool, {
     organizationId: payer.organizationId,
     level: 'workspace',
     subjectId: payer.workspaceId,

@@ -1,33 +1,11 @@
 import fc from 'fast-check';
-import Fastify from 'fastify';
 import { expect, test } from 'vitest';
-import { newId } from '#kernel/ids';
 import { nanos, ZERO } from '#kernel/money';
-import { boundHold } from '#pricing/bound';
-import { bundledBook } from '#pricing/bundled-book';
-import { LIST_PRICES } from '#pricing/rate-tables';
-import { slicesOf } from '#pricing/slice';
-import { systemClock, systemEntropy } from '#src/system';
-import { MemoryCharging, MODEL } from '#test/gateway-world';
-import type { AdmittedCall } from './admit.ts';
-import type { Audience } from './audience.ts';
-import { quarantineBreaker } from './breaker.ts';
-import type { Desk } from './desk.ts';
-import { begin } from './hold-rungs.ts';
-import { PUMP_LIMITS, pumps } from './pumps.ts';
-import { settlements } from './settlement.ts';
-import { slicedAnswer } from './sliced.ts';
-import type { Reading, Upstream } from './upstream.ts';
+import { MODEL } from '#test/gateway-world';
+import { COSTS, slicedWorld } from '#test/sliced-world';
+import type { Reading } from './upstream.ts';
 
 const INPUT_TOKENS = 25;
-const COSTS = { input: 5_000n, output: 25_000n };
-const book = bundledBook();
-const body = {
-  ...{ model: MODEL, max_tokens: 64_000, stream: true },
-  ...{ thinking: { type: 'disabled' }, inference_geo: 'global' },
-};
-const at = new Date('2026-11-21T12:00:00Z');
-const { log } = Fastify({ logger: false });
 
 /** Each character is one token, so that the text alone says how many there are. */
 const anyText = fc.array(fc.constantFrom('a', '界', '🌍', '"', '\n', 'é', '\\'), {
@@ -72,22 +50,6 @@ function streamOf({ texts, repeated }: Scenario) {
   return { bytes: Buffer.from(stream + event('message_stop', {})), marks };
 }
 
-/** Counts as the Messages API does: nearly. */
-const counting = (counts: boolean): Upstream => ({
-  call(call, sink) {
-    queueMicrotask(() => {
-      const [message] = JSON.parse(call.body.toString()).messages;
-      const tokens = Math.floor([...message.content].length * 0.97);
-      const reading = { pause() {}, resume() {}, abort() {} };
-      const answer = sink.start(counts ? 200 : 500, {}, reading);
-      answer.data(Buffer.from(JSON.stringify({ input_tokens: tokens })));
-      answer.end();
-    });
-    return () => {};
-  },
-  close: async () => {},
-});
-
 function upstreamOf(bytes: Buffer, pieceBytes: number) {
   let [paused, aborted, from] = [false, false, 0];
   let answer: { data(chunk: Buffer): void; end(): void; failed(): void } | undefined;
@@ -124,43 +86,13 @@ function upstreamOf(bytes: Buffer, pieceBytes: number) {
 
 async function played(scenario: Scenario) {
   const { bytes, marks } = streamOf(scenario);
-  const charging = new MemoryCharging(BigInt(scenario.balance));
-  const requestId = newId('request', systemEntropy);
-  const caller = {
-    organizationId: newId('organization', systemEntropy),
-    workspaceId: newId('workspace', systemEntropy),
-    apiKeyId: newId('apiKey', systemEntropy),
-    kind: 'workspace',
-    holdPolicy: 'auto',
-  } as const;
-  const bound = boundHold(book, body, 200, at);
-  if (bound.outcome !== 'bounded') throw new Error(bound.outcome);
-  const begun = await begin(
-    {
-      start: 'full_or_slice',
-      full: bound.amount,
-      slices: () => slicesOf(book, body, 200, at, LIST_PRICES, 0, bound.amount),
-    },
-    (amount) => charging.hold({ ...caller, requestId, amount }),
-  );
-  const { slices } = begun;
-  if (begun.answer.outcome !== 'held' || slices === undefined) return undefined;
-  const call: AdmittedCall = {
-    ...{ caller, requestId, model: MODEL, hold: begun.amount, slices, at },
-    ...{ outputTokensMax: body.max_tokens, prices: { book, terms: [] }, body: bytes },
-  };
   const rivals = [...scenario.rivals];
-  const extend = charging.extend.bind(charging);
-  const desk: Desk = {
-    upstream: counting(scenario.counts),
-    settlements: settlements({
-      settle: (command) => charging.settle(command),
-      ...{ clock: systemClock, patienceMs: 1_000, onTrouble: () => {} },
-    }),
-    pumps: pumps(PUMP_LIMITS),
-    breaker: quarantineBreaker(systemClock),
-    ...{ brand: undefined, log, clock: systemClock, patienceMs: 1_000, billingUrl: 'http://b/' },
-    async extend(command) {
+  let [delivered, uncovered, heldLast] = [0, 0, 0n];
+  const world = await slicedWorld({
+    balance: BigInt(scenario.balance),
+    // Counts as the Messages API does: nearly.
+    count: (text) => (scenario.counts ? Math.floor([...text].length * 0.97) : undefined),
+    async beforeExtend(charging) {
       await new Promise((resolve) => setImmediate(resolve));
       // Somebody else takes some of what is free, or gives some back.
       const taken = (charging.holds.get('rival') ?? 0n) + BigInt(rivals.shift() ?? 0);
@@ -168,18 +100,9 @@ async function played(scenario: Scenario) {
       const { available } = charging;
       const rival = taken < 0n ? ZERO : taken > available ? available : taken;
       charging.holds.set('rival', nanos(rival));
-      return extend(command);
+      return undefined;
     },
-  };
-  let [delivered, uncovered, heldLast] = [0, 0, BigInt(begun.amount)];
-  const client: Audience = {
-    ...{ gone: false, joinable: false, deserted: false, joined: false },
-    onGone() {},
-    onReturn() {},
-    join() {},
-    send() {},
-    begin() {},
-    write(chunk) {
+    written(chunk, { charging, requestId }) {
       const held = charging.holds.get(requestId);
       if (held === undefined) return;
       heldLast = held;
@@ -188,23 +111,16 @@ async function played(scenario: Scenario) {
       const cost = BigInt(INPUT_TOKENS) * COSTS.input + BigInt(tokens) * COSTS.output;
       if (cost > held || charging.available < 0n) uncovered += 1;
     },
-    end() {},
-    breakOff() {},
-  };
-  const upstream = upstreamOf(bytes, scenario.pieceBytes);
-  await new Promise<void>((done) => {
-    const exchange = { call, client, retryOf: null };
-    upstream.start(slicedAnswer(desk, exchange, slices, {}, upstream.reading, done));
   });
+  if (world === undefined) return undefined;
+  const { charging, firstHold } = world;
+  const upstream = upstreamOf(bytes, scenario.pieceBytes);
+  const { answer, over } = world.start(upstream.reading);
+  upstream.start(answer);
+  await over;
   const { record, cost } = charging.only();
-  return {
-    uncovered,
-    record,
-    cost,
-    heldLast,
-    balance: charging.balance,
-    extended: heldLast > begun.amount,
-  };
+  const { balance } = charging;
+  return { uncovered, record, cost, heldLast, balance, extended: heldLast > firstHold };
 }
 
 test('H5: whatever the stream, its pieces and the rivals: what is delivered is held for, and paid', async () => {

@@ -5,8 +5,10 @@ import { growingHold, type Unextended } from '#gateway/growing-hold';
 import { isTooMuch } from '#gateway/hold-rungs';
 import { jointReading } from '#gateway/joint-reading';
 import { keptAwake } from '#gateway/keep-awake';
+import { NONE_COUNTED, outputCounter } from '#gateway/output-count';
 import { refusedHold } from '#gateway/refused';
 import { streamAnswer } from '#gateway/stream';
+import { cutDetails, cutOf } from '#gateway/stream-cut';
 import { streamMeter } from '#gateway/stream-meter';
 import type { Reading } from '#gateway/upstream';
 import { wholeEvents } from '#gateway/whole-events';
@@ -47,11 +49,14 @@ export function slicedAnswer(
       return { ...call, hold: hold.amount };
     },
   };
-  const answer = streamAnswer(desk, growing, headers, forClient, done);
+  const delivered = outputCounter(call.outputTokensMax);
+  const answer = streamAnswer(desk, growing, headers, forClient, done, delivered);
   const events = wholeEvents();
   const meter = streamMeter(call, slices);
   // Not empty while the ledger is asked; the first has been metered.
   let waiting: Buffer[] = [];
+  // Tokens that the first of them is known to have.
+  let countedFirst = NONE_COUNTED;
   let ended: 'whole' | 'broken' | undefined;
   let over = false;
 
@@ -59,7 +64,7 @@ export function slicedAnswer(
     if (piece.length === 0) return;
     if (waiting.length > 0) return void waiting.push(piece);
     const needed = meter.read(piece);
-    if (needed > hold.amount && !isSignature(piece)) {
+    if (needed > hold.amount && !isFree(piece)) {
       waiting = [piece];
       forHold.pause();
       holdThenPass(needed).catch(giveUp);
@@ -72,12 +77,14 @@ export function slicedAnswer(
   async function holdThenPass(first: NanoUsd): Promise<void> {
     let needed = first;
     for (let piece = waiting[0]; piece !== undefined && !over; piece = waiting[0]) {
-      const refusal = isSignature(piece) ? undefined : await cover(needed);
+      const refusal = isFree(piece) ? undefined : await cover(needed);
       if (over) return;
       // All that costs has passed, and its cost is known: what the hold lacks is rule S13's.
       if (refusal !== undefined && !meter.finished) return refuse(refusal);
       waiting.shift();
       answer.data(piece);
+      delivered.known(countedFirst);
+      countedFirst = NONE_COUNTED;
       if (waiting[0] !== undefined) needed = meter.read(waiting[0]);
     }
     if (ended === undefined) forHold.resume();
@@ -94,8 +101,15 @@ export function slicedAnswer(
     const counted = await meter.recount((model, text) =>
       countText(desk.upstream, call.model, model, text),
     );
-    return counted === undefined || over ? refusal : hold.raise(counted, meter.outputTokens);
+    if (counted === undefined || over) return refusal;
+    delivered.known(counted.before);
+    countedFirst = counted.last;
+    if (counted.needed >= needed) return refusal;
+    return await hold.raise(counted.needed, meter.outputTokens);
   }
+
+  /** What passes though nothing is held for it. */
+  const isFree = (piece: Buffer): boolean => meter.failed || isSignature(piece);
 
   /** After a bug it breaks off, and costs nothing. */
   function giveUp(error: unknown): void {
@@ -106,18 +120,37 @@ export function slicedAnswer(
     answer.failed();
   }
 
-  /** A ledger that is away is no fault of the customer's, so nothing is charged for it. */
+  /** No more of it is held for: it ends here, unless it has ended by itself (`stream-cut.ts`). */
   function refuse(refusal: Unextended): void {
-    over = true;
-    waiting = [];
-    desk.log.info({ reqId: requestId, why: refusal.outcome }, 'a stream ends for want of a hold');
-    const { code, message, details } = refusedHold(refusal, desk.billingUrl);
-    const error = errorEnvelope(code, {
-      ...{ requestId, brand: desk.brand },
-      ...(message === undefined ? {} : { message }),
-      ...(details === undefined ? {} : { details }),
+    const failure = waiting.slice(1).find((piece) => {
+      meter.skip(piece);
+      return meter.failed;
     });
-    answer.cutOff(error, refusal.outcome !== 'ledger_unavailable');
+    waiting = [];
+    const { outcome: why } = refusal;
+    const cut = cutOf({ rule: meter.rule(), ended: ended !== undefined, refusal: why });
+    desk.log.info({ reqId: requestId, why, cut }, 'a stream ends for want of a hold');
+    if (cut === 'failed') {
+      fail(failure);
+      return;
+    }
+    over = true;
+    const { code, message, details } = refusedHold(refusal, desk.billingUrl);
+    answer.cutOff((booking) => {
+      const told = cutDetails(details, booking);
+      return errorEnvelope(code, {
+        ...{ requestId, brand: desk.brand },
+        ...(message === undefined ? {} : { message }),
+        ...(told === undefined ? {} : { details: told }),
+      });
+    }, cut === 'charged');
+  }
+
+  /** As the upstream ended it, without what could not be held for. */
+  function fail(failure: Buffer | undefined): void {
+    if (failure !== undefined) answer.data(failure);
+    if (ended === undefined) forHold.resume();
+    else end(ended);
   }
 
   function end(how: 'whole' | 'broken'): void {

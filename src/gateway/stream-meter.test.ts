@@ -74,7 +74,11 @@ test('what was counted is counted once, with a margin, by the model that answers
   };
   meter.read(delta('text_delta', { text: 'x'.repeat(2_000) }));
   meter.read(delta('input_json_delta', { partial_json: 'y'.repeat(2_000) }));
-  expect(await meter.recount(count)).toBe(nanos(BigInt(meter.outputTokens + 5_000)));
+  expect(await meter.recount(count)).toEqual({
+    needed: BigInt(meter.outputTokens + 5_000),
+    before: { tokens: 500, bytes: 2_000 },
+    last: { tokens: 500, bytes: 2_000 },
+  });
   // A quarter, and a sixteenth of it.
   expect(grown()).toBeGreaterThanOrEqual(1_063);
   expect(grown()).toBeLessThan(1_110);
@@ -84,12 +88,47 @@ test('what was counted is counted once, with a margin, by the model that answers
   expect(asked).toEqual([['claude-served', 4_000]]);
 });
 
-test.each([undefined, 2_000, 9_999_999])('a count of %s changes nothing', async (count) => {
+test.each([undefined, 9_999_999])('a count of %s is none', async (count) => {
   const { meter, grown } = begun();
   meter.read(delta('text_delta', { text: 'x'.repeat(2_000) }));
   const before = grown();
   expect(await meter.recount(async () => count)).toBeUndefined();
   expect(grown()).toBe(before);
+});
+
+test('a text of as many tokens as bytes is counted, and needs no less for it', async () => {
+  const { meter, grown } = begun();
+  const needed = meter.read(delta('text_delta', { text: 'x'.repeat(2_000) }));
+  const before = grown();
+  // With those of the message around it.
+  expect(await meter.recount(async () => 2_008)).toMatchObject({
+    needed,
+    last: { tokens: 2_000, bytes: 2_000 },
+  });
+  expect(grown()).toBe(before);
+});
+
+test('what is counted is told apart: what passed before, and what was read last', async () => {
+  const { meter } = begun();
+  meter.read(delta('text_delta', { text: '"'.repeat(1_500) }));
+  meter.read(delta('text_delta', { text: 'y'.repeat(500) }));
+  expect(await meter.recount(async () => 1_000)).toMatchObject({
+    before: { tokens: 750, bytes: 3_000 },
+    last: { tokens: 250, bytes: 500 },
+  });
+});
+
+test('S7, S8: by which rule it would end is known from what was read, passed or not', () => {
+  const { meter } = begun();
+  meter.read(delta('text_delta', { text: 'x' }));
+  expect([meter.rule(), meter.failed]).toEqual(['S8', false]);
+  meter.skip(event('error', { error: { type: 'overloaded_error', message: 'Overloaded' } }));
+  expect([meter.rule(), meter.failed]).toEqual(['S7', true]);
+  const whole = begun().meter;
+  whole.skip(delta('text_delta', { text: 'x' }));
+  const why = { stop_reason: 'end_turn', stop_sequence: null };
+  whole.skip(event('message_delta', { delta: why, usage: { output_tokens: 1 } }));
+  expect(whole.rule()).toBe('S9');
 });
 
 test('once it has said why it stopped, it needs what it cost', () => {

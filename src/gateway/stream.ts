@@ -7,7 +7,8 @@ import {
   judge,
   rescue,
 } from '#gateway/desk';
-import { outputCounter } from '#gateway/output-count';
+import { type OutputCounter, outputCounter } from '#gateway/output-count';
+import type { Booking } from '#gateway/settlement';
 import type { Reading } from '#gateway/upstream';
 import type { Ending } from '#gateway/verdict';
 import { clientHeaders } from '#gateway/wire';
@@ -25,10 +26,10 @@ const CR = 0x0d;
 /** A stream being relayed, which can be ended between two events. */
 export interface StreamInProgress extends AnswerInProgress {
   /**
-   * Ends it with `error`, an envelope, as its last event. What was delivered is charged as counted
-   * (S11), or not at all.
+   * Ends it with `error`, an envelope, as its last event, once that is booked. What was delivered is
+   * charged as counted (S11), or not at all.
    */
-  cutOff(error: string, charged: boolean): void;
+  cutOff(error: (booking: Booking) => string, charged: boolean): void;
 }
 
 /**
@@ -42,21 +43,21 @@ export function streamAnswer(
   headers: IncomingHttpHeaders,
   reading: Reading,
   done: () => void,
+  output: OutputCounter = outputCounter(exchange.call.outputTokensMax),
 ): StreamInProgress {
   const { call, client } = exchange;
   const fold = streamFold(expectationOf(call));
-  const output = outputCounter();
   let held: Buffer[] = [];
   let heldBytes = 0;
   let finalEventSeen = false;
   let state: 'relaying' | 'booking' | 'over' = 'relaying';
   let upstreamEnded: 'whole' | 'broken' | undefined;
   let lingering: NodeJS.Timeout | undefined;
-  let lastWords: string | undefined;
+  let lastWords: ((booking: Booking) => string) | undefined;
   const scanner = sseScanner((type, data) => {
-    output.event(type);
     if (type === 'message_stop') finalEventSeen = true;
     const value = data === UNREAD ? null : parsed(data);
+    output.event(type, value);
     if (type === 'message_start') exchange.meter?.started(value);
     fold.event(type, value);
   });
@@ -87,12 +88,12 @@ export function streamAnswer(
   }
 
   /** Sends what waited, and ends the answer: whole if its final event is there. */
-  function letGo(): void {
+  function letGo(booking: Booking): void {
     state = 'over';
     for (const bytes of held) client.write(bytes, reading);
     if (finalEventSeen && endsInsideCrLf(held)) client.write('\n', reading);
     held = [];
-    if (lastWords !== undefined) client.write(lastWords, reading);
+    if (lastWords !== undefined) client.write(errorEvent(lastWords(booking)), reading);
     if (lastWords !== undefined || finalEventSeen || upstreamEnded === 'whole') client.end();
     else client.breakOff();
     if (upstreamEnded === undefined) {
@@ -126,13 +127,10 @@ export function streamAnswer(
 
   async function book(ending: Ending): Promise<void> {
     const command = judge(desk, exchange, ending, 200);
-    if (command.resolution === 'void') {
-      await desk.settlements.release(command);
-    } else {
-      const booking = await desk.settlements.book(command);
-      if (booking.outcome === 'unbooked') return sayUnbooked();
-    }
-    letGo();
+    if (command.resolution === 'void') return letGo(await desk.settlements.release(command));
+    const booking = await desk.settlements.book(command);
+    if (booking.outcome === 'unbooked') return sayUnbooked();
+    letGo(booking);
   }
 
   function finish(how: 'whole' | 'broken'): void {
@@ -173,7 +171,7 @@ export function streamAnswer(
       if (state !== 'relaying') return;
       const folded = fold.end('truncated');
       held = [];
-      lastWords = errorEvent(error);
+      lastWords = error;
       const outputTokens = output.tokensLikely();
       const ending: Ending = charged
         ? { how: 'abandoned', folded, outputTokens }

@@ -3,50 +3,37 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { setSpendLimit } from '#charging/limits';
 import { type NanoUsd, nanos } from '#kernel/money';
 import { verifyLedger } from '#ledger/reconcile';
-import { createApiKey } from '#orgs/api-keys';
 import { setOrganizationTier } from '#orgs/organizations';
 import { readSpendLimits } from '#orgs/spend-limits';
 import { databaseBuckets } from '#rate-limits/store';
 import type { TierBook } from '#rate-limits/tiers';
-import { startModelSim } from '#sims/model-sim/server';
-import { systemClock, systemEntropy } from '#src/system';
-import { type TestDatabase, testDatabase } from '#test/database';
+import { systemClock } from '#src/system';
+import type { TestDatabase } from '#test/database';
+import {
+  type Customer,
+  type GatewayProcesses,
+  gatewayProcesses,
+  type Process,
+} from '#test/gateway-processes';
 import { ask, question } from '#test/gateway-world';
-import { chargingOn, give, makePayer, type Payer, usd } from '#test/ledger-world';
-import { recordedPrices } from '#test/prices';
+import { usd } from '#test/ledger-world';
 import { gateOf, oneTier } from '#test/rate-world';
-import { createGateway, type Gateway } from './gateway.ts';
 
-const pepper = Buffer.from('pepper of the tests');
+let world: GatewayProcesses;
 let db: TestDatabase;
-let node: ReturnType<typeof chargingOn>;
-let sim: Awaited<ReturnType<typeof startModelSim>>;
-let payer: Payer;
-let key: string;
-const gateways: Gateway[] = [];
+let payer: Customer;
+const gateways: Process[] = [];
 
 beforeAll(async () => {
-  db = await testDatabase();
-  node = chargingOn(db.url);
-  sim = await startModelSim({ host: '127.0.0.1', port: 0 });
+  world = await gatewayProcesses();
+  ({ db } = world);
 });
 afterEach(async () => {
   for (const gateway of gateways.splice(0)) await gateway.close();
 });
-afterAll(async () => {
-  await sim.close();
-  await node.close();
-  await db.drop();
-});
+afterAll(() => world.close());
 beforeEach(async () => {
-  payer = await makePayer(db.pool);
-  const { organizationId, workspaceId } = payer;
-  const terms = { organizationId, workspaceId, name: 'key', kind: 'workspace' } as const;
-  const made = await db.pool.transaction((tx) =>
-    createApiKey(tx, { entropy: systemEntropy, pepper }, { ...terms, createdBy: null }),
-  );
-  key = made.key;
-  await give(db.pool, payer, usd('5'));
+  payer = await world.customer('5');
 });
 
 /** A gateway of its own on the one database; without a standard tier. */
@@ -60,26 +47,14 @@ async function start(book: TierBook, name = 'node'): Promise<string> {
         action: 'notify_and_pause',
       }),
   });
-  const gateway = await createGateway({
-    pool: db.pool,
-    charging: node.charging,
-    prices: await recordedPrices(db.pool),
-    rates,
-    upstream: { url: sim.url, key: 'operator-key' },
-    clock: systemClock,
-    entropy: systemEntropy,
-    pepper,
-    billingUrl: 'http://127.0.0.1:4000/settings/billing',
-    logger: false,
-    drainSeconds: 5,
-  });
-  gateways.push(gateway);
-  return await gateway.listen('127.0.0.1', 0);
+  const process = await world.start({ rates });
+  gateways.push(process);
+  return process.url;
 }
 
 const call = (url: string) =>
   ask(
-    { url, key },
+    { url, key: payer.key },
     { headers: { 'x-sim-scenario': 'ok;input_tokens=100;output_tokens=20' }, body: question },
   );
 const errorOf = (body: Buffer): Record<string, unknown> => JSON.parse(body.toString()).error;
@@ -123,7 +98,7 @@ test('the cap of a tier is taken with the hold, and refuses in the words of the 
   expect(details).toMatchObject({ error_code: 'enforced_spend_limit_reached', level: 'tier' });
   expect(refused.headers).not.toHaveProperty('retry-after');
   expect(refused.headers['x-should-retry']).toBe('false');
-  const client = new Anthropic({ baseURL: url, apiKey: key, maxRetries: 2 });
+  const client = new Anthropic({ baseURL: url, apiKey: payer.key, maxRetries: 2 });
   const wanted = { model: question.model, max_tokens: 100 };
   const asked = client.messages.create({ ...wanted, messages: [{ role: 'user', content: 'hi' }] });
   await expect(asked).rejects.toBeInstanceOf(RateLimitError);

@@ -1,6 +1,6 @@
 /**
  * The rules of settlement that a request can end by, as docs/what-is-charged.md tells them to
- * customers. The others of that table (S5, S10, S13, S15–S17, S19) say how a count is read or what
+ * customers. The others of that table (S5, S10, S13, S15–S17) say how a count is read or what
  * a charge is limited to, whatever the ending.
  */
 export const RULES = {
@@ -28,6 +28,8 @@ export const RULES = {
   S14: { charges: 'usage' },
   /** An item of a batch: one that succeeded is paid for, any other is free. */
   S18: { charges: 'usage' },
+  /** Answered after its hold was gone and its Idempotency-Key another's. */
+  S19: { charges: 'nothing' },
 } as const satisfies Readonly<Record<string, { charges: 'usage' | 'estimate' | 'nothing' }>>;
 
 /** Which rule decided about a request: what its row and its receipt say. */
@@ -52,7 +54,7 @@ export interface AnswerFacts {
   readonly warmsCache: boolean;
 }
 
-type AnswerRule = Exclude<ChargeRule, 'S6' | 'S11'>;
+type AnswerRule = Exclude<ChargeRule, 'S6' | 'S11' | 'S19'>;
 interface Row {
   readonly rule: AnswerRule;
   readonly when: (answer: AnswerFacts) => boolean;

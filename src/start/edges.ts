@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { registerAdminApi } from '#admin-api/register';
 import { openCharging } from '#charging/charging';
 import { openLanes } from '#charging/lanes';
+import { withLossesNoted } from '#charging/superseded';
 import { createConsole } from '#console-api/server';
 import { openPool, type Pool } from '#db/pool';
 import { createGateway, type Gateway, type GatewayDeps } from '#gateway/gateway';
@@ -10,6 +11,7 @@ import type { Identity } from '#identity/port';
 import { createIdentity } from '#identity/sign-in';
 import type { Clock } from '#kernel/clock';
 import type { Entropy } from '#kernel/ids';
+import { formatUsd } from '#kernel/money';
 import type { PaymentsDeps } from '#payments/deps';
 import { stripeProcessor } from '#payments/stripe';
 import { stripeCards } from '#payments/stripe-cards';
@@ -138,9 +140,14 @@ export async function runGateway(
   if (notice !== undefined) log.warn({}, notice);
   const lanes = openLanes(databaseUrl, LANE);
   closers.add('lanes', lanes.close);
-  const charging = openCharging({
-    ...lanes,
-    onFailure: (error) => log.error({ err: error }, 'charging failed'),
+  const onFailure = (error: unknown) => log.error({ err: error }, 'charging failed');
+  const charging = withLossesNoted(openCharging({ ...lanes, onFailure }), {
+    ...{ db: pool, onFailure },
+    onLoss: (reqId, loss) =>
+      log.error(
+        { reqId, lossUsd: formatUsd(loss) },
+        'given away: its Idempotency-Key was taken over',
+      ),
   });
   closers.add('charging', charging.close);
   const journal = await openSettlementJournal(parts, charging);

@@ -9,6 +9,7 @@ import { PLAIN } from './plain.ts';
 import type { PlantedBug } from './planted-bug.ts';
 import { REVERSALS } from './reversals.ts';
 import { SETTLEMENTS } from './settlements.ts';
+import { TAKEOVERS } from './takeovers.ts';
 import { VERIFICATION } from './verification.ts';
 
 /** Every planted bug, in the order of the table of results. */
@@ -23,5 +24,6 @@ export const BUGS: readonly PlantedBug[] = [
   ...BATCHES,
   ...FLUSHES,
   ...JOURNAL,
+  ...TAKEOVERS,
   ...VERIFICATION,
 ];

@@ -12,6 +12,7 @@ import type { Caller, Job, OfficeWork } from './call.ts';
 import type { Chance } from './chance.ts';
 import { LOST } from './node.ts';
 import type { Simulation } from './simulation.ts';
+import { takeOver } from './takeover.ts';
 import { grantNamed, type Organization } from './world.ts';
 
 export type Task = OfficeWork<object>;
@@ -251,6 +252,7 @@ async function job(sim: Simulation, chance: Chance): Promise<void> {
     [3, sweep],
     [3, breakage],
     [3, limit],
+    [5, takeOver],
   ]);
   await node.ask((life) => which(sim, life, chance)).catch(() => {});
 }

@@ -36,7 +36,8 @@ function keptPromises({ journaled, disk, witness }: Simulation): void {
   const settled = new Set(
     [...witness.books.values()]
       .flatMap(({ ledger }) => [...ledger.holds.values()])
-      .filter(({ state }) => state === 'settled' || state === 'settled_late')
+      // Of one whose key was taken over, its customer pays for the other request.
+      .filter(({ state }) => ['settled', 'settled_late', 'superseded'].includes(state))
       .map(({ id }) => id),
   );
   const lost = [...journaled].filter((id) => !settled.has(id));
@@ -107,7 +108,7 @@ async function sameBooks(pool: Pool, id: string, books: Books): Promise<void> {
     await ask(`SELECT request_id AS id, charged_nanos AS charged FROM metering.requests
                 WHERE organization_id = $1 ORDER BY request_id COLLATE "C"`),
     [...ledger.holds.values()]
-      .filter(({ state }) => state !== 'open' && state !== 'expired')
+      .filter(({ state }) => !['open', 'expired', 'superseded'].includes(state))
       .map(({ id: hold, charged }) => ({ id: hold, charged }))
       .sort((a, b) => (a.id < b.id ? -1 : 1)),
   );

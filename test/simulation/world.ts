@@ -70,7 +70,7 @@ export async function openSimulationDatabase(urls: {
                      FROM information_schema.columns JOIN information_schema.tables
                     USING (table_schema, table_name)
                     WHERE column_name = 'organization_id' AND table_type = 'BASE TABLE'
-                      AND table_schema IN ('ledger', 'orgs', 'metering')) AS x`,
+                      AND table_schema IN ('ledger', 'orgs', 'metering', 'charging')) AS x`,
   });
   if (tables === undefined) throw new Error('no tables');
   let emptied = 0;

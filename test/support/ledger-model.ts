@@ -31,7 +31,7 @@ export interface ModelHold {
   amount: bigint;
   readonly grown: { readonly at: number; readonly by: bigint }[];
   leaseUntil: number;
-  state: 'open' | 'settled' | 'voided' | 'expired' | 'settled_late';
+  state: 'open' | 'settled' | 'voided' | 'expired' | 'settled_late' | 'superseded';
   charged: bigint;
 }
 
