@@ -4,7 +4,7 @@ import type { HistoryRow, SettingsRow } from '#payments/auto-reload-sql';
 import * as reloadSql from '#payments/auto-reload-sql';
 import { findDetails } from '#payments/billing-details';
 import type { Charged } from '#payments/card-charges';
-import { mayChargeUnattended, savedCards } from '#payments/cards';
+import { savedCards, whyAttended } from '#payments/cards';
 import { restAfter } from '#payments/cards-resting';
 import { type Decline, explainDecline, plainDecline } from '#payments/declines';
 import type { PaymentsDeps } from '#payments/deps';
@@ -94,7 +94,7 @@ async function withTerms(deps: PaymentsDeps, purchase: Purchase): Promise<Purcha
   if (purchase.paymentMethodId !== null) return purchase;
   const { organizationId } = purchase;
   const [card] = await savedCards(deps, organizationId);
-  if (card?.isDefault !== true || !mayChargeUnattended(card)) {
+  if (card?.isDefault !== true || whyAttended(card, deps.selling) !== null) {
     await fail(deps, purchase, NO_CARD);
     return undefined;
   }

@@ -6,7 +6,7 @@ import { readCounted, tellWhenBelow } from '#ledger/low';
 import { type Answer, decideReload, type Paused, type ReloadFacts } from '#payments/auto-reload';
 import type { HistoryRow, SettingsRow } from '#payments/auto-reload-sql';
 import * as sql from '#payments/auto-reload-sql';
-import { mayChargeUnattended } from '#payments/cards';
+import { whyAttended } from '#payments/cards';
 import { type CardRow, listCards } from '#payments/cards-sql';
 import type { PaymentsDeps } from '#payments/deps';
 import { PHASE_OF } from '#payments/purchase';
@@ -98,7 +98,7 @@ async function readFacts(deps: PaymentsDeps, tx: Db, settings: SettingsRow): Pro
   const [card] = await tx.query<CardRow>(
     listCards(organizationId, deps.processor.name, deps.environment),
   );
-  const usable = card?.isDefault === true && mayChargeUnattended(card) ? card : null;
+  const usable = card?.isDefault === true && whyAttended(card, deps.selling) === null ? card : null;
   return {
     now: history.now,
     enabled: settings.enabled,
