@@ -10,9 +10,9 @@ import {
   readReload,
   saveReloadSettings,
 } from '#payments/reload-settings';
-import { type ReloadResponse, reloadRequest, reloadResponse } from '../billing/reload-contract.ts';
 import type { Api, ConsoleDeps } from '../deps.ts';
 import { refuse } from '../refusals.ts';
+import { type ReloadResponse, reloadRequest, reloadResponse } from '../reload/contract.ts';
 import { memberOf, withAbility } from '../viewer.ts';
 
 function viewOf({ settings, status, paused, evaluations }: ReloadView): ReloadResponse {

@@ -1,5 +1,5 @@
 import { queryOptions } from '@tanstack/react-query';
-import { type ReloadRequest, reloadResponse } from '#console-api/billing/reload-contract';
+import { type ReloadRequest, reloadResponse } from '#console-api/reload/contract';
 import { call } from './client.ts';
 
 export const reloadQuery = (organizationId: string) =>

@@ -1,6 +1,6 @@
 import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useId, useState } from 'react';
-import type { ReloadResponse } from '#console-api/billing/reload-contract';
+import type { ReloadResponse } from '#console-api/reload/contract';
 import { saveReload } from '../../api/auto-reload.ts';
 import { Refusal } from '../../api/client.ts';
 import { Dialog } from '../../ui/dialog.tsx';

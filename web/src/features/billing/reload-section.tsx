@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import type { ReloadResponse } from '#console-api/billing/reload-contract';
+import type { ReloadResponse } from '#console-api/reload/contract';
 import { reloadQuery, saveReload } from '../../api/auto-reload.ts';
 import { Money } from '../../ui/amount.tsx';
 import { Moment } from '../../ui/moment.tsx';
