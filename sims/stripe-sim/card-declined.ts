@@ -1,10 +1,9 @@
 import type Stripe from 'stripe';
 import type { Decline } from './card-declines.ts';
-import type { TestCard } from './cards.ts';
 import type { ErrorBody } from './error.ts';
 
 /** The error a card that was refused is answered with, without what it was refused for. */
-export function cardError(why: Decline, card: TestCard): ErrorBody {
+export function cardError(why: Decline): ErrorBody {
   return {
     type: 'card_error',
     code: why.code,
@@ -12,18 +11,16 @@ export function cardError(why: Decline, card: TestCard): ErrorBody {
     message: why.message,
     doc_url: `https://stripe.com/docs/error-codes/${why.code.replaceAll('_', '-')}`,
     ...(why.advice === null ? {} : { advice_code: why.advice }),
-    ...networkSays(why, card),
+    ...networkSays(why),
   };
 }
 
 /** What the network itself answered; nothing if it was never asked. */
-function networkSays(why: Decline, card: TestCard): Partial<ErrorBody> {
+function networkSays(why: Decline): Partial<ErrorBody> {
   if (why.networkCode === null) return {};
   return {
     network_decline_code: why.networkCode,
-    ...(why.advice === 'do_not_try_again' && card.brand === 'mastercard'
-      ? { network_advice_code: '03' }
-      : {}),
+    ...(why.advice === 'do_not_try_again' ? { network_advice_code: '03' } : {}),
   };
 }
 

@@ -10,8 +10,20 @@ export interface TestCard {
   funding: 'credit' | 'debit' | 'prepaid';
   country: string;
   decline: Decline | null;
-  /** `first_use` asks until the card was saved for use without its owner. */
-  threeDSecure: 'optional' | 'required' | 'first_use' | 'on_session' | 'not_supported';
+  /**
+   * `first_use` asks until the card was saved for use without its owner, `enrolled` only if the
+   * merchant wants it.
+   */
+  threeDSecure:
+    | 'optional'
+    | 'required'
+    | 'first_use'
+    | 'on_session'
+    | 'enrolled'
+    | 'frictionless'
+    | 'not_supported';
+  /** When the bank's answer comes, and whether it is a good one. */
+  arrives: 'now' | 'later' | 'never';
   riskLevel: 'normal' | 'elevated' | 'highest';
   failingChecks: ReadonlyArray<'cvc' | 'postal_code' | 'line1'>;
   /** Its bank does not check addresses. */
@@ -33,6 +45,7 @@ function card(name: string, number: string, traits: Traits = {}): TestCard {
     country: 'US',
     decline: null,
     threeDSecure: 'optional',
+    arrives: 'now',
     riskLevel: 'normal',
     failingChecks: [],
     uncheckedAddress: false,
@@ -106,13 +119,35 @@ const CARDS: readonly TestCard[] = [
     threeDSecure: 'required',
   }),
   declining('threeDSecureRequiredProcessingError', '4000008400001280', 'generic_decline'),
-  card('threeDSecureOptional', '4000000000003055'),
+  card('threeDSecureOptional', '4000000000003055', { threeDSecure: 'enrolled' }),
+  card('threeDSecureOptionalProcessingError', '4000000000003097'),
+  card('threeDSecureFrictionless', '4000000032200000', { threeDSecure: 'frictionless' }),
   declining('radarBlock', '4100000000000019', 'fraudulent', { riskLevel: 'highest' }),
+  card('riskLevelHighest', '4000000000004954', { riskLevel: 'highest' }),
   card('riskLevelElevated', '4000000000009235', { riskLevel: 'elevated' }),
   card('cvcCheckFail', '4000000000000101', { failingChecks: ['cvc'] }),
   card('avsZipFail', '4000000000000036', { failingChecks: ['postal_code'] }),
   card('avsLine1Fail', '4000000000000028', { failingChecks: ['line1'] }),
   card('avsFail', '4000000000000010', { failingChecks: ['postal_code', 'line1'] }),
+  card('avsUnchecked', '4000000000000044', { uncheckedAddress: true }),
+  card('cvcCheckFailElevatedRisk', '4000058400307872', {
+    failingChecks: ['cvc'],
+    riskLevel: 'elevated',
+  }),
+  card('avsZipFailElevatedRisk', '4000058400306072', {
+    failingChecks: ['postal_code'],
+    riskLevel: 'elevated',
+  }),
+  card('highFraudDisputeScore', '4000008400000407', { riskLevel: 'elevated' }),
+  card('highEfwScore', '4000008400000159', { riskLevel: 'elevated' }),
+  card('radarDynamicRiskThreshold', '4000008400001017', { riskLevel: 'elevated' }),
+  card('adaptive3dsChallenge', '4000008405600003', { threeDSecure: 'on_session' }),
+  card('captcha', '4000000000001208'),
+  card('captchaSecond', '4000000000003725'),
+  card('visaCompellingEvidence3', '4000000404000038', { trouble: 'fraudulent' }),
+  card('visaCompliance', '4000008400000779', { trouble: 'fraudulent' }),
+  card('mastercardCompliance', '5105008400000002', { trouble: 'fraudulent' }),
+  card('smartDisputes', '4000000001000043', { trouble: 'fraudulent' }),
   card('createDispute', '4000000000000259', { trouble: 'fraudulent' }),
   card('createDisputeProductNotReceived', '4000000000002685', { trouble: 'product_not_received' }),
   card('createDisputeInquiry', '4000000000001976', { trouble: 'inquiry' }),
@@ -125,9 +160,14 @@ const CARDS: readonly TestCard[] = [
   ...[...COUNTRIES.matchAll(/(\w\w) (\d+)/g)].map(([, country = '', number = '']) =>
     card(country.toLowerCase(), number, { country }),
   ),
-  ...DECLINE_ROWS.map(([row, name]) =>
-    declining(`sim_${name}`, withLuhnDigit(`4000990000000${row}`), name),
+  ...DECLINE_ROWS.flatMap(([row, ...names]) =>
+    names.map((name, at) => {
+      const number = withLuhnDigit(`400099000000${at}${row}`);
+      return declining(`sim_${name}`, number, name);
+    }),
   ),
+  card('sim_processing', withLuhnDigit('400099000000090'), { arrives: 'later' }),
+  card('sim_processing_fails', withLuhnDigit('400099000000091'), { arrives: 'never' }),
 ];
 
 const BY_NUMBER = new Map(CARDS.map((entry) => [entry.number, entry]));

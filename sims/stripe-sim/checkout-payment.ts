@@ -2,10 +2,11 @@ import type Stripe from 'stripe';
 import { type AttemptResult, attempt, type Verification } from './attempt.ts';
 import type { CheckoutResult } from './checkout-card.ts';
 import { draftOf, sessionNamed } from './checkout-sessions.ts';
-import { changeCustomer } from './customers.ts';
+import { changeCustomer } from './customer-object.ts';
 import { emit } from './events.ts';
 import { idOf } from './ids.ts';
-import { newIntent } from './payment-intents.ts';
+import { newIntent } from './new-intent.ts';
+import { invoiceSession } from './session-invoice.ts';
 import { NO_REQUEST, type Sim } from './sim.ts';
 import { addTaxId } from './tax-ids.ts';
 
@@ -23,11 +24,17 @@ export function payIn(
   const result: AttemptResult = attempt(sim, NO_REQUEST, intent, method, {
     verification,
     offSession: false,
-    onSuccess: () => complete(sim, session, method),
+    returnUrl: session.success_url,
+    onSuccess: () => complete(sim, session, method, 'paid'),
   });
   switch (result.kind) {
     case 'succeeded':
       return { kind: 'complete', session: sessionNamed(sim, session.id), intent: intent.id };
+    case 'processing': {
+      // The page is done; the money comes later, or not.
+      complete(sim, session, method, 'unpaid');
+      return { kind: 'complete', session: sessionNamed(sim, session.id), intent: intent.id };
+    }
     case 'declined':
       return { kind: 'declined', session, intent: intent.id, error: result.error };
     case 'needs_verification':
@@ -54,7 +61,12 @@ function intentOf(sim: Sim, session: Session): Stripe.PaymentIntent {
   return intent;
 }
 
-function complete(sim: Sim, session: Session, method: Stripe.PaymentMethod): void {
+function complete(
+  sim: Sim,
+  session: Session,
+  method: Stripe.PaymentMethod,
+  paid: 'paid' | 'unpaid',
+): void {
   const holder = method.billing_details;
   const { collected, updates } = draftOf(sim, session.id);
   const place = collected?.address ?? holder.address;
@@ -74,7 +86,7 @@ function complete(sim: Sim, session: Session, method: Stripe.PaymentMethod): voi
       tax_exempt: customer?.tax_exempt ?? 'none',
       tax_ids: collected?.taxIds ?? [],
     },
-    payment_status: 'paid',
+    payment_status: paid,
     status: 'complete',
     url: null,
   });
@@ -85,5 +97,11 @@ function complete(sim: Sim, session: Session, method: Stripe.PaymentMethod): voi
     });
     for (const taxId of collected?.taxIds ?? []) addTaxId(sim, NO_REQUEST, customer.id, taxId);
   }
-  emit(sim, NO_REQUEST, 'checkout.session.completed', done);
+  emit(sim, NO_REQUEST, 'checkout.session.completed', withInvoice(sim, done));
+}
+
+/** The session once more, with the invoice made for it if it was paid and wanted one. */
+export function withInvoice(sim: Sim, session: Session): Session {
+  const invoice = session.payment_status === 'paid' ? invoiceSession(sim, session) : null;
+  return invoice === null ? session : sim.store.checkout_sessions.put({ ...session, invoice });
 }

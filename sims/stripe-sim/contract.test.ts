@@ -30,6 +30,21 @@ beforeAll(async () => {
   await control('POST', 'refunds', { payment_intent: done.payment_intent, amount: 100 });
   await control('POST', 'disputes', { payment_intent: done.payment_intent, outcome: 'won' });
   await control('PUT', 'settings', { bank_delay_seconds: 0 });
+  const billed = await stripe.invoices.create({
+    customer: customer.id,
+    collection_method: 'send_invoice',
+    days_until_due: 30,
+    automatic_tax: { enabled: true },
+    custom_fields: [{ name: 'PO', value: '1' }],
+  });
+  await stripe.invoices.addLines(billed.id, { lines: [{ amount: 5000, description: 'usage' }] });
+  await stripe.invoices.sendInvoice(billed.id);
+  await stripe.creditNotes.create({ invoice: billed.id, amount: 100 });
+  const papered = await stripe.checkout.sessions.create({
+    ...purchase(customer.id),
+    invoice_creation: { enabled: true },
+  });
+  await control('POST', `pay/${papered.id}`, { number: '4242424242424242' });
   await stripe.customers.createTaxId(customer.id, { type: 'eu_vat', value: 'DE123456789' });
   const saving = {
     mode: 'setup',
@@ -69,6 +84,15 @@ beforeAll(async () => {
     confirm: true,
   });
   await control('POST', 'payouts');
+  await control('PUT', 'settings', { review_elevated_risk: true });
+  await stripe.paymentIntents.create({
+    amount: 500,
+    currency: 'usd',
+    payment_method: 'pm_card_riskLevelElevated',
+    confirm: true,
+  });
+  const slow = { amount: 500, currency: 'usd', confirm: true } as const;
+  await stripe.paymentIntents.create({ ...slow, payment_method: 'pm_card_sim_processing' });
   const waiting = await stripe.checkout.sessions.create(purchase(customer.id));
   await control('POST', `pay/${waiting.id}`, { number: '4000002760003184', three_ds: 'abandon' });
   const ended = await stripe.checkout.sessions.create(purchase(customer.id));
@@ -96,6 +120,11 @@ describe('every object the simulator returns has the shape the SDK declares', ()
     '/v1/refunds',
     '/v1/disputes',
     '/v1/setup_intents',
+    '/v1/invoices',
+    '/v1/invoice_payments',
+    '/v1/credit_notes',
+    '/v1/tax_rates',
+    '/v1/reviews',
     '/v1/radar/early_fraud_warnings',
     '/v1/payouts',
     '/v1/events',
@@ -150,6 +179,13 @@ describe('every object the simulator returns has the shape the SDK declares', ()
 
   it('the balance', async () => {
     expect(shapes.problems('balance', await raw('/v1/balance'))).toEqual([]);
+  });
+
+  it('an invoice with its payments, and what was deleted', async () => {
+    const [invoice] = await listed('/v1/invoices');
+    const whole = await raw(`/v1/invoices/${invoice?.id}?expand[]=payments`);
+    expect(whole.payments).toMatchObject({ data: [{ object: 'invoice_payment' }] });
+    expect(shapes.problems('invoice', whole)).toEqual([]);
   });
 
   it('a payment method', async () => {

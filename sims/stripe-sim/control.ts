@@ -1,45 +1,37 @@
 import type Stripe from 'stripe';
 import { z } from 'zod';
 import { chargeNamed } from './charges.ts';
-import { type CheckoutResult, submitCard } from './checkout-card.ts';
+import { pay, payBody } from './control-pay.ts';
+import { deliveries, payments } from './control-views.ts';
+import type { Deliveries } from './deliveries.ts';
 import { closeDispute, escalateInquiry, isOpen } from './dispute-course.ts';
 import { disputeNamed, openDispute } from './disputes.ts';
 import { warn } from './early-fraud-warnings.ts';
-import { invalid } from './error.ts';
-import { emit } from './events.ts';
+import { invalid, missing } from './error.ts';
+import { emit, wants } from './events.ts';
 import { faultsSchema } from './faults.ts';
 import { idOf } from './ids.ts';
 import { revokeMandate } from './mandates.ts';
-import { intentNamed } from './payment-intents.ts';
+import { intentNamed } from './new-intent.ts';
 import { methodNamed } from './payment-methods.ts';
 import { payOut } from './payouts.ts';
 import { REFUND_OUTCOMES } from './refund-course.ts';
 import { refund } from './refunds.ts';
 import { PERCENT } from './settings.ts';
 import { NO_REQUEST, type Sim } from './sim.ts';
-import { finishVerification } from './verification.ts';
-
-const payBody = z.strictObject({
-  number: z.string(),
-  exp_month: z.union([z.string(), z.int()]).optional(),
-  exp_year: z.union([z.string(), z.int()]).optional(),
-  cvc: z.string().optional(),
-  name: z.string().optional(),
-  email: z.string().optional(),
-  country: z.string().optional(),
-  postal_code: z.string().optional(),
-  line1: z.string().optional(),
-  city: z.string().optional(),
-  state: z.string().optional(),
-  tax_id: z.string().optional(),
-  three_ds: z.enum(['pass', 'fail', 'abandon']).optional(),
-});
+import { rollSecret } from './webhook-endpoints.ts';
 
 const settingsBody = z.strictObject({
   tax_rate_percent: z.string().regex(PERCENT).optional(),
   webhook_retry_ms: z.int().min(1).max(3_600_000).optional(),
   clock_offset_ms: z.int().min(0).max(3_200_000_000_000).optional(),
   bank_delay_seconds: z.int().min(0).max(31_536_000).optional(),
+  balance_delay_seconds: z.int().min(0).max(31_536_000).optional(),
+  rate_limit_per_second: z.int().min(0).max(10_000).optional(),
+  block_highest_risk: z.boolean().optional(),
+  block_cvc_fail: z.boolean().optional(),
+  block_zip_fail: z.boolean().optional(),
+  review_elevated_risk: z.boolean().optional(),
 });
 
 const DISPUTE_OUTCOMES = ['open', 'inquiry', 'escalate', 'won', 'lost'] as const;
@@ -72,13 +64,19 @@ const warningBody = z.strictObject({
   fraud_type: z.string().optional(),
 });
 
+/** What only the server can do. */
+export interface Hands {
+  reset(): void;
+  resend: Deliveries['resend'];
+}
+
 /** Answers everything under `/_sim/`; undefined if there is no such route. */
 export function control(
   sim: Sim,
   method: string,
   path: string,
   body: string,
-  reset: () => void,
+  hands: Hands,
 ): object | undefined {
   const [name, argument] = path.split('/');
   switch (`${method} ${name}`) {
@@ -93,15 +91,8 @@ export function control(
     case 'GET settings':
       return sim.settings();
     case 'PUT settings': {
-      const given = read(settingsBody, body);
-      const before = sim.settings();
-      return sim.store.settings.put({
-        id: 'settings',
-        tax_rate_percent: given.tax_rate_percent ?? before.tax_rate_percent,
-        webhook_retry_ms: given.webhook_retry_ms ?? before.webhook_retry_ms,
-        clock_offset_ms: given.clock_offset_ms ?? before.clock_offset_ms,
-        bank_delay_seconds: given.bank_delay_seconds ?? before.bank_delay_seconds,
-      });
+      const given = Object.entries(read(settingsBody, body)).filter(([, v]) => v !== undefined);
+      return sim.store.settings.put({ ...sim.settings(), ...Object.fromEntries(given) });
     }
     case 'GET payments':
       return { data: payments(sim) };
@@ -128,8 +119,12 @@ export function control(
       return { data: payOut(sim) };
     case 'POST disputes':
       return dispute(sim, read(disputeBody, body));
+    case 'POST resend':
+      return { data: resend(sim, argument ?? '', hands) };
+    case 'POST roll_secret':
+      return rollSecret(sim, argument ?? '');
     case 'POST reset':
-      reset();
+      hands.reset();
       return { reset: true };
     default:
       return undefined;
@@ -149,97 +144,14 @@ function read<T>(schema: z.ZodType<T>, body: string): T {
   throw invalid(problem?.message ?? 'Invalid body.', problem?.path.join('.'));
 }
 
-function pay(sim: Sim, session: string, person: z.infer<typeof payBody>): object {
-  const number = person.number.replaceAll(/[\s-]/g, '');
-  const result = submitCard(sim, session, {
-    entry: {
-      number,
-      expMonth: String(person.exp_month ?? 12),
-      expYear: String(person.exp_year ?? new Date(sim.now() * 1000).getUTCFullYear() + 3),
-      cvc: person.cvc ?? (/^3[47]/.test(number) ? '1234' : '123'),
-    },
-    holder: {
-      name: person.name ?? 'Test Person',
-      email: person.email ?? null,
-      country: person.country ?? 'US',
-      postalCode: person.postal_code ?? (person.country === undefined ? '10001' : null),
-      line1: person.line1 ?? null,
-      city: person.city ?? null,
-      state: person.state ?? null,
-    },
-    taxId: person.tax_id ?? null,
-    shownTotal: null,
-  });
-  if (result.kind !== 'needs_verification' || person.three_ds === 'abandon') return told(result);
-  const answer = person.three_ds === 'fail' ? 'fail' : 'pass';
-  const verified = finishVerification(sim, result.intent, answer);
-  return told(verified === undefined || verified.kind === 'returned' ? result : verified);
-}
-
-function told(result: CheckoutResult): object {
-  switch (result.kind) {
-    case 'complete':
-      return { status: 'complete', ...named(result.intent), decline_code: null };
-    case 'declined': {
-      const { decline_code: declineCode, code } = result.error;
-      const why = declineCode ?? code ?? null;
-      return { status: 'declined', ...named(result.intent), decline_code: why };
-    }
-    case 'refused':
-      return {
-        status: 'declined',
-        payment_intent: idOf(result.session.payment_intent),
-        decline_code: result.refusal.declineCode ?? result.refusal.code,
-      };
-    case 'needs_verification':
-      return { status: 'requires_action', ...named(result.intent), decline_code: null };
-    case 'repriced':
-      return { status: 'repriced', payment_intent: null, decline_code: null };
-    case 'closed':
-      throw invalid(`This Checkout Session has a status of ${result.session.status}.`);
-  }
-}
-
-/** Answers speak of `payment_intent`; those about saving a card of `setup_intent` as well. */
-function named(intent: string): object {
-  if (intent.startsWith('pi_')) return { payment_intent: intent };
-  return { payment_intent: null, setup_intent: intent };
-}
-
-function payments(sim: Sim): object[] {
-  return sim.store.payment_intents.newestFirst().map((intent) => ({
-    payment_intent: intent.id,
-    status: intent.status,
-    amount: intent.amount,
-    amount_received: intent.amount_received,
-    currency: intent.currency,
-    customer: idOf(intent.customer),
-    metadata: intent.metadata,
-    created: intent.created,
-    checkout_session:
-      sim.store.checkout_sessions
-        .newestFirst()
-        .find((session) => session.payment_intent === intent.id)?.id ?? null,
-    charges: sim.store.charges
-      .oldestFirst()
-      .filter((charge) => charge.payment_intent === intent.id)
-      .map((charge) => ({
-        id: charge.id,
-        status: charge.status,
-        amount: charge.amount,
-        amount_refunded: charge.amount_refunded,
-        disputed: charge.disputed,
-        decline_code: charge.paid ? null : (charge.outcome?.reason ?? null),
-        last4: charge.payment_method_details?.card?.last4 ?? null,
-      })),
-  }));
-}
-
-function deliveries(sim: Sim): object[] {
-  return sim.store.deliveries.newestFirst().map((delivery) => ({
-    ...delivery,
-    url: sim.store.webhook_endpoints.get(delivery.endpoint)?.url ?? null,
-  }));
+/** The event once more, to every endpoint that is there and takes it. */
+function resend(sim: Sim, id: string, hands: Hands): object[] {
+  const event = sim.store.events.get(id);
+  if (event === undefined) throw missing('event', id);
+  const endpoints = sim.store.webhook_endpoints.oldestFirst();
+  return endpoints
+    .filter((endpoint) => wants(endpoint, event.type))
+    .map((endpoint) => hands.resend(event, endpoint));
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { StripeFailure } from './error.ts';
 import { invalid } from './error.ts';
+import { paymentsOf } from './invoice-payments.ts';
 import type { Sim } from './sim.ts';
 
 interface Bag {
@@ -13,6 +14,8 @@ const intent: Lookup = (sim, _owner, id) => sim.store.payment_intents.get(id);
 const charge: Lookup = (sim, _owner, id) => sim.store.charges.get(id);
 const method: Lookup = (sim, _owner, id) => sim.store.payment_methods.get(id);
 const movement: Lookup = (sim, _owner, id) => sim.store.balance_transactions.get(id);
+const review: Lookup = (sim, _owner, id) => sim.store.reviews.get(id);
+const invoice: Lookup = (sim, _owner, id) => sim.store.invoices.get(id);
 const product: Lookup = (sim, _owner, id) => sim.store.products.get(id);
 /** Expandable in Stripe's API; in the simulator always null, so there is nothing to look up. */
 const never: Lookup = () => undefined;
@@ -22,13 +25,13 @@ const EXPANDABLE: Record<string, Record<string, Lookup>> = {
   'checkout.session': {
     customer,
     payment_intent: intent,
-    invoice: never,
+    invoice,
     setup_intent: (sim, _owner, id) => sim.store.setup_intents.get(id),
     subscription: never,
     payment_link: never,
   },
-  payment_intent: { customer, latest_charge: charge, payment_method: method, review: never },
-  charge: { customer, payment_intent: intent, balance_transaction: movement, review: never },
+  payment_intent: { customer, latest_charge: charge, payment_method: method, review },
+  charge: { customer, payment_intent: intent, balance_transaction: movement, review },
   refund: {
     charge,
     payment_intent: intent,
@@ -48,7 +51,10 @@ const EXPANDABLE: Record<string, Record<string, Lookup>> = {
   'customer.invoice_settings': { default_payment_method: method },
   tax_id: { customer },
   price: { product },
-  customer: { default_source: never, test_clock: never },
+  customer: {
+    default_source: never,
+    test_clock: (sim, _owner, id) => sim.store.test_clocks.get(id),
+  },
   product: { default_price: never, tax_code: never },
   balance_transaction: {
     source: (sim, owner, id) =>
@@ -57,6 +63,11 @@ const EXPANDABLE: Record<string, Record<string, Lookup>> = {
       sim.store.disputes.get(id) ??
       sim.store.payouts.get(id),
   },
+  review: { charge, payment_intent: intent },
+  invoice: { customer, default_payment_method: method, latest_revision: never },
+  invoice_payment: { invoice },
+  'invoice_payment.payment': { payment_intent: intent, charge },
+  credit_note: { invoice, customer },
   payout: { balance_transaction: movement },
   'radar.early_fraud_warning': { charge, payment_intent: intent },
 };
@@ -68,6 +79,12 @@ const INCLUDABLE: Record<string, Record<string, (sim: Sim, owner: Bag) => unknow
       const id = String(owner.id);
       const lines = sim.store.session_drafts.get(id)?.lines ?? [];
       return listOf(`/v1/checkout/sessions/${id}/line_items`, lines);
+    },
+  },
+  invoice: {
+    payments: (sim, owner) => {
+      const id = String(owner.id);
+      return listOf(`/v1/invoice_payments?invoice=${id}`, paymentsOf(sim, id));
     },
   },
   'tax.calculation': {

@@ -19,6 +19,7 @@ margin-bottom:1rem}
 table{width:100%;border-collapse:collapse}td{padding:.3rem 0;vertical-align:top}
 td:last-child,th:last-child{text-align:right;font-variant-numeric:tabular-nums;padding-left:1rem}
 th{text-align:left;padding:.3rem 0}tr.total{border-top:1px solid var(--line)}
+h2.apart{margin-top:1.75rem}dl+table{margin-top:1rem}
 small,.soft{color:var(--soft)}dl{display:grid;grid-template-columns:auto 1fr;gap:.25rem 1rem;margin:0}
 dt{color:var(--soft)}dd{margin:0;text-align:right;overflow-wrap:anywhere}
 label{display:block;margin:.75rem 0 .25rem;font-weight:500}

@@ -2,10 +2,12 @@ import type Stripe from 'stripe';
 import type { EntryRefusal } from './card-entry.ts';
 import { addressFields, cardForm, readFilled, type Typed, taxIdField } from './card-form.ts';
 import { type CheckoutResult, placeSession, submitCard } from './checkout-card.ts';
+import { savedCards, submitSaved } from './checkout-saved.ts';
 import { draftOf, sessionNamed } from './checkout-sessions.ts';
+import { idOf } from './ids.ts';
 import type { StoredLine } from './line-items.ts';
+import { notice, type PageAnswer, type PageRequest, redirect } from './page-answer.ts';
 import { document_, escaped, money, problemBox } from './page-html.ts';
-import { notice, type PageAnswer, type PageRequest, redirect } from './pages.ts';
 import { needsPlace } from './session-tax.ts';
 import type { Sim } from './sim.ts';
 
@@ -26,6 +28,10 @@ export function checkoutPage(sim: Sim, id: string, request: PageRequest): PageAn
   const session = sessionNamed(sim, id);
   if (session.status !== 'open') return closed(session);
   if (request.method !== 'POST') return show(sim, session, FRESH);
+  const shown = request.form.get('shown_total');
+  const shownTotal = shown === null || shown === '' ? null : Number(shown);
+  const saved = request.form.get('saved');
+  if (saved !== null) return checkoutAnswer(sim, submitSaved(sim, id, saved, shownTotal), {});
   const filled = readFilled(request.form, sim.now());
   if (request.form.get('step') === 'address') {
     const placed = placeSession(sim, session, filled.holder, filled.taxId);
@@ -33,8 +39,6 @@ export function checkoutPage(sim: Sim, id: string, request: PageRequest): PageAn
     const { message, field } = placed.refusal;
     return show(sim, session, { problem: { text: message, field }, typed: filled.typed });
   }
-  const shown = request.form.get('shown_total');
-  const shownTotal = shown === null || shown === '' ? null : Number(shown);
   return checkoutAnswer(sim, submitCard(sim, id, { ...filled, shownTotal }), filled.typed);
 }
 
@@ -59,7 +63,8 @@ export function checkoutAnswer(sim: Sim, result: CheckoutResult, typed: Typed): 
 
 function show(sim: Sim, session: Session, shown: Shown): PageAnswer {
   const { collected, lines } = draftOf(sim, session.id);
-  const place = collected?.address;
+  const customer = sim.store.customers.get(idOf(session.customer) ?? '');
+  const place = collected?.address ?? customer?.address;
   const known: Record<string, string> = {
     name: session.customer_details?.name ?? '',
     country: place?.country ?? 'US',
@@ -83,7 +88,9 @@ function show(sim: Sim, session: Session, shown: Shown): PageAnswer {
 
 function payBody(sim: Sim, session: Session, lines: StoredLine[], shown: Shown): string {
   const total = money(session.amount_total ?? 0, session.currency ?? 'usd');
-  const step = needsPlace(sim, session) ? placeForm(session, shown) : paymentForm(session, shown);
+  const step = needsPlace(sim, session)
+    ? placeForm(session, shown)
+    : `${savedForm(sim, session)}${paymentForm(session, shown)}`;
   return document_(
     `Pay ${total}`,
     `<h1>${escaped(sim.merchantName)}</h1>
@@ -103,6 +110,18 @@ function placeForm(session: Session, { problem, typed }: Shown): string {
 ${addressFields(typed, wrong)}
 ${session.tax_id_collection?.enabled === true ? taxIdField(typed, wrong) : ''}
 <button type="submit">Continue</button></form>`;
+}
+
+/** One button for each card kept with the customer and allowed to be shown again. */
+function savedForm(sim: Sim, session: Session): string {
+  const buttons = savedCards(sim, session).map(({ id, card }) => {
+    const label = `Pay with ${card?.brand} – ${card?.last4}`;
+    return `<button type="submit" name="saved" value="${escaped(id)}">${escaped(label)}</button>`;
+  });
+  if (buttons.length === 0) return '';
+  return `<form method="post" action="/c/pay/${escaped(session.id)}">
+<input type="hidden" name="shown_total" value="${session.amount_total ?? ''}">
+<h2>Saved cards</h2>${buttons.join('')}</form><h2 class="apart">Another card</h2>`;
 }
 
 function paymentForm(session: Session, { problem, typed }: Shown): string {

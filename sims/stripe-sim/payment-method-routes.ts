@@ -2,7 +2,7 @@ import type Stripe from 'stripe';
 import { addressNames, readAddress } from './addresses.ts';
 import { cardError } from './card-declined.ts';
 import { cardByName } from './cards.ts';
-import { customerNamed } from './customers.ts';
+import { customerNamed } from './customer-object.ts';
 import { invalid, missing, StripeFailure } from './error.ts';
 import { emit } from './events.ts';
 import { idOf } from './ids.ts';
@@ -52,7 +52,7 @@ function attach({ sim, cause, params, id }: Call): Stripe.PaymentMethod {
   const method = methodNamed(sim, id);
   const card = cardOf(sim, method);
   if (!card.attachable && card.decline !== null) {
-    throw new StripeFailure(402, cardError(card.decline, card));
+    throw new StripeFailure(402, cardError(card.decline));
   }
   return attachTo(sim, cause, method, customer.id);
 }

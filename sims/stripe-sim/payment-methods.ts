@@ -1,7 +1,7 @@
 import type Stripe from 'stripe';
 import { address } from './addresses.ts';
 import { cardByName, fingerprintOf, type TestCard } from './cards.ts';
-import { changeCustomer } from './customers.ts';
+import { changeCustomer } from './customer-object.ts';
 import { invalid, missing } from './error.ts';
 import { emit } from './events.ts';
 import { idOf, newId } from './ids.ts';
@@ -140,6 +140,8 @@ export function attachTo(
   cause: Cause,
   method: Stripe.PaymentMethod,
   customer: string,
+  /** Whether pages may offer it again; what a page saves, pages that ask for `limited` may. */
+  redisplay: 'limited' | 'unspecified' = 'unspecified',
 ): Stripe.PaymentMethod {
   if (method.customer === customer) return method;
   if (method.customer !== null) {
@@ -148,7 +150,11 @@ export function attachTo(
       'payment_method',
     );
   }
-  const attached = sim.store.payment_methods.put({ ...method, customer });
+  const attached = sim.store.payment_methods.put({
+    ...method,
+    allow_redisplay: redisplay,
+    customer,
+  });
   emit(sim, cause, 'payment_method.attached', attached);
   return attached;
 }

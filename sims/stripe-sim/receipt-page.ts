@@ -1,6 +1,6 @@
 import type Stripe from 'stripe';
+import { notice, type PageAnswer } from './page-answer.ts';
 import { day, document_, escaped, facts, money } from './page-html.ts';
-import { notice, type PageAnswer } from './pages.ts';
 import type { Sim } from './sim.ts';
 
 /** What the customer is mailed in live mode: amount, card, what the statement will say. */
@@ -30,7 +30,7 @@ function rowsOf(sim: Sim, charge: Stripe.Charge): Array<[string, string]> {
     ['Date paid', day(charge.created)],
     ['Payment method', `${card?.brand ?? 'card'} – ${card?.last4 ?? ''}`],
     ['On your statement', charge.calculated_statement_descriptor ?? ''],
-    ['Receipt number', charge.receipt_number ?? ''],
+    ['Payment', String(charge.payment_intent ?? charge.id)],
     ...(charge.description === null
       ? []
       : [['Description', charge.description] satisfies [string, string]]),

@@ -7,8 +7,8 @@ import { invalid, missing } from './error.ts';
 import { emit } from './events.ts';
 import { idOf, newId } from './ids.ts';
 import { page } from './list.ts';
+import { intentNamed } from './new-intent.ts';
 import { LIST_NAMES } from './params.ts';
-import { intentNamed } from './payment-intents.ts';
 import {
   COURSES,
   cancelRefund,

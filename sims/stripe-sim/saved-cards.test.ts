@@ -1,6 +1,6 @@
 import type Stripe from 'stripe';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { type SimForTests, simForTests } from './sim-for-tests.ts';
+import { purchase, type SimForTests, simForTests } from './sim-for-tests.ts';
 
 let on: SimForTests;
 let customer: Stripe.Customer;
@@ -231,4 +231,27 @@ it('a card number sent to the API is refused, and a setup through it redirects t
   expect(back.searchParams.get('setup_intent')).toBe(intent.id);
   expect(back.searchParams.get('redirect_status')).toBe('succeeded');
   expect((await cards()).length).toBe(1);
+});
+
+it('a page that may show saved cards takes one with a click, and nobody else sees it', async () => {
+  await on.control('POST', `pay/${(await toSave()).id}`, { number: '5555555555554444' });
+  const open = (filters?: Array<'always' | 'limited'>) =>
+    on.stripe.checkout.sessions.create({
+      ...purchase(customer.id),
+      ...(filters === undefined
+        ? {}
+        : { saved_payment_method_options: { allow_redisplay_filters: filters } }),
+    });
+  const shy = await open();
+  expect(await (await fetch(shy.url ?? '')).text()).not.toContain('Saved cards');
+  const session = await open(['always', 'limited']);
+  const page = await (await fetch(session.url ?? '')).text();
+  expect(page).toContain('Pay with mastercard – 4444');
+  const [card] = await cards();
+  const body = new URLSearchParams({ saved: card?.id ?? '', shown_total: '2500' });
+  const done = await fetch(session.url ?? '', { method: 'POST', body, redirect: 'manual' });
+  expect(done.status).toBe(303);
+  expect((await on.stripe.checkout.sessions.retrieve(session.id)).payment_status).toBe('paid');
+  const stolen = await on.control('POST', `pay/${shy.id}`, { payment_method: card?.id });
+  expect(stolen.decline_code).toBe('payment_method_not_available');
 });

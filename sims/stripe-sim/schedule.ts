@@ -9,7 +9,13 @@ export type LaterKind =
   | 'dispute_lost'
   | 'inquiry_escalates'
   | 'dispute_unanswered'
-  | 'tax_id_checked';
+  | 'tax_id_checked'
+  | 'clock_ready'
+  | 'invoice_finalizes'
+  | 'invoice_overdue'
+  | 'charge_settles'
+  | 'payment_arrives'
+  | 'payment_fails';
 
 export interface Later {
   id: string;

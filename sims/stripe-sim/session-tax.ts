@@ -2,7 +2,7 @@ import type Stripe from 'stripe';
 import { draftOf } from './checkout-sessions.ts';
 import { idOf } from './ids.ts';
 import { taxed, totalsOf } from './line-items.ts';
-import { intentNamed } from './payment-intents.ts';
+import { intentNamed } from './new-intent.ts';
 import type { Sim } from './sim.ts';
 import { BY_PLACE, decideTax } from './tax.ts';
 import { type GivenTaxId, taxIdsOf } from './tax-ids.ts';

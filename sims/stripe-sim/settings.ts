@@ -10,6 +10,15 @@ export interface Settings {
   clock_offset_ms: number;
   /** How long banks take: pending refunds, decisions about disputes. */
   bank_delay_seconds: number;
+  /** How long after its success a charge has no balance transaction yet. */
+  balance_delay_seconds: number;
+  /** API requests allowed each second; 0 is no limit, a sandbox has 25. */
+  rate_limit_per_second: number;
+  /** The merchant's own rules about cards. */
+  block_highest_risk: boolean;
+  block_cvc_fail: boolean;
+  block_zip_fail: boolean;
+  review_elevated_risk: boolean;
 }
 
 export const PERCENT = /^(\d{1,2}(\.\d{1,4})?|by_place)$/;
@@ -21,6 +30,12 @@ export function settingsOf(store: Store, taxRatePercent = '0'): Settings {
     webhook_retry_ms: 1000,
     clock_offset_ms: 0,
     bank_delay_seconds: 2,
+    balance_delay_seconds: 0,
+    rate_limit_per_second: 0,
+    block_highest_risk: true,
+    block_cvc_fail: false,
+    block_zip_fail: false,
+    review_elevated_risk: false,
     ...store.settings.get('settings'),
   };
 }

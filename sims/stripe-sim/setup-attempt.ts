@@ -30,14 +30,14 @@ export function trySetup(
 ): SetupResult {
   const card = cardOf(sim, method);
   if (!card.attachable && card.decline !== null) {
-    return fail(sim, cause, before, method, cardError(card.decline, card));
+    return fail(sim, cause, before, method, cardError(card.decline));
   }
   if (ASKING.includes(card.threeDSecure)) {
     if (options.verification === 'not_yet') return ask(sim, cause, before, method, options);
     if (options.verification === 'fail') return fail(sim, cause, before, method, NOT_VERIFIED);
   }
   const customer = idOf(before.customer);
-  if (customer !== null) attachTo(sim, cause, method, customer);
+  if (customer !== null) attachTo(sim, cause, method, customer, 'limited');
   if (before.usage === 'off_session') markSetUp(sim, method.id);
   const intent = sim.store.setup_intents.put({
     ...before,

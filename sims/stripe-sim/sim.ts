@@ -20,6 +20,8 @@ export interface Sim {
   outbox: Stripe.EventBase[];
   /** Makes the work so far durable, then hands its events to the deliveries. */
   commit(): void;
+  /** Resolves when every first try under way has ended. */
+  delivered(): Promise<void>;
 }
 
 /** Who caused a change; appears as `event.request`. */

@@ -9,8 +9,10 @@ import {
 import { join } from 'node:path';
 import type Stripe from 'stripe';
 import type { SessionDraft } from './checkout-sessions.ts';
-import type { Delivery } from './deliveries.ts';
+import type { StoredCreditNote } from './credit-notes.ts';
+import type { Delivery, FailingEndpoint } from './deliveries.ts';
 import type { SavedAnswer } from './idempotency.ts';
+import type { StoredInvoice } from './invoice-object.ts';
 import type { CardBehind } from './payment-methods.ts';
 import type { PayoutParts } from './payouts.ts';
 import type { StoredPrice } from './prices.ts';
@@ -85,12 +87,19 @@ export interface Tables {
   tax_calculations: Table<StoredCalculation>;
   calculation_lines: Table<CalculationLines>;
   tax_associations: Table<Stripe.Tax.Association>;
+  tax_rates: Table<Stripe.TaxRate>;
+  invoices: Table<StoredInvoice>;
+  invoice_payments: Table<Stripe.InvoicePayment>;
+  credit_notes: Table<StoredCreditNote>;
+  reviews: Table<Stripe.Review>;
   payouts: Table<Stripe.Payout>;
   payout_parts: Table<PayoutParts>;
   events: Table<Stripe.EventBase>;
   webhook_endpoints: Table<Stripe.WebhookEndpoint>;
   endpoint_secrets: Table<EndpointSecret>;
   deliveries: Table<Delivery>;
+  failing_endpoints: Table<FailingEndpoint>;
+  test_clocks: Table<Stripe.TestHelpers.TestClock>;
   saved_answers: Table<SavedAnswer>;
   later: Table<Later>;
   settings: Table<Settings>;
@@ -136,12 +145,19 @@ export function openStore(dataDir: string | undefined): Store {
     tax_calculations: table('tax_calculations'),
     calculation_lines: table('calculation_lines'),
     tax_associations: table('tax_associations'),
+    tax_rates: table('tax_rates'),
+    invoices: table('invoices'),
+    invoice_payments: table('invoice_payments'),
+    credit_notes: table('credit_notes'),
+    reviews: table('reviews'),
     payouts: table('payouts'),
     payout_parts: table('payout_parts'),
     events: table('events'),
     webhook_endpoints: table('webhook_endpoints'),
     endpoint_secrets: table('endpoint_secrets'),
     deliveries: table('deliveries'),
+    failing_endpoints: table('failing_endpoints'),
+    test_clocks: table('test_clocks'),
     saved_answers: table('saved_answers'),
     later: table('later'),
     settings: table('settings'),

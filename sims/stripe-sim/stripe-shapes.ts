@@ -17,6 +17,14 @@ export interface StripeShapes {
   refund: Stripe.Refund;
   dispute: Stripe.Dispute;
   'radar.early_fraud_warning': Stripe.Radar.EarlyFraudWarning;
+  invoice: Stripe.Invoice;
+  line_item: Stripe.InvoiceLineItem;
+  invoice_payment: Stripe.InvoicePayment;
+  credit_note: Stripe.CreditNote;
+  credit_note_line_item: Stripe.CreditNoteLineItem;
+  tax_rate: Stripe.TaxRate;
+  'test_helpers.test_clock': Stripe.TestHelpers.TestClock;
+  review: Stripe.Review;
   payout: Stripe.Payout;
   balance: Stripe.Balance;
   event: Stripe.Event;
