@@ -2,7 +2,7 @@ import type Stripe from 'stripe';
 import { type AttemptResult, attempt, type Verification } from './attempt.ts';
 import type { CheckoutResult } from './checkout-card.ts';
 import { draftOf, sessionNamed } from './checkout-sessions.ts';
-import { changeCustomer } from './customers.ts';
+import { changeCustomer } from './customer-object.ts';
 import { emit } from './events.ts';
 import { idOf } from './ids.ts';
 import { newIntent } from './new-intent.ts';

@@ -1,6 +1,6 @@
 import type Stripe from 'stripe';
 import { attempt } from './attempt.ts';
-import { customerNamed } from './customers.ts';
+import { customerNamed } from './customer-object.ts';
 import { invalid, StripeFailure } from './error.ts';
 import { emit } from './events.ts';
 import { idOf } from './ids.ts';

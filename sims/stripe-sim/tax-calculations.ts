@@ -1,7 +1,7 @@
 import type Stripe from 'stripe';
 import { addressNames, readAddress } from './addresses.ts';
 import { partyOf } from './checkout-sessions.ts';
-import { customerNamed } from './customers.ts';
+import { customerNamed } from './customer-object.ts';
 import { invalid, missing } from './error.ts';
 import { newId } from './ids.ts';
 import { plainPage } from './list.ts';

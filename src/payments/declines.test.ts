@@ -131,7 +131,11 @@ describe('a declined payment', () => {
     const reversed = explain({ networkStatus: 'reversed_after_approval' });
     expect(reversed).toMatchObject({ class: 'US', code: 'reversed_after_approval' });
     expect(reversed.message).toContain('disappears by itself');
+    const ruled = { outcomeType: 'blocked', outcomeReason: 'rule' };
+    const byRule = explain({ ...ruled, networkStatus: 'reversed_after_approval' });
+    expect(byRule.code).toBe('reversed_after_approval');
     const zip = explain({
+      ...ruled,
       code: 'incorrect_zip',
       declineCode: 'incorrect_zip',
       networkStatus: 'reversed_after_approval',
@@ -149,6 +153,14 @@ describe('a declined payment', () => {
     expect(details).toMatchObject({ class: 'FIX', same_card: 'after_a_change' });
     const ours = explain({ outcomeType: 'blocked', adviceCode: 'do_not_try_again' });
     expect(ours.class).toBe('US');
+  });
+
+  it('whoever may have paid already is not sent to pay with another card', () => {
+    const twice = explain({
+      declineCode: 'duplicate_transaction',
+      adviceCode: 'do_not_try_again',
+    });
+    expect(twice.next_step).toMatch(/^Look at your balance first/);
   });
 
   it('a code nobody knows yet is told as a refusal without a reason, and not repeated', () => {

@@ -89,18 +89,21 @@ function codesOf(decline: Decline): readonly string[] {
 /** Causes that lie neither with the bank nor with the card's account. */
 const OWN_CLASSES: ReadonlySet<DeclineClass> = new Set(['US', 'REGION', 'FIX', 'PAGE']);
 
+/** The bank said yes and our checks no, so its app shows a hold: told before all else (S21). */
+const REVERSED = 'reversed_after_approval';
+
 function causeOf(decline: Decline): string {
   const known = codesOf(decline).filter((code) => DECLINES.has(code));
   const fits = (code: string) => OWN_CLASSES.has(wordsOf(code).class);
+  if (decline.networkStatus === REVERSED) {
+    // A detail that can be corrected says more than that the payment was taken back.
+    return known.find((code) => wordsOf(code).class === 'FIX') ?? REVERSED;
+  }
   if (stoppedByUs(decline)) {
     const reason = decline.outcomeReason;
     const named = [...(reason !== null && DECLINES.has(reason) ? [reason] : []), ...known];
     const own = named.find((code) => fits(code) || code === 'card_decline_rate_limit_exceeded');
     return own ?? (decline.outcomeType === 'blocked' ? 'blocked' : 'not_sent_to_network');
-  }
-  if (decline.networkStatus === 'reversed_after_approval') {
-    // A detail that can be corrected says more than that the payment was taken back.
-    return known.find((code) => wordsOf(code).class === 'FIX') ?? 'reversed_after_approval';
   }
   return known[0] ?? UNKNOWN_DECLINE_CODE;
 }
@@ -123,7 +126,8 @@ function adviceOf(decline: Decline): string | null {
 /** The advice outranks our table on whether to try again, never on whose doing it was. */
 function advised(words: DeclineWords, advice: string | null): DeclineWords {
   const bankSaid = words.class === 'BANK' || words.class === 'WAIT' || words.class === 'FUND';
-  if (!bankSaid) return words;
+  // Another card would pay twice for what may be paid already.
+  if (!bankSaid || words === wordsOf('duplicate_transaction')) return words;
   if (advice === 'do_not_try_again') {
     const nextStep =
       words.class === 'WAIT'
@@ -144,8 +148,7 @@ const VERIFIED_BEFORE = ' Your verification had gone through; the payment was st
 
 /** What happened beside the cause, so that what the bank's app shows is not a riddle. */
 function besides(decline: Decline, code: string): string {
-  const reversed = decline.networkStatus === 'reversed_after_approval';
-  if (reversed && code !== 'reversed_after_approval') return HOLD_WILL_GO;
+  if (decline.networkStatus === REVERSED) return code === REVERSED ? '' : HOLD_WILL_GO;
   return stoppedByUs(decline) && decline.threeDSecure === 'authenticated' ? VERIFIED_BEFORE : '';
 }
 
