@@ -48,7 +48,7 @@ export function payIn(
 }
 
 /** Made by the first submit and kept for every further card. */
-function intentOf(sim: Sim, session: Session): Stripe.PaymentIntent {
+export function intentOf(sim: Sim, session: Session): Stripe.PaymentIntent {
   const existing = sim.store.payment_intents.get(idOf(session.payment_intent) ?? '');
   if (existing !== undefined) return existing;
   const intent = newIntent(sim, {

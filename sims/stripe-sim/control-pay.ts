@@ -1,9 +1,13 @@
 import { z } from 'zod';
+import { attempt } from './attempt.ts';
 import { type CheckoutResult, type Submission, submitCard } from './checkout-card.ts';
+import { intentOf } from './checkout-payment.ts';
 import { submitSaved } from './checkout-saved.ts';
+import { sessionNamed } from './checkout-sessions.ts';
 import { invalid } from './error.ts';
 import { idOf } from './ids.ts';
-import type { Sim } from './sim.ts';
+import { methodNamed } from './payment-methods.ts';
+import { NO_REQUEST, type Sim } from './sim.ts';
 import { finishVerification } from './verification.ts';
 
 /** What a person on the page would fill in; all but the card can be left out. */
@@ -88,4 +92,28 @@ function told(result: CheckoutResult): object {
 function named(intent: string): object {
   if (intent.startsWith('pi_')) return { payment_intent: intent };
   return { payment_intent: null, setup_intent: intent };
+}
+
+/**
+ * The race nobody can rule out: the payment goes through while its session expires. The session
+ * stays expired, the intent has the money.
+ */
+export function payLate(sim: Sim, id: string): object {
+  const session = sessionNamed(sim, id);
+  if (session.status !== 'expired' || session.mode !== 'payment') {
+    throw invalid('Only a payment session that has expired can be paid late.');
+  }
+  const before = intentOf(sim, session);
+  const intent = sim.store.payment_intents.put({
+    ...before,
+    canceled_at: null,
+    cancellation_reason: null,
+    status: 'requires_payment_method',
+  });
+  sim.store.checkout_sessions.put({ ...session, payment_intent: intent.id });
+  attempt(sim, NO_REQUEST, intent, methodNamed(sim, 'pm_card_visa'), {
+    verification: 'not_yet',
+    offSession: false,
+  });
+  return { status: 'succeeded', payment_intent: intent.id };
 }

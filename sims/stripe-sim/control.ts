@@ -1,7 +1,7 @@
 import type Stripe from 'stripe';
 import { z } from 'zod';
 import { chargeNamed } from './charges.ts';
-import { pay, payBody } from './control-pay.ts';
+import { pay, payBody, payLate } from './control-pay.ts';
 import { deliveries, payments } from './control-views.ts';
 import type { Deliveries } from './deliveries.ts';
 import { closeDispute, escalateInquiry, isOpen } from './dispute-course.ts';
@@ -82,6 +82,8 @@ export function control(
   switch (`${method} ${name}`) {
     case 'POST pay':
       return pay(sim, argument ?? '', read(payBody, body));
+    case 'POST late_success':
+      return payLate(sim, argument ?? '');
     case 'GET faults':
       return sim.faults;
     case 'PUT faults':
