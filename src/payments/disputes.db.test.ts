@@ -4,6 +4,7 @@ import { type NanoUsd, nanos, ZERO } from '#kernel/money';
 import { bookAllStoppedGrants } from '#ledger/breakage';
 import { verifyLedger } from '#ledger/reconcile';
 import { disputesOf, lookAtOpenDisputes, syncDispute } from '#payments/disputes';
+import { readBookedBack } from '#payments/money-back-booked';
 import { pursueRefund, syncRefunds } from '#payments/refund-course';
 import { refundsOf, requestRefund } from '#payments/refunds';
 import { reloadPauses } from '#payments/reload-pauses';
@@ -257,6 +258,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ does: fc.constant('hear' as const), which: fc.nat(5) }),
 );
 
+const paidBack = (of: Credited): bigint =>
+  world.office.refunds
+    .filter((r) => r.paymentIntentId === of.payment && r.status === 'succeeded')
+    .reduce((sum, { amount }) => sum + (amount ?? 0n), 0n);
+
 /** What the fake processor has in hand of one payment; a lost dispute's excess is known to it too. */
 async function inHand(of: Credited): Promise<bigint> {
   const { office } = world;
@@ -339,6 +345,7 @@ it('S24: refunds, parts, disputes and verdicts in any order leave no drift', asy
       const of = await play(steps);
       await settleDown(of);
       expect(await world.held(of.payer)).toBe(await inHand(of));
+      expect((await readBookedBack(world.db.pool, of.purchase)).refunded).toBe(paidBack(of));
       const { available, frozen, debt } = await money(of);
       const open = world.office.disputes.some(
         (d) => d.paymentIntentId === of.payment && d.news === 'open',

@@ -240,6 +240,28 @@ describe('a refund made at the processor', () => {
   });
 });
 
+it('S31: nothing that happens to a payment changes what was granted, or until when', async () => {
+  const of = await world.credited(usd('10'), usd('2'));
+  const grant = async () => {
+    const { grants } = await world.balance(of.payer);
+    const found = grants.find(({ id }) => id === of.purchase.grantId);
+    return { amount: found?.amount, expiresAt: found?.expiresAt, grantedAt: found?.grantedAt };
+  };
+  const before = await grant();
+  await world.spend(of.payer, usd('1'));
+  const made = world.office.refund(of.payment, usd('3'));
+  await syncRefunds(world.deps, of.payment);
+  made.status = 'failed';
+  await syncRefunds(world.deps, of.payment);
+  await pursue(await asked(of, usd('2')));
+  await world.credited(usd('5'), undefined, of.payer);
+  expect(await grant()).toEqual(before);
+  for (const set of ['amount_nanos = 1', 'expires_at = now()', 'granted_at = now()']) {
+    const change = world.db.pool.query({ text: `UPDATE ledger.grants SET ${set}` });
+    await expect(change).rejects.toThrow(/permission denied/);
+  }
+});
+
 it('the ledger is sound after all of it', async () => {
   const verified = await verifyLedger(world.db.ownerPool);
   expect(verified.checks.filter((check) => !check.ok)).toEqual([]);

@@ -6,7 +6,9 @@ import { bookAllStoppedGrants } from '#ledger/breakage';
 import { freezeGrant, releaseFreeze, seizeFreeze } from '#ledger/disputes';
 import { issueGrant } from '#ledger/grants';
 import { refundFailed, refundGrant, refundPaid } from '#ledger/refunds';
+import { reinstateCredit } from '#ledger/reinstating';
 import { voidGrant } from '#ledger/voiding';
+import { takeUp } from '#payments/taking-back';
 import { recordOf } from '#test/ledger-world';
 import { parseInstant } from './instant.ts';
 import type { ActionName, Words } from './language.ts';
@@ -168,6 +170,30 @@ const ACTS: Readonly<Record<ActionName, Act>> = {
       seizeFreeze(tx, {
         ...about(scene, 'dispute'),
         ...(claimed === undefined ? {} : { claimed }),
+      }),
+    );
+  },
+  sends: (scene) => {
+    const { world, words } = scene;
+    const grantId = world.grant(words.word('grant'));
+    const { organizationId } = world.payer;
+    const reference = world.reference(words.word('refund'));
+    return inTransaction(scene, async (tx) => {
+      const of = { organizationId, grantId, reference, amount: words.amount() };
+      const taken = await takeUp(tx, of);
+      if (taken.credit > taken.spent) await refundPaid(tx, { organizationId, reference });
+      return DONE;
+    });
+  },
+  overturns: (scene) => {
+    const { world, words } = scene;
+    const { organizationId } = world.payer;
+    const reference = world.reference(words.word('dispute'));
+    return inTransaction(scene, (tx) =>
+      reinstateCredit(tx, {
+        ...{ organizationId, of: world.grant(words.word('grant')), reference },
+        ...{ grantId: world.newGrant(words.word('again')), amount: words.amount(), tax: ZERO },
+        source: `${reference}:reinstated`,
       }),
     );
   },

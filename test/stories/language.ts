@@ -78,6 +78,16 @@ export const ACTIONS = {
     form: 'cannot pay <refund> out',
     means: 'the refund did not reach the card, or came back from it',
   },
+  sends: {
+    who: 'processor',
+    form: 'sends back <amount> of <grant> as <refund>',
+    means: 'a refund made there unasked, tax included: what is not unspent any more is owed',
+  },
+  overturns: {
+    who: 'bank',
+    form: 'overturns <dispute>, so <amount> of <grant> come back as <again>',
+    means: 'a verdict is turned around: what was taken is credit again, debt first',
+  },
   dies: {
     who: 'platform',
     form: 'loses the process of <request>',
@@ -141,6 +151,7 @@ const SLOTS: Readonly<Record<string, string>> = {
   instant: INSTANT,
   kind: 'promotional|adjustment',
   grant: NAME,
+  again: NAME,
   request: NAME,
   refund: NAME,
   dispute: NAME,
