@@ -10,7 +10,7 @@ import type {
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Pool } from '#db/pool';
 import { type RefusalCode, type RefusalContext, wireError } from '#http/wire-errors';
-import type { ApiKeyId, OrganizationId } from '#kernel/ids';
+import type { ApiKeyId, Entropy, OrganizationId } from '#kernel/ids';
 import type { PriceBook } from '#pricing/book';
 
 /** An app whose routes are typed by their zod schemas. */
@@ -37,6 +37,7 @@ export interface AdminDoor {
 
 export interface AdminDeps extends AdminDoor {
   readonly pool: Pool;
+  readonly entropy: Entropy;
   /** For receipts of a release that kept no lines. */
   readonly book: () => PriceBook;
 }

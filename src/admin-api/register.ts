@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { apiKeyRoutes } from './api-keys.ts';
 import { creditRoutes } from './credits.ts';
 import { type AdminApp, type AdminDeps, adminOnly } from './door.ts';
 import { organizationRoutes } from './organization.ts';
@@ -24,6 +25,7 @@ export async function registerAdminApi(app: FastifyInstance, deps: AdminDeps): P
       scope.addHook('onRequest', deps.guard);
       scope.addHook('onRequest', adminOnly(deps));
       organizationRoutes(admin, deps);
+      apiKeyRoutes(admin, deps);
       creditRoutes(admin, deps);
       receiptRoutes(admin, deps);
       spendLimitRoutes(admin, deps);
