@@ -23,6 +23,7 @@ describe('who is let in', () => {
     ['GET', '/api_keys'],
     ['GET', '/api_keys/spl_1'],
     ['POST', '/api_keys/spl_1'],
+    ['GET', '/rate_limits'],
     ['GET', '/credits'],
     ['GET', '/credits/ledger'],
     ['GET', '/requests/req_1'],

@@ -1,6 +1,8 @@
+import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseId, type WorkspaceId } from '#kernel/ids';
 import { changeKey } from '#orgs/api-keys';
+import { setOrganizationTier } from '#orgs/organizations';
 import { type AdminWorld, adminWorld, messageOf } from '#test/admin-world';
 import { ask } from '#test/gateway-world';
 
@@ -45,6 +47,32 @@ describe('the organization', () => {
     expect([here.data.length, here.has_more]).toEqual([1, false]);
     expect((await get('/api_keys?after_id=apikey_1')).status).toBe(400);
     expect((await get('/workspaces', world.foreign)).body.data).toHaveLength(1);
+  });
+});
+
+describe('rate limits', () => {
+  test('are those of the tier, by group, as the official client reads them', async () => {
+    expect((await get('/rate_limits')).body).toEqual({ data: [], next_page: null });
+    await setOrganizationTier(world.db.pool, world.payer.organizationId, 'build');
+    const client = new Anthropic({ baseURL: world.url, apiKey: world.admin, maxRetries: 0 });
+    const { data } = await client.beta.organization.rateLimits.list();
+    const opus = data.find(({ models }) => models?.includes('claude-opus-5') === true);
+    expect(opus).toMatchObject({
+      ...{ type: 'rate_limit', group: { type: 'model_group', display_name: 'Claude Opus 5' } },
+      limits: [
+        { type: 'requests_per_minute', value: 5_000 },
+        { type: 'input_tokens_per_minute_cache_aware', value: 5_000_000 },
+        { type: 'output_tokens_per_minute', value: 1_000_000 },
+      ],
+    });
+    expect((await get('/rate_limits?model=claude-opus-5')).body.data).toEqual([opus]);
+    expect((await get('/rate_limits?group_type=token_count')).body.data).toMatchObject([
+      { models: null, limits: [{ type: 'requests_per_minute', value: 4_000 }] },
+    ]);
+    const unknown = await get('/rate_limits?model=claude-nobody-1');
+    expect([unknown.status, messageOf(unknown)]).toEqual([404, 'model: claude-nobody-1']);
+    expect((await get('/rate_limits?group_type=all')).status).toBe(400);
+    expect((await get('/rate_limits', world.foreign)).body.data).toEqual([]);
   });
 });
 

@@ -3,6 +3,7 @@ import { apiKeyRoutes } from './api-keys.ts';
 import { creditRoutes } from './credits.ts';
 import { type AdminApp, type AdminDeps, adminOnly } from './door.ts';
 import { organizationRoutes } from './organization.ts';
+import { rateLimitRoutes } from './rate-limits.ts';
 import { receiptRoutes } from './receipts.ts';
 import { spendLimitRoutes } from './spend-limits.ts';
 
@@ -29,6 +30,7 @@ export async function registerAdminApi(app: FastifyInstance, deps: AdminDeps): P
       creditRoutes(admin, deps);
       receiptRoutes(admin, deps);
       spendLimitRoutes(admin, deps);
+      rateLimitRoutes(admin, deps);
     },
     { prefix: '/v1/organizations', bodyLimit: BODY_LIMIT_BYTES },
   );
