@@ -1,84 +1,29 @@
-import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { registerAdminApi } from '#admin-api/register';
-import { createGateway, type Gateway } from '#gateway/gateway';
-import { parseId } from '#kernel/ids';
-import { changeKey, createApiKey, type KeyKind } from '#orgs/api-keys';
-import { createWorkspace } from '#orgs/workspaces';
-import { bundledBook } from '#pricing/bundled-book';
-import { startModelSim } from '#sims/model-sim/server';
-import { systemClock, systemEntropy } from '#src/system';
-import { type TestDatabase, testDatabase } from '#test/database';
+import { changeKey } from '#orgs/api-keys';
+import { type AdminWorld, adminWorld, messageOf } from '#test/admin-world';
 import { ask, question } from '#test/gateway-world';
-import { chargingOn, give, makePayer, type Payer, usd } from '#test/ledger-world';
-import { recordedPrices } from '#test/prices';
+import { usd } from '#test/ledger-world';
 
-const pepper = Buffer.from('pepper of the tests');
-let db: TestDatabase;
-let money: ReturnType<typeof chargingOn>;
-let sim: Awaited<ReturnType<typeof startModelSim>>;
-let gateway: Gateway;
-let url: string;
-let payer: Payer;
-let stranger: Payer;
-let key: string;
-let admin: string;
-let foreign: string;
-
+let world: AdminWorld;
 beforeAll(async () => {
-  db = await testDatabase();
-  money = chargingOn(db.url);
-  sim = await startModelSim({ host: '127.0.0.1', port: 0 });
-  const { pool } = db;
-  gateway = await createGateway({
-    ...{ pool, charging: money.charging, prices: await recordedPrices(pool), pepper },
-    upstream: { url: sim.url, key: 'operator-key' },
-    ...{ clock: systemClock, entropy: systemEntropy, logger: false, drainSeconds: 5 },
-    billingUrl: 'http://127.0.0.1:4000/settings/billing',
-    register: (app, door) => registerAdminApi(app, { pool, book: bundledBook, ...door }),
-  });
-  url = await gateway.listen('127.0.0.1', 0);
-  [payer, stranger] = await Promise.all([makePayer(pool), makePayer(pool)]);
-  for (const amount of ['5', '3', '2']) await give(pool, payer, usd(amount));
-  key = (await newKey(payer, 'workspace')).key;
-  admin = (await newKey(payer, 'admin')).key;
-  foreign = (await newKey(stranger, 'admin')).key;
+  world = await adminWorld();
 });
-afterAll(async () => {
-  await gateway.close();
-  await sim.close();
-  await money.close();
-  await db.drop();
-});
+afterAll(() => world.close());
 
-const newKey = ({ organizationId, workspaceId }: Payer, kind: KeyKind) =>
-  db.pool.transaction((tx) =>
-    createApiKey(
-      tx,
-      { entropy: systemEntropy, pepper },
-      { organizationId, workspaceId, kind, name: `${kind} key`, createdBy: null },
-    ),
-  );
-
-async function call(method: string, path: string, body: object | undefined = {}, as = admin) {
-  const at = `/v1/organizations${path}`;
-  const sent = method === 'DELETE' ? Buffer.alloc(0) : body;
-  const answer = await ask({ url, key: as }, { method, path: at, body: sent });
-  return { status: answer.status, body: JSON.parse(answer.body.toString()) };
-}
-const get = (path: string, as = admin) => call('GET', path, undefined, as);
-
-const refusal = z.object({
-  error: z.object({ type: z.string(), message: z.string() }),
-});
-const messageOf = (answer: { body: unknown }) => refusal.parse(answer.body).error.message;
+const call = (...asked: Parameters<AdminWorld['call']>) => world.call(...asked);
+const get = (...asked: Parameters<AdminWorld['get']>) => world.get(...asked);
 
 describe('who is let in', () => {
   const routes = [
     ['GET', '/me'],
     ['GET', '/workspaces'],
+    ['POST', '/workspaces'],
+    ['GET', '/workspaces/spl_1'],
     ['GET', '/api_keys'],
+    ['GET', '/api_keys/spl_1'],
+    ['POST', '/api_keys/spl_1'],
+    ['GET', '/rate_limits'],
     ['GET', '/credits'],
     ['GET', '/credits/ledger'],
     ['GET', '/requests/req_1'],
@@ -90,7 +35,7 @@ describe('who is let in', () => {
   ] as const;
 
   test.each(routes)('%s %s is for admin keys', async (method, path) => {
-    const refused = await call(method, path, {}, key);
+    const refused = await call(method, path, {}, world.key);
     expect([refused.status, refused.body.error]).toEqual([
       403,
       {
@@ -103,7 +48,7 @@ describe('who is let in', () => {
   });
 
   test('every route is in the documentation, and here', async () => {
-    const answer = await fetch(`${url}/openapi.json`);
+    const answer = await fetch(`${world.url}/openapi.json`);
     const { paths } = z
       .object({ paths: z.record(z.string(), z.record(z.string(), z.unknown())) })
       .parse(await answer.json());
@@ -118,15 +63,15 @@ describe('who is let in', () => {
   });
 
   test('an admin key buys nothing, has the prefix of its kind, and ends when it is revoked', async () => {
-    expect(admin).toMatch(/^sk-bursar-admin01-/);
-    const refused = await ask({ url, key: admin });
+    expect(world.admin).toMatch(/^sk-bursar-admin01-/);
+    const refused = await ask({ url: world.url, key: world.admin });
     expect([refused.status, JSON.parse(refused.body.toString()).error.details]).toEqual([
       403,
       { error_code: 'admin_key_not_accepted' },
     ]);
-    const made = await newKey(payer, 'admin');
+    const made = await world.newKey(world.payer, 'admin');
     expect((await get('/me', made.key)).status).toBe(200);
-    await changeKey(db.pool, 'revoke', made);
+    await changeKey(world.db.pool, 'revoke', made);
     const status = async () => (await get('/me', made.key)).status;
     await expect.poll(status, { timeout: 30_000 }).toBe(401);
   });
@@ -134,7 +79,10 @@ describe('who is let in', () => {
   test('a version is asked for, as everywhere', async () => {
     const headers = { 'anthropic-version': undefined };
     const path = '/v1/organizations/me';
-    const refused = await ask({ url, key: admin }, { method: 'GET', path, headers });
+    const refused = await ask(
+      { url: world.url, key: world.admin },
+      { method: 'GET', path, headers },
+    );
     expect(messageOf({ body: JSON.parse(refused.body.toString()) })).toContain(
       'header is required',
     );
@@ -143,7 +91,7 @@ describe('who is let in', () => {
 
 describe('credit', () => {
   test('what there is, by grant, and with holds=true what is held for whom', async () => {
-    const paid = await ask({ url, key });
+    const paid = await ask(world);
     expect(paid.status).toBe(200);
     const { status, body } = await get('/credits');
     expect(status).toBe(200);
@@ -154,7 +102,7 @@ describe('credit', () => {
     expect(body.holds).toBeUndefined();
     expect((await get('/credits?holds=true')).body.holds).toEqual([]);
 
-    const running = ask({ url, key }, { headers: { 'x-sim-scenario': 'ok;first_ms=4000' } });
+    const running = ask(world, { headers: { 'x-sim-scenario': 'ok;first_ms=4000' } });
     const held = await eventuallyHeld();
     expect(held.holds).toEqual([
       expect.objectContaining({
@@ -227,7 +175,7 @@ describe('credit', () => {
   });
 
   test('a receipt is the organization’s own, and of nobody else', async () => {
-    const paid = await ask({ url, key });
+    const paid = await ask(world);
     const id = String(paid.headers['request-id']);
     const { body } = await get(`/requests/${id}`);
     expect(body).toMatchObject({
@@ -238,145 +186,9 @@ describe('credit', () => {
     expect(body.lines.length).toBeGreaterThan(0);
     expect(body.grants.length).toBeGreaterThan(0);
     expect(JSON.stringify(body)).not.toContain('upstream');
-    const unknown = await get('/requests/req_01KAAAAAAAAAAAAAAAAAAAAAAA', foreign);
-    const theirs = await get(`/requests/${id}`, foreign);
+    const unknown = await get('/requests/req_01KAAAAAAAAAAAAAAAAAAAAAAA', world.foreign);
+    const theirs = await get(`/requests/${id}`, world.foreign);
     expect([theirs.status, theirs.body.error]).toEqual([404, unknown.body.error]);
     expect((await get('/requests/nonsense')).status).toBe(404);
   });
 });
-
-describe('spend limits', () => {
-  test('the official client sets, reads, lists and deletes them', async () => {
-    const client = new Anthropic({ baseURL: url, apiKey: admin, maxRetries: 0 });
-    const { spendLimits } = client.beta.organization;
-    const made = await spendLimits.set({ amount: '50000', scope: { type: 'organization' } });
-    expect(made).toMatchObject({
-      ...{ type: 'spend_limit', amount: '50000', currency: 'usd', period: 'monthly' },
-      ...{ scope: { type: 'organization' }, is_enabled: true },
-    });
-    expect(await spendLimits.retrieve(made.id)).toEqual(made);
-    const { workspaceId: workspace_id } = payer;
-    await spendLimits.set({ amount: '1', scope: { type: 'workspace', workspace_id } });
-    const seen = [];
-    for await (const limit of spendLimits.list()) seen.push(limit.scope.type);
-    expect(seen.sort()).toEqual(['organization', 'workspace']);
-    const only = await spendLimits.list({ scope_type: ['workspace'] });
-    expect(only.data).toMatchObject([{ amount: '1', scope: { workspace_id } }]);
-    for (const limit of (await spendLimits.list()).data) {
-      expect(await spendLimits.delete(limit.id)).toEqual({
-        id: limit.id,
-        type: 'spend_limit_deleted',
-      });
-    }
-    expect((await spendLimits.list()).data).toEqual([]);
-    await expect(spendLimits.retrieve(made.id)).rejects.toThrow('could not be found');
-  });
-
-  test('PUT sets exact amounts for any part, keeps the action, and removes with null', async () => {
-    const put = (body: object) => call('PUT', '/spend_limits', body);
-    const first = await put({ amount_usd: '0.019', action: 'notify_only' });
-    expect(first.body).toMatchObject({
-      ...{
-        amount_usd: '0.019',
-        amount: '1',
-        action: 'notify_only',
-        charged_usd: expect.any(String),
-      },
-      set_by: expect.stringMatching(/^apikey_/),
-    });
-    expect((await put({ amount_usd: '7' })).body).toMatchObject({ action: 'notify_only' });
-    const { apiKeyId: api_key_id } = payer;
-    const ofKey = await put({ amount_usd: '1', api_key_id });
-    expect(ofKey.body.scope).toEqual({ type: 'api_key', api_key_id });
-    for (const subject of [{}, { api_key_id }]) {
-      const removed = await put({ amount_usd: null, ...subject });
-      expect(removed.body).toMatchObject({ type: 'spend_limit_deleted' });
-    }
-    expect((await get('/spend_limits')).body).toEqual({ data: [], next_page: null });
-    const trail = await db.pool.query<{ actor: string; reason: string }>({
-      text: `SELECT actor, reason FROM identity.audit_events
-              WHERE organization_id = $1 AND action = 'spend_limit.set' ORDER BY id DESC LIMIT 1`,
-      values: [payer.organizationId],
-    });
-    expect(trail).toEqual([{ actor: expect.stringMatching(/^apikey_/), reason: 'none' }]);
-  });
-
-  test('a limit holds from the next request on', async () => {
-    await call('PUT', '/spend_limits', { amount_usd: '0' });
-    const refused = await ask({ url, key });
-    expect(JSON.parse(refused.body.toString()).error.details.error_code).toBe(
-      'spend_limit_reached',
-    );
-    await call('PUT', '/spend_limits', { amount_usd: null });
-    expect((await ask({ url, key })).status).toBe(200);
-  });
-
-  test.each([
-    ['POST', { amount: null, scope: { type: 'organization' } }, /^amount: expected cents/],
-    ['POST', { amount: '5.5', scope: { type: 'organization' } }, /^amount: expected cents/],
-    ['POST', { amount: '5', scope: { type: 'user', user_id: 'u' } }, /^scope.*: expected/],
-    [
-      'POST',
-      { amount: '5', scope: { type: 'organization' }, period: 'daily' },
-      /^period: expected/,
-    ],
-    ['PUT', { amount_usd: '-1' }, /^amount_usd: expected US dollars/],
-    ['PUT', { amount_usd: 5 }, /^amount_usd: expected US dollars/],
-    ['PUT', { amount_usd: '5', action: 'stop' }, /^action: expected notify_only or/],
-    ['PUT', { amount_usd: '5', workspace_id: 'a', api_key_id: 'b' }, /^api_key_id: expected none/],
-  ])('%s %j is refused by the field', async (method, body, message) => {
-    const refused = await call(method, '/spend_limits', body);
-    expect(refused.status).toBe(400);
-    expect(messageOf(refused)).toMatch(message);
-  });
-
-  test('T11: nothing of another organization is limited, read or removed', async () => {
-    await call('PUT', '/spend_limits', { amount_usd: '9' });
-    const [mine] = (await get('/spend_limits')).body.data;
-    expect((await get('/spend_limits', foreign)).body.data).toEqual([]);
-    expect((await get(`/spend_limits/${mine.id}`, foreign)).status).toBe(404);
-    expect((await call('DELETE', `/spend_limits/${mine.id}`, {}, foreign)).status).toBe(404);
-    const { workspaceId: workspace_id } = payer;
-    const theirs = { amount_usd: '1', workspace_id };
-    expect((await call('PUT', '/spend_limits', theirs, foreign)).status).toBe(404);
-    expect((await get('/spend_limits')).body.data).toEqual([mine]);
-    await call('PUT', '/spend_limits', { amount_usd: null });
-  });
-});
-
-describe('the organization', () => {
-  test('is told with its workspaces and its keys, which show no secret', async () => {
-    const { organizationId, workspaceId } = payer;
-    expect((await get('/me')).body).toEqual({
-      ...{ id: organizationId, type: 'organization', name: 'Test' },
-    });
-    const made = await db.pool.transaction((tx) =>
-      createWorkspace(tx, systemEntropy, { organizationId, name: 'Staging' }),
-    );
-    const staging = made.outcome === 'created' ? made.workspace.id : '';
-    const { body: workspaces } = await get('/workspaces');
-    expect(workspaces.data).toMatchObject([{ id: workspaceId }, { id: staging, name: 'Staging' }]);
-    await newKey({ ...payer, workspaceId: workspaceNamed(staging) }, 'workspace');
-    const { body: keys } = await get('/api_keys');
-    expect(JSON.stringify(keys)).not.toContain(key);
-    expect(keys.data[0]).toMatchObject({
-      ...{ type: 'api_key', status: 'active', workspace_id: staging },
-      scope: { type: 'workspace', workspace_id: staging },
-    });
-    expect(keys.data).toContainEqual(
-      expect.objectContaining({ scope: { type: 'organization' }, workspace_id: null }),
-    );
-    const archived = (await get('/api_keys?status=archived')).body.data;
-    expect(archived).toMatchObject([{ status: 'archived' }]);
-    const here = (await get(`/api_keys?workspace_id=${staging}&limit=1`)).body;
-    expect([here.data.length, here.has_more]).toEqual([1, false]);
-    expect((await get('/api_keys?after_id=apikey_1')).status).toBe(400);
-    expect((await get('/workspaces', foreign)).body.data).toHaveLength(1);
-  });
-});
-
-function workspaceNamed(text: string): Payer['workspaceId'] {
-  const id = parseId('workspace', text);
-  if (id === undefined) throw new Error(`no workspace: ${text}`);
-  return id;
-}

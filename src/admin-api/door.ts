@@ -10,8 +10,9 @@ import type {
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Pool } from '#db/pool';
 import { type RefusalCode, type RefusalContext, wireError } from '#http/wire-errors';
-import type { ApiKeyId, OrganizationId } from '#kernel/ids';
+import type { ApiKeyId, Entropy, OrganizationId } from '#kernel/ids';
 import type { PriceBook } from '#pricing/book';
+import type { TierBook } from '#rate-limits/tiers';
 
 /** An app whose routes are typed by their zod schemas. */
 export type AdminApp = FastifyInstance<
@@ -37,8 +38,12 @@ export interface AdminDoor {
 
 export interface AdminDeps extends AdminDoor {
   readonly pool: Pool;
-  /** For receipts of a release that kept no lines. */
+  readonly entropy: Entropy;
+  /** Which models there are; and for receipts of a release that kept no lines. */
   readonly book: () => PriceBook;
+  /** Which tiers there are, and that of whoever has none of its own; absent: the bundled, none. */
+  readonly tiers?: TierBook;
+  readonly defaultTier?: string;
 }
 
 const VERSIONS: readonly unknown[] = ['2023-06-01', '2026-10-21'];

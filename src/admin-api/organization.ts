@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { BOTH_SIDES, onOneSide, pageFields } from '#http/list-query';
-import { type ApiKey, listApiKeys } from '#orgs/api-keys';
+import { recordAudit } from '#identity/audit';
 import { readOrganization } from '#orgs/organizations';
-import { listWorkspaces, type Workspace } from '#orgs/workspaces';
+import { createWorkspace, listWorkspaces, WORKSPACES_MAX, type Workspace } from '#orgs/workspaces';
 import { type AdminApp, type AdminDeps, documented, refuse } from './door.ts';
-import { pageOf } from './page.ts';
+import { nameText, pageIn, pageOf } from './page.ts';
 
 const organization = z
   .object({ id: z.string(), type: z.literal('organization'), name: z.string() })
@@ -20,64 +20,12 @@ const workspace = z
   })
   .meta({ id: 'Workspace' });
 
-const STATUSES = ['active', 'inactive', 'archived', 'expired'] as const;
-const apiKey = z
-  .object({
-    id: z.string(),
-    type: z.literal('api_key'),
-    name: z.string(),
-    status: z.enum(STATUSES).describe('archived: revoked for good'),
-    partial_key_hint: z.string(),
-    created_at: z.iso.datetime(),
-    expires_at: z.iso.datetime().nullable(),
-    scope: z.discriminatedUnion('type', [
-      z.object({ type: z.literal('workspace'), workspace_id: z.string() }),
-      z.object({ type: z.literal('organization') }),
-    ]),
-    workspace_id: z.string().nullable().describe('deprecated: null for the default workspace'),
-  })
-  .meta({ id: 'ApiKey' });
-
 const pageQuery = z.object(pageFields).refine(onOneSide, BOTH_SIDES);
-const keyQuery = z
-  .object({
-    ...pageFields,
-    status: z.enum(STATUSES, { error: `expected one of ${STATUSES.join(', ')}` }).optional(),
-    workspace_id: z.string({ error: 'expected one id' }).optional(),
-  })
-  .refine(onOneSide, BOTH_SIDES);
-
-const pageIn = <T extends z.ZodType>(item: T, id: string) =>
-  z
-    .object({
-      data: z.array(item),
-      has_more: z.boolean(),
-      first_id: z.string().nullable(),
-      last_id: z.string().nullable(),
-    })
-    .meta({ id });
-
 const workspaceView = ({ id, name, createdAt }: Workspace): z.infer<typeof workspace> => ({
   ...{ id, type: 'workspace', name, created_at: createdAt.toISOString(), archived_at: null },
 });
 
-const keyView = (key: ApiKey, defaultWorkspaceId: string | undefined): z.infer<typeof apiKey> => ({
-  id: key.id,
-  type: 'api_key',
-  name: key.name,
-  status: key.status === 'revoked' ? 'archived' : key.status,
-  partial_key_hint: key.hint,
-  created_at: key.createdAt.toISOString(),
-  expires_at: key.expiresAt?.toISOString() ?? null,
-  scope:
-    key.kind === 'admin'
-      ? { type: 'organization' }
-      : { type: 'workspace', workspace_id: key.workspaceId },
-  workspace_id:
-    key.kind === 'admin' || key.workspaceId === defaultWorkspaceId ? null : key.workspaceId,
-});
-
-/** The organization of the key, what it is divided into, and its keys. */
+/** The organization of the key, and what it is divided into. */
 export function organizationRoutes(app: AdminApp, deps: AdminDeps): void {
   app.get(
     '/me',
@@ -112,28 +60,44 @@ export function organizationRoutes(app: AdminApp, deps: AdminDeps): void {
   );
 
   app.get(
-    '/api_keys',
+    '/workspaces/:id',
     {
       schema: {
-        ...documented('The API keys, newest first; never their text'),
-        querystring: keyQuery,
-        response: { 200: pageIn(apiKey, 'ApiKeyPage') },
+        ...documented('One workspace'),
+        params: z.object({ id: z.string() }),
+        response: { 200: workspace },
       },
     },
     async (request, reply) => {
-      const { organizationId } = deps.callerOf(request);
-      const { status, workspace_id: workspaceId } = request.query;
-      const [keys, found] = await Promise.all([
-        listApiKeys(deps.pool, organizationId),
-        readOrganization(deps.pool, organizationId),
-      ]);
-      const shown = keys
-        .filter((key) => workspaceId === undefined || key.workspaceId === workspaceId)
-        .map((key) => keyView(key, found?.defaultWorkspaceId))
-        .filter((key) => status === undefined || key.status === status);
-      const page = pageOf(shown, request.query);
-      if (page.outcome === 'page') return page.page;
-      return refuse(request, reply, 'invalid_request', { message: page.message });
+      const all = await listWorkspaces(deps.pool, deps.callerOf(request).organizationId);
+      const found = all.find(({ id }) => id === request.params.id);
+      return found === undefined ? refuse(request, reply, 'not_found') : workspaceView(found);
+    },
+  );
+
+  app.post(
+    '/workspaces',
+    {
+      schema: {
+        ...documented('One more workspace'),
+        body: z.object({ name: nameText }),
+        response: { 200: workspace },
+      },
+    },
+    async (request, reply) => {
+      const { organizationId, apiKeyId } = deps.callerOf(request);
+      const { name } = request.body;
+      const told = await deps.pool.transaction(async (tx) => {
+        const made = await createWorkspace(tx, deps.entropy, { organizationId, name });
+        if (made.outcome === 'created') {
+          const who = { organizationId, actor: apiKeyId, subject: made.workspace.id };
+          await recordAudit(tx, { ...who, action: 'workspace.create', requestId: request.id });
+        }
+        return made;
+      });
+      if (told.outcome === 'created') return workspaceView(told.workspace);
+      const message = `An organization has at most ${WORKSPACES_MAX} workspaces.`;
+      return refuse(request, reply, 'invalid_request', { message });
     },
   );
 }

@@ -1,3 +1,26 @@
+import { z } from 'zod';
+
+const NAME_FORM = 'expected a name of 1 to 200 characters, none of them a control character';
+
+/** Of a key or a workspace. */
+export const nameText = z
+  .string({ error: NAME_FORM })
+  .trim()
+  .min(1, { error: NAME_FORM })
+  .max(200, { error: NAME_FORM })
+  .regex(/^\P{Cc}*$/u, { error: NAME_FORM });
+
+/** A page as the public API shows it; `id` names it in the documentation. */
+export const pageIn = <T extends z.ZodType>(item: T, id: string) =>
+  z
+    .object({
+      data: z.array(item),
+      has_more: z.boolean(),
+      first_id: z.string().nullable(),
+      last_id: z.string().nullable(),
+    })
+    .meta({ id });
+
 interface PageQuery {
   readonly limit: number;
   readonly after_id?: string | undefined;

@@ -1,7 +1,9 @@
 import type { FastifyInstance } from 'fastify';
+import { apiKeyRoutes } from './api-keys.ts';
 import { creditRoutes } from './credits.ts';
 import { type AdminApp, type AdminDeps, adminOnly } from './door.ts';
 import { organizationRoutes } from './organization.ts';
+import { rateLimitRoutes } from './rate-limits.ts';
 import { receiptRoutes } from './receipts.ts';
 import { spendLimitRoutes } from './spend-limits.ts';
 
@@ -24,9 +26,11 @@ export async function registerAdminApi(app: FastifyInstance, deps: AdminDeps): P
       scope.addHook('onRequest', deps.guard);
       scope.addHook('onRequest', adminOnly(deps));
       organizationRoutes(admin, deps);
+      apiKeyRoutes(admin, deps);
       creditRoutes(admin, deps);
       receiptRoutes(admin, deps);
       spendLimitRoutes(admin, deps);
+      rateLimitRoutes(admin, deps);
     },
     { prefix: '/v1/organizations', bodyLimit: BODY_LIMIT_BYTES },
   );

@@ -12,6 +12,7 @@ export type AuditAction =
   | 'organization.tier'
   | 'workspace.create'
   | 'api_key.create'
+  | 'api_key.rename'
   | 'api_key.disable'
   | 'api_key.enable'
   | 'api_key.revoke'

@@ -11,6 +11,7 @@ import {
   selectApiKey,
   selectApiKeys,
   selectKeyOwner,
+  updateKeyName,
   updateKeyStatus,
 } from './sql.ts';
 
@@ -157,6 +158,25 @@ async function ownerOf(db: Db, id: string): Promise<string | undefined> {
 export async function revokeApiKey(db: Db, choice: KeyChoice): Promise<ApiKey | undefined> {
   const change = await changeKey(db, 'revoke', choice);
   return change.outcome === 'done' ? change.key : undefined;
+}
+
+/** Undefined if the organization has no such key. */
+export async function renameApiKey(
+  db: Db,
+  { organizationId, id }: { readonly organizationId: string; readonly id: string },
+  name: string,
+): Promise<ApiKey | undefined> {
+  const [row] = await db.query<ApiKeyRow>(updateKeyName(organizationId, id, name));
+  return row === undefined ? undefined : apiKey(row);
+}
+
+/** Undefined if the organization has no such key. */
+export async function readApiKey(
+  db: Db,
+  { organizationId, id }: { readonly organizationId: string; readonly id: string },
+): Promise<ApiKey | undefined> {
+  const [row] = await db.query<ApiKeyRow>(selectApiKey(organizationId, id, null));
+  return row === undefined ? undefined : apiKey(row);
 }
 
 export async function listApiKeys(db: Db, organizationId: string): Promise<ApiKey[]> {

@@ -239,6 +239,13 @@ export const updateKeyStatus = (
   values: [organizationId, id, kind, from, to],
 });
 
+/** Renames a key, whatever its state. */
+export const updateKeyName = (organizationId: string, id: string, name: string): Statement => ({
+  text: `UPDATE orgs.api_keys SET name = $3 WHERE organization_id = $1 AND id = $2
+    RETURNING ${KEY_COLUMNS}`,
+  values: [organizationId, id, name],
+});
+
 /** Whose key an id is: for the operator, who names a key without its organization. */
 export const selectKeyOwner = (id: string): Statement => ({
   text: 'SELECT organization_id FROM orgs.api_keys WHERE id = $1',

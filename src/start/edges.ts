@@ -163,7 +163,10 @@ export async function runGateway(
     drainSeconds: config.drainSeconds,
     carriedToolUses: config.carriedToolUses,
     register: (app, door) =>
-      registerAdminApi(app, { pool, book: () => prices.current().book, ...door }),
+      registerAdminApi(app, {
+        ...{ pool, entropy, book: () => prices.current().book, ...door },
+        ...{ tiers: config.tiers, defaultTier: config.defaultTier },
+      }),
   });
   // Here and not in the worker: only these processes know the upstream's address and key. It ends
   // after the gateway, which breaks off what it waits for.

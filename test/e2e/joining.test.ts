@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { joinGateway, type Product, startProduct } from '#test/product';
 import { type Account, ask, openAccount } from './account.ts';
-import { MODEL } from './shapes.ts';
+import { createdKey, MODEL } from './shapes.ts';
 
 let folder: string;
 let product: Product;
@@ -47,6 +47,18 @@ test('a process that knows only the database finds the simulators, on whatever p
     const tooMuch = await ask(gateway.run.gateway, { apiKey, body: body(100_000) });
     const { details } = refused.parse(await tooMuch.json()).error;
     expect(details.billing_url).toBe(`${product.run.console}/settings/billing`);
+    // What an organization's own programs ask is answered there as everywhere.
+    const words = ['key', 'create', '--org', account.org, '--admin'];
+    const { key } = await product.cli(createdKey, ...words);
+    expect(key).toMatch(/^sk-bursar-admin01-/);
+    const headers = { 'x-api-key': key, 'anthropic-version': '2023-06-01' };
+    for (const url of [gateway.run.gateway, product.run.gateway]) {
+      const credits = await fetch(`${url}/v1/organizations/credits`, { headers });
+      expect([credits.status, await credits.json()]).toEqual([
+        200,
+        expect.objectContaining({ type: 'credits', debt_usd: '0' }),
+      ]);
+    }
   } finally {
     await gateway.stop();
   }
