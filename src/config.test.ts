@@ -112,3 +112,15 @@ test('in production a Stripe key needs the secret that proves its webhooks', () 
   ]);
   expect(problems(stripe)).toEqual([]);
 });
+
+test('one webhook secret, or two while one replaces the other; never a blank one (S01)', () => {
+  const secrets = (text: string) => problems({ STRIPE_WEBHOOK_SECRET: text });
+  for (const fine of ['whsec_a', 'whsec_a,whsec_b', 'whsec_a, whsec_b', '']) {
+    expect(secrets(fine)).toEqual([]);
+  }
+  for (const wrong of [' ', '\t', 'whsec_', 'whsec_a,', ',whsec_a', 'whsec_a,,whsec_b', 'a,b']) {
+    expect(secrets(wrong), JSON.stringify(wrong)).toMatchObject([
+      { variable: 'STRIPE_WEBHOOK_SECRET', expected: expect.stringContaining('whsec_…') },
+    ]);
+  }
+});

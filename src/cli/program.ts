@@ -13,6 +13,7 @@ import { addOrganizationVerbs } from '#cli/organization';
 import { addPriceVerbs } from '#cli/price';
 import { addPurchaseVerbs } from '#cli/purchase';
 import { addRateLimitVerbs } from '#cli/rate-limit';
+import { addReconcileVerb } from '#cli/reconcile';
 import { addRequestVerbs } from '#cli/request';
 import { addSignInLinkVerb } from '#cli/sign-in-link';
 import { addStartVerb } from '#cli/start';
@@ -94,6 +95,7 @@ function addVerbs(verbs: Verbs, host: CliHost): void {
   addPriceVerbs(verbs);
   addDiscountVerbs(verbs);
   addPurchaseVerbs(verbs);
+  addReconcileVerb(verbs);
   addRequestVerbs(verbs);
   addLedgerVerbs(verbs, host);
   addClockVerbs(verbs);

@@ -27,7 +27,8 @@ export interface Processor {
     position: EventPosition,
     limit: number,
   ): Promise<
-    | { outcome: 'listed'; events: readonly ProcessorEvent[] }
+    /** `at`: the processor's clock when it answered. */
+    | { outcome: 'listed'; events: readonly ProcessorEvent[]; at?: Date }
     | { outcome: 'cursor_unknown' }
     | Unavailable
   >;

@@ -11,7 +11,7 @@ import { quarantine } from '#payments/quarantine';
 import * as sql from '#payments/sql';
 import { advance } from '#payments/transition';
 
-export type SettledVia = 'return_page' | 'poller' | 'webhook' | 'event_sweep';
+export type SettledVia = 'return_page' | 'poller' | 'webhook' | 'event_sweep' | 'reconciliation';
 
 export type Settlement =
   | { readonly outcome: 'credited' }
@@ -44,6 +44,10 @@ export async function settlePayment(
     return quarantine(deps, payment, undefined, ['purchase']);
   }
 
+  // Before anything can go wrong: from now on an operator would be told that it is no credit yet.
+  if (payment.status === 'succeeded' && purchase.state !== 'credited') {
+    await deps.pool.query(sql.markSeenPaid(purchase));
+  }
   const page = await readPage(deps, purchase, payment);
   if (page.outcome === 'unavailable') return { outcome: 'processor_unavailable' };
   const checkout = page.outcome === 'found' ? page.checkout : null;
@@ -124,6 +128,7 @@ async function grantOnce(
     await advance(tx, purchase, 'payment_succeeded', {
       paymentIntentId: payment.id,
       chargeId: payment.chargeId,
+      chargedAt: payment.chargedAt ?? deps.clock.now(),
       receiptUrl: payment.receiptUrl,
       grantId: grant.grantId,
       settledVia: via,

@@ -144,6 +144,7 @@ export interface Changes {
   readonly redirectUrl?: string | null;
   readonly paymentIntentId?: string;
   readonly chargeId?: string | null;
+  readonly chargedAt?: Date;
   readonly tax?: NanoUsd;
   readonly grantId?: string;
   readonly settledVia?: string;
@@ -157,6 +158,7 @@ const CHANGE_COLUMNS: Readonly<Record<keyof Changes, string>> = {
   redirectUrl: 'redirect_url',
   paymentIntentId: 'payment_intent_id',
   chargeId: 'charge_id',
+  chargedAt: 'charged_at',
   tax: 'tax_nanos',
   grantId: 'grant_id',
   settledVia: 'settled_via',
@@ -164,6 +166,9 @@ const CHANGE_COLUMNS: Readonly<Record<keyof Changes, string>> = {
   lastDecline: 'last_decline',
   receiptUrl: 'receipt_url',
 };
+
+const isJson = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && !(value instanceof Date);
 
 /** Whatever is settled is not polled any more; after news the next look comes soon. */
 export function updatePurchase(
@@ -177,7 +182,7 @@ export function updatePurchase(
   for (const key of Object.keys(CHANGE_COLUMNS) as (keyof Changes)[]) {
     const value = changes[key];
     if (value === undefined) continue;
-    values.push(typeof value === 'object' && value !== null ? JSON.stringify(value) : value);
+    values.push(isJson(value) ? JSON.stringify(value) : value);
     sets.push(`${CHANGE_COLUMNS[key]} = $${values.length}`);
   }
   return {
@@ -190,6 +195,13 @@ export function updatePurchase(
     values,
   };
 }
+
+/** The first look that found the payment in. */
+export const markSeenPaid = (purchase: Pick<Purchase, 'organizationId' | 'id'>): Statement => ({
+  text: `UPDATE payments.purchases SET paid_seen_at = bursar.real_now()
+    WHERE organization_id = $1 AND id = $2 AND paid_seen_at IS NULL`,
+  values: [purchase.organizationId, purchase.id],
+});
 
 /** Only from the attempt that was seen to be spent: two processes raise it once. */
 export const raiseAttempt = (

@@ -2,7 +2,7 @@ import Stripe from 'stripe';
 import { assertOutsideTransaction } from '#db/transaction';
 import type { Changed, Processor, ProcessorEvent, Read } from '#payments/processor';
 import { checkoutParams, PRODUCT } from '#payments/stripe-params';
-import { toCheckout, toEvent, toPayment } from '#payments/stripe-read';
+import { dateOf, toCheckout, toEvent, toPayment } from '#payments/stripe-read';
 
 /** A person waits for these calls; the library's own default is 80 seconds. */
 const TIMEOUT_MS = 10_000;
@@ -22,13 +22,16 @@ const SWEPT_EVENTS = [
   'checkout.session.expired',
 ];
 
+/** Pinned by the library. */
+export const API_VERSION: string = Stripe.API_VERSION;
+
 export interface StripeOptions {
   readonly secretKey: string;
   /** Any Stripe-compatible server, e.g. "http://127.0.0.1:4002"; Stripe's own unless told. */
   readonly apiUrl?: string;
 }
 
-function connect(options: StripeOptions): Stripe {
+export function connect(options: StripeOptions): Stripe {
   const base = {
     telemetry: false,
     maxNetworkRetries: NETWORK_RETRIES,
@@ -136,14 +139,19 @@ export function stripeProcessor(options: StripeOptions): Processor {
           : { ending_before: position.after };
       const answer = await read('list events', async () => {
         const page = await stripe.events.list({ ...from, types: SWEPT_EVENTS, limit }, READ);
-        return { page };
+        return { page, at: page.lastResponse.headers.date };
       });
       if (answer.outcome === 'missing') return { outcome: 'cursor_unknown' };
       if (answer.outcome === 'unavailable') return answer;
       // Newest first on the wire. Without a cursor a full page is the newest ones only, so what it
       // leaves out is left to polling; with one, the page is the oldest after it.
       const events = answer.page.data.map(toEvent).filter((event) => event !== undefined);
-      return { outcome: 'listed', events: events.reverse() };
+      const at = dateOf(answer.at);
+      return {
+        outcome: 'listed',
+        events: events.reverse(),
+        ...(at === undefined ? {} : { at }),
+      };
     },
   };
 }
@@ -183,7 +191,7 @@ function refusalCode(error: Stripe.errors.StripeError, status: number): string {
   return error.decline_code ?? error.code ?? error.rawType ?? 'invalid_request_error';
 }
 
-async function read<Found extends object>(
+export async function read<Found extends object>(
   call: string,
   work: () => Promise<Found>,
 ): Promise<Read<Found>> {

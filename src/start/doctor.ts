@@ -10,13 +10,14 @@ import { verifyLedger } from '#ledger/reconcile';
 import { readLastVerifications, verificationIsOverdue } from '#ledger/seals';
 import { unresolvedPayments } from '#payments/quarantine';
 import { type Config, type ConfigOutcome, describeProblems, runFileOf } from '#src/config';
+import { paymentChecks } from '#src/start/doctor-payments';
 import { UPSTREAM_UP } from '#src/start/ops';
 import { readRunFile } from '#src/start/run-file';
 import { journalFolder, journalOn } from '#src/start/settlement-journal';
 import { databaseUrlOf } from '#src/start/system-access';
 import { pagesAreStale } from '#src/start/web-build';
 
-interface Check {
+export interface Check {
   readonly name: string;
   readonly ok: boolean;
   readonly detail: string;
@@ -78,7 +79,7 @@ async function configured(configuration: ConfigOutcome): Promise<Check[]> {
     running,
     upstreams,
     journal,
-    ...(url === undefined ? [] : await databaseChecks(url)),
+    ...(url === undefined ? [] : await databaseChecks(url, config)),
   ];
 }
 
@@ -116,7 +117,7 @@ async function journaledSettlements(dataDir: string): Promise<Check> {
   }
 }
 
-async function databaseChecks(url: string): Promise<Check[]> {
+async function databaseChecks(url: string, config: Config): Promise<Check[]> {
   const pool = openPool({ url, name: 'doctor', max: 1, statementTimeoutMs: 60_000 });
   try {
     const pending = await pendingMigrations(pool);
@@ -131,6 +132,7 @@ async function databaseChecks(url: string): Promise<Check[]> {
       { name: 'ledger', ok: ledger.ok, detail },
       await lastVerification(pool),
       await quarantinedPayments(pool),
+      ...(await paymentChecks(pool, config)),
     ];
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);

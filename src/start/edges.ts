@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { openCharging } from '#charging/charging';
 import { openLanes } from '#charging/lanes';
@@ -10,11 +9,11 @@ import { createIdentity } from '#identity/sign-in';
 import type { Clock } from '#kernel/clock';
 import type { Entropy } from '#kernel/ids';
 import type { PaymentsDeps } from '#payments/deps';
-import { stripeProcessor } from '#payments/stripe';
 import type { Config } from '#src/config';
 import type { Closers } from '#src/start/closers';
 import type { Log } from '#src/start/log';
 import { mailerOf } from '#src/start/mailer';
+import type { StripeAccess } from '#src/start/payments';
 import { startPrices } from '#src/start/prices';
 import { openRates } from '#src/start/rates';
 import { openSettlementJournal } from '#src/start/settlement-journal';
@@ -41,13 +40,6 @@ export interface Parts {
   readonly upstream: { readonly url: string; readonly key: string };
 }
 
-export interface StripeAccess {
-  readonly secretKey: string;
-  readonly webhookSecrets: readonly string[];
-  readonly apiUrl: string | undefined;
-  readonly simulated: boolean;
-}
-
 const POOL_SIZE = 10;
 
 export const openMainPool = (url: string): Pool => openPool({ url, name: 'main', max: POOL_SIZE });
@@ -57,23 +49,6 @@ export function identityOf(parts: Parts): Identity {
   const mailer = mailerOf(config, entropy, (error) => log.error({ err: error }, 'mail failed'));
   const brand = config.brand ?? 'Bursar';
   return createIdentity({ pool, entropy, pepper, mailer, consoleUrl, brand });
-}
-
-/**
- * Names this deployment in idempotency keys. Taken from the pepper, which all processes of one
- * deployment share and no two deployments do, so two of them on one account never collide.
- */
-function environmentOf(parts: Parts, livemode: boolean): string {
-  const digest = createHash('sha256').update('deployment\n').update(parts.pepper).digest('hex');
-  return `${livemode ? 'live' : 'test'}-${digest.slice(0, 12)}`;
-}
-
-export function paymentsOf(parts: Parts): PaymentsDeps {
-  const { pool, clock, entropy, consoleUrl, stripe, log } = parts;
-  const { secretKey, apiUrl } = stripe;
-  const processor = stripeProcessor({ secretKey, ...(apiUrl === undefined ? {} : { apiUrl }) });
-  const environment = environmentOf(parts, processor.livemode);
-  return { pool, processor, clock, entropy, urls: { console: consoleUrl }, environment, log };
 }
 
 export async function runConsole(

@@ -10,7 +10,6 @@ import {
   identityOf,
   openMainPool,
   type Parts,
-  paymentsOf,
   runConsole,
   runGateway,
   runWorker,
@@ -18,6 +17,7 @@ import {
 import { welcomeOwner } from '#src/start/first-owner';
 import { type Log, openLog } from '#src/start/log';
 import { startOps } from '#src/start/ops';
+import { paymentsOf } from '#src/start/payments';
 import { choosePorts, urlOf } from '#src/start/ports';
 import { StartRefused } from '#src/start/refusal';
 import {

@@ -3,7 +3,9 @@ import { parseUsd, ZERO } from '#kernel/money';
 import { readBalance } from '#ledger/balance';
 import type { PaymentsDeps } from '#payments/deps';
 import { beginPurchase, type Purchase } from '#payments/purchases';
+import type { ReconcileDeps } from '#payments/reconcile';
 import { stripeProcessor } from '#payments/stripe';
+import { stripeBooks } from '#payments/stripe-books';
 import { startStripeSim } from '#sims/stripe-sim/server';
 import { systemClock, systemEntropy } from '#src/system';
 import { type TestDatabase, testDatabase } from '#test/database';
@@ -19,7 +21,7 @@ export interface LogLine {
 
 export interface PaymentsWorld {
   readonly db: TestDatabase;
-  readonly deps: PaymentsDeps;
+  readonly deps: ReconcileDeps;
   readonly simUrl: string;
   readonly secretKey: string;
   readonly log: LogLine[];
@@ -43,9 +45,10 @@ export async function paymentsWorld(): Promise<PaymentsWorld> {
   const write = (level: LogLine['level']) => (fields: Record<string, unknown>, message: string) => {
     log.push({ level, fields, message });
   };
-  const deps: PaymentsDeps = {
+  const deps: ReconcileDeps = {
     pool: db.pool,
     processor: stripeProcessor({ secretKey, apiUrl: sim.url }),
+    books: stripeBooks({ secretKey, apiUrl: sim.url }),
     clock: systemClock,
     entropy: systemEntropy,
     urls: { console: 'http://127.0.0.1:4000' },

@@ -12,6 +12,7 @@ import { BuyDialog } from './buy-dialog.tsx';
 import { GrantTable } from './grant-table.tsx';
 import { History } from './history.tsx';
 import { PurchaseCard } from './purchase-card.tsx';
+import { WebhookNotice } from './webhook-notice.tsx';
 
 export function BillingPage() {
   const { may } = useSession();
@@ -71,6 +72,7 @@ function Billing() {
       )}
       {billing.isPending && <BalanceSkeleton />}
       {billing.data !== undefined && <Balance billing={billing.data} />}
+      {mayBuy && billing.data?.webhooks_silent === true && <WebhookNotice />}
       {!mayBuy && (
         <Notice tone="quiet" title={`Your role, ${roleName(me.role)}, cannot buy credits`}>
           <p>An admin or a billing member of {organization.name} can.</p>
