@@ -4,7 +4,7 @@ import { centsExactly, NANOS_PER_USD, type NanoUsd, nanos } from '#kernel/money'
 import { grantRefusal } from '#ledger/grants';
 import type { PaymentsDeps } from '#payments/deps';
 import { observe } from '#payments/observe';
-import { idempotencyKey, openPurchase, reread } from '#payments/opening';
+import { idempotencyKey, openPurchase, reread, SESSION_MS } from '#payments/opening';
 import { OPEN_STATES, PHASE_OF, SENTENCES } from '#payments/purchase';
 import { type SettledVia, settlePayment } from '#payments/settle';
 import * as sql from '#payments/sql';
@@ -12,9 +12,6 @@ import { advance } from '#payments/transition';
 
 export const MINIMUM_PURCHASE: NanoUsd = nanos(5n * NANOS_PER_USD);
 export const DEFAULT_MAXIMUM_PURCHASE: NanoUsd = nanos(10_000n * NANOS_PER_USD);
-
-/** The processor takes 30 minutes at least; the one more covers a slow or repeated call. */
-const SESSION_MS = 31 * 60_000;
 
 export type Purchase = sql.Purchase;
 

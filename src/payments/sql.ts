@@ -212,6 +212,17 @@ export const raiseAttempt = (
   values: [purchase.organizationId, purchase.id, purchase.attempt],
 });
 
+/** The same for a request that would live too short, which then is another request. */
+export const renewAttempt = (
+  purchase: Pick<Purchase, 'organizationId' | 'id' | 'attempt'>,
+  sessionExpiresAt: Date,
+): Statement => ({
+  text: `UPDATE payments.purchases SET attempt = attempt + 1, session_expires_at = $4
+    WHERE organization_id = $1 AND id = $2 AND attempt = $3 AND state = 'opening'
+    RETURNING ${COLUMNS}`,
+  values: [purchase.organizationId, purchase.id, purchase.attempt, sessionExpiresAt],
+});
+
 export interface TimelineRow {
   readonly state: PurchaseState;
   readonly at: Date;
