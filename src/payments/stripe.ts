@@ -9,6 +9,8 @@ const TIMEOUT_MS = 10_000;
 const NETWORK_RETRIES = 2;
 /** Whoever reads asks again within seconds; repeating inside the call would only make them late. */
 const READ = { timeout: 5_000, maxNetworkRetries: 0 };
+/** Asked every second: one that hangs must not be what everyone waits for when an outage is over. */
+const SWEEP = { timeout: 3_000, maxNetworkRetries: 0 };
 
 /** What can tell us that money moved, or that it will not. Others are not worth a call. */
 const SWEPT_EVENTS = [
@@ -138,7 +140,7 @@ export function stripeProcessor(options: StripeOptions): Processor {
           ? { created: { gte: Math.floor(position.since.getTime() / 1000) } }
           : { ending_before: position.after };
       const answer = await read('list events', async () => {
-        const page = await stripe.events.list({ ...from, types: SWEPT_EVENTS, limit }, READ);
+        const page = await stripe.events.list({ ...from, types: SWEPT_EVENTS, limit }, SWEEP);
         return { page, at: page.lastResponse.headers.date };
       });
       if (answer.outcome === 'missing') return { outcome: 'cursor_unknown' };
