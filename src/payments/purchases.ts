@@ -6,7 +6,7 @@ import type { PaymentsDeps } from '#payments/deps';
 import { observe } from '#payments/observe';
 import { idempotencyKey, openPurchase, reread, SESSION_MS } from '#payments/opening';
 import { OPEN_STATES, PHASE_OF, SENTENCES } from '#payments/purchase';
-import { type SettledVia, settlePayment } from '#payments/settle';
+import { type SettledVia, settlePage } from '#payments/settle';
 import * as sql from '#payments/sql';
 import { advance } from '#payments/transition';
 
@@ -203,7 +203,7 @@ export async function refreshPurchase(
     return { outcome: 'refreshed', purchase };
   }
   const { payment } = page.checkout;
-  if (payment?.status === 'succeeded') await settlePayment(deps, payment.id, via);
+  if (payment?.status === 'succeeded') await settlePage(deps, purchase, page.checkout, via);
   else await observe(deps, purchase, page.checkout);
   return { outcome: 'refreshed', purchase: await reread(deps, purchase) };
 }

@@ -196,10 +196,11 @@ export function updatePurchase(
   };
 }
 
-/** The first look that found the payment in. */
+/** The first look that found the payment in; and whether that was more than a minute ago. */
 export const markSeenPaid = (purchase: Pick<Purchase, 'organizationId' | 'id'>): Statement => ({
-  text: `UPDATE payments.purchases SET paid_seen_at = bursar.real_now()
-    WHERE organization_id = $1 AND id = $2 AND paid_seen_at IS NULL`,
+  text: `UPDATE payments.purchases SET paid_seen_at = coalesce(paid_seen_at, bursar.real_now())
+    WHERE organization_id = $1 AND id = $2
+    RETURNING paid_seen_at < bursar.real_now() - interval '1 minute' AS waited`,
   values: [purchase.organizationId, purchase.id],
 });
 

@@ -27,6 +27,12 @@ const breakingAt = (payment: string) => ({
       if (id === payment) throw new Error('connection terminated');
       return world.deps.processor.retrievePayment(id);
     },
+    retrieveCheckout: async (id: string) => {
+      const page = await world.deps.processor.retrieveCheckout(id);
+      const paid = page.outcome === 'found' ? page.checkout.paymentIntentId : null;
+      if (paid === payment) throw new Error('connection terminated');
+      return page;
+    },
   },
 });
 
