@@ -1,38 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { balanceTransactionRoutes } from './balance-transactions.ts';
-import { chargeRoutes } from './charges.ts';
-import { checkoutSessionRoutes } from './checkout-sessions.ts';
-import { customerRoutes } from './customers.ts';
-import { disputeRoutes } from './disputes.ts';
-import { StripeFailure, unauthorized } from './error.ts';
-import { eventRoutes } from './events.ts';
+import { authenticate } from './authentication.ts';
+import { catchUp } from './due.ts';
+import { StripeFailure } from './error.ts';
 import { expand } from './expand.ts';
+import { type Faults, faultFor } from './faults.ts';
 import { decodeForm } from './form.ts';
 import { inFlight, isKept, type KeyedRequest, keyedRequest, recall } from './idempotency.ts';
 import { newId } from './ids.ts';
 import { Params, refuseUnknown } from './params.ts';
-import { paymentIntentRoutes } from './payment-intents.ts';
-import { paymentMethodRoutes } from './payment-methods.ts';
-import { priceRoutes } from './prices.ts';
-import { productRoutes } from './products.ts';
-import { refundRoutes } from './refunds.ts';
-import { API_VERSION, type Route, type Sim } from './sim.ts';
-import { webhookEndpointRoutes } from './webhook-endpoints.ts';
-
-const ROUTES: readonly Route[] = [
-  ...customerRoutes,
-  ...checkoutSessionRoutes,
-  ...paymentIntentRoutes,
-  ...paymentMethodRoutes,
-  ...chargeRoutes,
-  ...balanceTransactionRoutes,
-  ...refundRoutes,
-  ...disputeRoutes,
-  ...eventRoutes,
-  ...webhookEndpointRoutes,
-  ...productRoutes,
-  ...priceRoutes,
-];
+import { createRateLimit } from './rate-limit.ts';
+import { routeFor } from './routes.ts';
+import { API_VERSION, type Sim } from './sim.ts';
 
 interface Answer {
   status: number;
@@ -40,13 +18,21 @@ interface Answer {
   headers: Record<string, string>;
 }
 
+interface Incoming {
+  request: IncomingMessage;
+  body: string;
+  requestId: string;
+  fault: Faults['api'];
+}
+
 /** Answers everything under `/v1/`. */
 export function createApi(sim: Sim) {
   const running = new Set<string>();
+  const refuseTooFast = createRateLimit(sim);
 
   return async (request: IncomingMessage, response: ServerResponse, body: string) => {
-    const { api, api_delay_ms: delay } = sim.faults;
-    if (api === 'down') {
+    const fault = faultFor(sim, `${request.method} ${request.url}`);
+    if (fault === 'down') {
       request.socket.destroy();
       return;
     }
@@ -56,52 +42,84 @@ export function createApi(sim: Sim) {
     const busy = key !== undefined && release === undefined;
     if (release !== undefined) running.add(release);
     try {
+      const delay = sim.faults.api_delay_ms;
       if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
-      const answer = busy
-        ? failed(inFlight(key), requestId)
-        : handle(sim, request, body, requestId);
-      // The work is done and kept; the caller never learns of it.
-      if (api === 'hang') return;
-      send(request, response, answer, requestId);
+      const incoming = { request, body, requestId, fault };
+      const answer = busy ? failed(inFlight(key), requestId) : handle(sim, incoming, refuseTooFast);
+      if (sim.faults.webhook_before_answer) await sim.delivered();
+      send(request, response, answer, requestId, fault);
     } finally {
       if (release !== undefined) running.delete(release);
     }
   };
 }
 
-function handle(sim: Sim, request: IncomingMessage, body: string, requestId: string): Answer {
+function handle(sim: Sim, incoming: Incoming, refuseTooFast: () => void): Answer {
+  const { request, body, requestId, fault } = incoming;
   let keyed: KeyedRequest | undefined;
   try {
     authenticate(request);
-    if (sim.faults.api === 'rate_limit') throw rateLimited();
+    refuseByFault(fault);
+    refuseTooFast();
+    catchUp(sim);
     const method = request.method ?? 'GET';
     const url = new URL(request.url ?? '/', 'http://localhost');
-    const { route, id } = routeFor(method, url.pathname);
+    const { route, id, child } = routeFor(method, url.pathname);
     const encoded = method === 'POST' ? body : url.search.slice(1);
     const form = decodeForm(encoded);
     refuseUnknown(form, route.names);
     const key = method === 'POST' ? headerOf(request, 'idempotency-key') : undefined;
     keyed = key === undefined ? undefined : keyedRequest(key, url.pathname, encoded);
-    const saved = keyed === undefined ? undefined : recall(sim.store, keyed);
+    const saved = keyed === undefined ? undefined : recall(sim, keyed);
     if (saved !== undefined) {
       const headers = { 'idempotent-replayed': 'true', 'original-request': saved.request_id };
       return { status: saved.status, body: saved.body, headers };
     }
     const params = new Params(form.tree);
     const cause = { id: requestId, idempotency_key: key ?? null };
-    const result = expand(sim, route.run({ sim, params, cause, id }), params.texts('expand'));
+    const result = expand(
+      sim,
+      route.run({ sim, params, cause, id, child }),
+      params.texts('expand'),
+    );
     const done = { status: 200, body: `${JSON.stringify(result, null, 2)}\n`, headers: {} };
-    return finish(sim, keyed, requestId, afterwards(sim, method, done, requestId));
+    return finish(sim, keyed, requestId, afterwards(fault, method, done, requestId));
   } catch (error) {
     return finish(sim, keyed, requestId, failed(error, requestId));
   }
 }
 
 /** `error_500_after`: the work is done, the answer says it went wrong. */
-function afterwards(sim: Sim, method: string, done: Answer, requestId: string): Answer {
-  if (sim.faults.api !== 'error_500_after' || method !== 'POST') return done;
+function afterwards(fault: Faults['api'], method: string, done: Answer, requestId: string): Answer {
+  if (fault !== 'error_500_after' || method !== 'POST') return done;
   const message = 'An unknown error occurred';
   return failed(new StripeFailure(500, { type: 'api_error', message }), requestId);
+}
+
+/** Faults that answer before any work was done. */
+function refuseByFault(fault: Faults['api']): void {
+  const type = 'invalid_request_error';
+  switch (fault) {
+    case 'rate_limit':
+      throw new StripeFailure(429, {
+        type,
+        code: 'rate_limit',
+        message: 'Request rate limit exceeded.',
+      });
+    case 'lock_timeout':
+      throw new StripeFailure(429, {
+        type,
+        code: 'lock_timeout',
+        message: 'This object cannot be accessed right now because another request uses it.',
+      });
+    case 'key_revoked':
+      throw new StripeFailure(401, {
+        type,
+        code: 'api_key_expired',
+        message: 'Expired API Key provided.',
+      });
+    default:
+  }
 }
 
 function finish(
@@ -113,6 +131,7 @@ function finish(
   if (keyed !== undefined && isKept(answer.status)) {
     sim.store.saved_answers.put({
       id: keyed.key,
+      created: sim.now(),
       request_digest: keyed.digest,
       status: answer.status,
       body: answer.body,
@@ -123,67 +142,26 @@ function finish(
   return answer;
 }
 
+const RETRY: Record<string, Record<string, string>> = {
+  rate_limit: { 'stripe-rate-limited-reason': 'global-rate' },
+  lock_timeout: { 'stripe-should-retry': 'true' },
+};
+
 function failed(error: unknown, requestId: string): Answer {
   const failure =
     error instanceof StripeFailure
       ? error
       : new StripeFailure(500, { type: 'api_error', message: 'The simulator failed.' });
   if (failure !== error) console.error(`stripe-sim ${requestId}:`, error);
+  const logged = {
+    ...failure.body,
+    request_log_url: `https://dashboard.stripe.com/test/logs/${requestId}`,
+  };
   return {
     status: failure.status,
-    body: `${JSON.stringify({ error: failure.body }, null, 2)}\n`,
-    headers:
-      failure.body.code === 'rate_limit' ? { 'stripe-rate-limited-reason': 'global-rate' } : {},
+    body: `${JSON.stringify({ error: logged }, null, 2)}\n`,
+    headers: RETRY[failure.body.code ?? ''] ?? {},
   };
-}
-
-function authenticate(request: IncomingMessage): void {
-  const key = keyOf(headerOf(request, 'authorization') ?? '');
-  if (key === '') {
-    throw unauthorized(
-      'You did not provide an API key. Send it with HTTP Basic or in the Authorization header ' +
-        'as a bearer token.',
-    );
-  }
-  if (/^[sr]k_live_/.test(key)) {
-    throw unauthorized('This is a simulator: live keys are refused. Use a key like sk_test_….');
-  }
-  if (key.startsWith('rk_test_')) {
-    throw new StripeFailure(403, {
-      type: 'invalid_request_error',
-      message: 'The provided restricted key does not have the required permissions.',
-    });
-  }
-  if (!/^sk_test_\w+$/.test(key)) throw unauthorized('Invalid API Key provided.');
-}
-
-function keyOf(authorization: string): string {
-  const [scheme = '', value = ''] = authorization.split(' ', 2);
-  if (scheme.toLowerCase() === 'bearer') return value;
-  if (scheme.toLowerCase() !== 'basic') return '';
-  return Buffer.from(value, 'base64').toString('utf8').split(':', 1)[0] ?? '';
-}
-
-function routeFor(method: string, path: string): { route: Route; id: string } {
-  const parts = path.split('/');
-  for (const route of ROUTES) {
-    const pattern = route.path.split('/');
-    if (route.method !== method || pattern.length !== parts.length) continue;
-    if (!pattern.every((part, at) => part === ':id' || part === parts[at])) continue;
-    return { route, id: decodeURIComponent(parts[pattern.indexOf(':id')] ?? '') };
-  }
-  throw new StripeFailure(404, {
-    type: 'invalid_request_error',
-    message: `Unrecognized request URL (${method}: ${path}).`,
-  });
-}
-
-function rateLimited(): StripeFailure {
-  return new StripeFailure(429, {
-    type: 'invalid_request_error',
-    code: 'rate_limit',
-    message: 'Request rate limit exceeded.',
-  });
 }
 
 function headerOf(request: IncomingMessage, name: string): string | undefined {
@@ -196,14 +174,27 @@ function send(
   response: ServerResponse,
   answer: Answer,
   requestId: string,
+  fault: Faults['api'],
 ): void {
+  // The work is done and kept; the caller never learns of it.
+  if (fault === 'hang') return;
+  if (fault === 'reset_after') {
+    request.socket.destroy();
+    return;
+  }
   const key = headerOf(request, 'idempotency-key');
   response.writeHead(answer.status, {
     'content-type': 'application/json',
+    'content-length': Buffer.byteLength(answer.body),
     'request-id': requestId,
     'stripe-version': headerOf(request, 'stripe-version') ?? API_VERSION,
     ...(key === undefined ? {} : { 'idempotency-key': key }),
     ...answer.headers,
   });
-  response.end(answer.body);
+  if (fault !== 'half_answer') {
+    response.end(answer.body);
+    return;
+  }
+  const half = answer.body.slice(0, answer.body.length / 2);
+  response.write(half, () => request.socket.destroy());
 }

@@ -1,30 +1,34 @@
 import type Stripe from 'stripe';
-import { processingFee, recordMovement } from './balance-transactions.ts';
+import {
+  type AttemptResult,
+  ask,
+  decline,
+  failVerification,
+  pend,
+  succeed,
+} from './attempt-ends.ts';
 import { DECLINES, type Decline } from './card-declines.ts';
 import type { TestCard } from './cards.ts';
-import { newCharge } from './charges.ts';
-import { openDispute } from './disputes.ts';
-import type { ErrorBody } from './error.ts';
-import { emit } from './events.ts';
-import { idOf } from './ids.ts';
-import { cardOf } from './payment-methods.ts';
+import { mandateRevoked } from './mandates.ts';
+import { cardOf, isSetUp } from './payment-methods.ts';
 import type { Cause, Sim } from './sim.ts';
+
+export type { AttemptResult } from './attempt-ends.ts';
 
 /** What the cardholder did with the bank's verification, if it was asked for. */
 export type Verification = 'not_yet' | 'pass' | 'fail';
 
 export interface AttemptOptions {
   verification: Verification;
-  /** Nobody is there to verify: auto-reload. */
+  /** Its owner is not there: auto-reload. */
   offSession: boolean;
+  /** A bank that asks is as good as one that refuses. */
+  errorOnAction?: boolean;
+  /** Where the bank's page leads back to. */
+  returnUrl?: string | null;
   /** Called between the success of the intent and the arrival of its balance transaction. */
   onSuccess?: (intent: Stripe.PaymentIntent) => void;
 }
-
-export type AttemptResult =
-  | { kind: 'succeeded'; intent: Stripe.PaymentIntent }
-  | { kind: 'declined'; intent: Stripe.PaymentIntent; error: ErrorBody }
-  | { kind: 'needs_verification'; intent: Stripe.PaymentIntent };
 
 /** One try to move the intent's amount with this payment method. */
 export function attempt(
@@ -35,158 +39,60 @@ export function attempt(
   options: AttemptOptions,
 ): AttemptResult {
   const card = cardOf(sim, method);
-  const asked = asksForVerification(card, method, options.offSession);
-  if (asked && options.offSession) {
-    return decline(sim, cause, { intent, method, card, why: DECLINES.authentication_required });
+  const at = { intent, method, card };
+  const asked = asks(intent, card, isSetUp(sim, method.id), options.offSession);
+  if (asked) {
+    if (options.offSession || options.errorOnAction === true) {
+      return decline(sim, cause, { ...at, why: DECLINES.authentication_required });
+    }
+    if (options.verification === 'not_yet') {
+      return ask(sim, cause, intent, method, options.returnUrl ?? null);
+    }
+    if (options.verification === 'fail') return failVerification(sim, cause, intent, method);
   }
-  if (asked && options.verification === 'not_yet') return ask(sim, cause, intent, method);
-  if (asked && options.verification === 'fail') return failVerification(sim, cause, intent, method);
-  if (card.decline !== null) {
-    return decline(sim, cause, { intent, method, card, why: card.decline });
+  if (options.offSession && mandateRevoked(sim, method.id)) {
+    const why = DECLINES.india_recurring_payment_mandate_canceled;
+    return decline(sim, cause, { ...at, why });
   }
-  return succeed(sim, cause, { intent, method, card, verified: asked }, options);
+  const why = card.decline ?? refusedByRule(sim, card, method);
+  if (why !== null) return decline(sim, cause, { ...at, why });
+  if (card.arrives !== 'now') return pend(sim, cause, at, card.arrives);
+  const shown = asked ? 'challenge' : card.threeDSecure === 'frictionless' ? 'frictionless' : null;
+  return succeed(sim, cause, { ...at, shown }, options.onSuccess);
 }
 
-function asksForVerification(
+/** Whether the bank wants to see its customer for this payment. */
+function asks(
+  intent: Stripe.PaymentIntent,
   card: TestCard,
-  method: Stripe.PaymentMethod,
+  setUp: boolean,
   offSession: boolean,
 ): boolean {
-  if (card.threeDSecure === 'required') return true;
-  if (card.threeDSecure === 'first_use') return !offSession || method.customer === null;
-  return card.threeDSecure === 'on_session' && !offSession;
+  const requested = intent.payment_method_options?.card?.request_three_d_secure;
+  switch (card.threeDSecure) {
+    case 'required':
+      return true;
+    case 'first_use':
+      return !(offSession && setUp);
+    case 'on_session':
+      return !offSession;
+    case 'enrolled':
+      return !offSession && (requested === 'any' || requested === 'challenge');
+    default:
+      return false;
+  }
 }
 
-function succeed(
-  sim: Sim,
-  cause: Cause,
-  done: {
-    intent: Stripe.PaymentIntent;
-    method: Stripe.PaymentMethod;
-    card: TestCard;
-    verified: boolean;
-  },
-  options: AttemptOptions,
-): AttemptResult {
-  const { method, card } = done;
-  const charge = newCharge(sim, { ...done, decline: null, authenticated: done.verified });
-  const intent = sim.store.payment_intents.put({
-    ...done.intent,
-    amount_received: done.intent.amount,
-    last_payment_error: null,
-    latest_charge: charge.id,
-    next_action: null,
-    payment_method: method.id,
-    status: 'succeeded',
-  });
-  keepForLater(sim, cause, intent, method);
-  emit(sim, cause, 'charge.succeeded', charge);
-  emit(sim, cause, 'payment_intent.succeeded', intent);
-  options.onSuccess?.(intent);
-  const movement = recordMovement(sim, {
-    type: 'charge',
-    amount: charge.amount,
-    fee: processingFee(charge.amount),
-    currency: charge.currency,
-    source: charge.id,
-    description: charge.description,
-  });
-  const settled = sim.store.charges.put({ ...charge, balance_transaction: movement.id });
-  emit(sim, cause, 'charge.updated', settled, { balance_transaction: null });
-  if (card.name === 'createDispute') openDispute(sim, cause, settled, 'fraudulent');
-  return { kind: 'succeeded', intent };
-}
-
-/** `setup_future_usage` attaches the card to the customer once it has worked. */
-function keepForLater(
-  sim: Sim,
-  cause: Cause,
-  intent: Stripe.PaymentIntent,
-  method: Stripe.PaymentMethod,
-): void {
-  const customer = idOf(intent.customer);
-  if (intent.setup_future_usage === null || customer === null || method.customer !== null) return;
-  const attached = sim.store.payment_methods.put({ ...method, customer });
-  emit(sim, cause, 'payment_method.attached', attached);
-}
-
-function decline(
-  sim: Sim,
-  cause: Cause,
-  no: {
-    intent: Stripe.PaymentIntent;
-    method: Stripe.PaymentMethod;
-    card: TestCard;
-    why: Decline;
-  },
-): AttemptResult {
-  const { method, why } = no;
-  const charge = newCharge(sim, { ...no, decline: why, authenticated: false });
-  const error = {
-    type: 'card_error',
-    code: why.code,
-    decline_code: why.declineCode,
-    message: why.message,
-    charge: charge.id,
-    ...(why.advice === null ? {} : { advice_code: why.advice }),
-    ...(why.networkCode === null ? {} : { network_decline_code: why.networkCode }),
-  } as const;
-  const intent = sim.store.payment_intents.put({
-    ...no.intent,
-    last_payment_error: { ...error, payment_method: method },
-    latest_charge: charge.id,
-    next_action: null,
-    payment_method: null,
-    status: 'requires_payment_method',
-  });
-  emit(sim, cause, 'charge.failed', charge);
-  emit(sim, cause, 'payment_intent.payment_failed', intent);
-  return {
-    kind: 'declined',
-    intent,
-    error: { ...error, payment_intent: intent, payment_method: method },
-  };
-}
-
-function ask(
-  sim: Sim,
-  cause: Cause,
-  before: Stripe.PaymentIntent,
-  method: Stripe.PaymentMethod,
-): AttemptResult {
-  const intent = sim.store.payment_intents.put({
-    ...before,
-    next_action: {
-      type: 'redirect_to_url',
-      redirect_to_url: { url: `${sim.baseUrl()}/3ds/${before.id}`, return_url: null },
-    },
-    payment_method: method.id,
-    status: 'requires_action',
-  });
-  emit(sim, cause, 'payment_intent.requires_action', intent);
-  return { kind: 'needs_verification', intent };
-}
-
-function failVerification(
-  sim: Sim,
-  cause: Cause,
-  before: Stripe.PaymentIntent,
-  method: Stripe.PaymentMethod,
-): AttemptResult {
-  const error = {
-    type: 'invalid_request_error',
-    code: 'payment_intent_authentication_failure',
-    message:
-      'The provided PaymentMethod has failed authentication. ' +
-      'Try again, or pay with another payment method.',
-  } as const;
-  const intent = sim.store.payment_intents.put({
-    ...before,
-    last_payment_error: { ...error, payment_method: method },
-    next_action: null,
-    payment_method: null,
-    status: 'requires_payment_method',
-  });
-  emit(sim, cause, 'payment_intent.payment_failed', intent);
-  return { kind: 'declined', intent, error: { ...error, payment_intent: intent } };
+/** The merchant's own rules: risk before the bank is asked, checks after it has approved. */
+function refusedByRule(sim: Sim, card: TestCard, method: Stripe.PaymentMethod): Decline | null {
+  const rules = sim.settings();
+  const checks = method.card?.checks;
+  if (card.riskLevel === 'highest' && rules.block_highest_risk) {
+    return DECLINES.highest_risk_level;
+  }
+  if (checks?.cvc_check === 'fail' && rules.block_cvc_fail) return DECLINES.rule_cvc;
+  if (checks?.address_postal_code_check === 'fail' && rules.block_zip_fail) {
+    return DECLINES.rule_zip;
+  }
+  return null;
 }

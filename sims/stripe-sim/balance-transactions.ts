@@ -3,19 +3,23 @@ import { missing } from './error.ts';
 import { newId } from './ids.ts';
 import { page } from './list.ts';
 import { LIST_NAMES } from './params.ts';
-import type { Route, Sim } from './sim.ts';
+import type { Call, Route, Sim } from './sim.ts';
 import { divideHalfUp } from './tax.ts';
 
 const TWO_DAYS_SECONDS = 2 * 24 * 3600;
 
 interface Movement {
-  type: 'charge' | 'refund' | 'adjustment';
+  type: 'charge' | 'refund' | 'refund_failure' | 'adjustment' | 'payout';
   /** Minor unit, negative when money leaves. */
   amount: number;
   fee: number;
   currency: string;
   source: string;
   description: string | null;
+  /** What a report files it under, where that is not its type. */
+  reportedAs?: 'dispute' | 'dispute_reversal';
+  /** Seconds until it can be paid out; two days if absent. */
+  availableIn?: number;
 }
 
 /** 2.9 % and 30 of the minor unit. */
@@ -28,7 +32,7 @@ export function recordMovement(sim: Sim, moved: Movement): Stripe.BalanceTransac
     id: newId('txn'),
     object: 'balance_transaction',
     amount: moved.amount,
-    available_on: sim.now() + TWO_DAYS_SECONDS,
+    available_on: sim.now() + (moved.availableIn ?? TWO_DAYS_SECONDS),
     balance_type: 'payments',
     created: sim.now(),
     currency: moved.currency,
@@ -43,34 +47,48 @@ export function recordMovement(sim: Sim, moved: Movement): Stripe.BalanceTransac
               amount: moved.fee,
               application: null,
               currency: moved.currency,
-              description: 'Stripe processing fees',
+              description:
+                moved.reportedAs === undefined ? 'Stripe processing fees' : 'Dispute fee',
               type: 'stripe_fee',
             },
           ],
     net: moved.amount - moved.fee,
-    reporting_category: moved.type === 'adjustment' ? 'dispute' : moved.type,
+    reporting_category: moved.reportedAs ?? moved.type,
     source: moved.source,
     status: 'pending',
     type: moved.type,
   });
 }
 
+/** Money on its way is available from its day on, whether or not anyone looked in between. */
+export function asOfNow(sim: Sim, row: Stripe.BalanceTransaction): Stripe.BalanceTransaction {
+  return { ...row, status: row.available_on <= sim.now() ? 'available' : 'pending' };
+}
+
+function list(call: Call): object {
+  const { sim, params } = call;
+  const wanted = ['type', 'source', 'currency'] as const;
+  const payout = params.text('payout');
+  if (payout !== undefined && sim.store.payouts.get(payout) === undefined) {
+    throw missing('payout', payout, 'payout');
+  }
+  const inPayout = payout === undefined ? null : new Set(sim.store.payout_parts.get(payout)?.parts);
+  const rows = sim.store.balance_transactions
+    .newestFirst()
+    .filter((row) =>
+      wanted.every((name) => params.text(name) === undefined || row[name] === params.text(name)),
+    )
+    .filter((row) => inPayout === null || inPayout.has(row.id))
+    .map((row) => asOfNow(sim, row));
+  return page(call, '/v1/balance_transactions', rows);
+}
+
 export const balanceTransactionRoutes: Route[] = [
   {
     method: 'GET',
     path: '/v1/balance_transactions',
-    names: [...LIST_NAMES, 'type', 'source', 'currency'],
-    run: (call) => {
-      const type = call.params.text('type');
-      const source = call.params.text('source');
-      const currency = call.params.text('currency');
-      const rows = call.sim.store.balance_transactions
-        .newestFirst()
-        .filter((row) => type === undefined || row.type === type)
-        .filter((row) => source === undefined || row.source === source)
-        .filter((row) => currency === undefined || row.currency === currency);
-      return page(call, '/v1/balance_transactions', rows);
-    },
+    names: [...LIST_NAMES, 'type', 'source', 'currency', 'payout'],
+    run: list,
   },
   {
     method: 'GET',
@@ -79,7 +97,7 @@ export const balanceTransactionRoutes: Route[] = [
     run: ({ sim, id }) => {
       const found = sim.store.balance_transactions.get(id);
       if (found === undefined) throw missing('balance transaction', id);
-      return found;
+      return asOfNow(sim, found);
     },
   },
 ];

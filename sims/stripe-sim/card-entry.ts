@@ -12,7 +12,7 @@ export interface EntryRefusal {
   code: string;
   declineCode: string | null;
   message: string;
-  field: 'number' | 'expiry' | 'cvc';
+  field: 'number' | 'expiry' | 'cvc' | 'address' | 'tax_id';
 }
 
 export type EntryResult =

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { DECLINE_ROWS, DECLINES, type Decline, type DeclineName } from './card-declines.ts';
+import type { Trouble } from './card-trouble.ts';
 
 export interface TestCard {
   /** Name after `pm_card_`; also what is stored instead of the number. */
@@ -9,10 +10,28 @@ export interface TestCard {
   funding: 'credit' | 'debit' | 'prepaid';
   country: string;
   decline: Decline | null;
-  /** `first_use` asks until the card was saved for use without its owner. */
-  threeDSecure: 'optional' | 'required' | 'first_use' | 'on_session' | 'not_supported';
+  /**
+   * `first_use` asks until the card was saved for use without its owner, `enrolled` only if the
+   * merchant wants it.
+   */
+  threeDSecure:
+    | 'optional'
+    | 'required'
+    | 'first_use'
+    | 'on_session'
+    | 'enrolled'
+    | 'frictionless'
+    | 'not_supported';
+  /** When the bank's answer comes, and whether it is a good one. */
+  arrives: 'now' | 'later' | 'never';
   riskLevel: 'normal' | 'elevated' | 'highest';
   failingChecks: ReadonlyArray<'cvc' | 'postal_code' | 'line1'>;
+  /** Its bank does not check addresses. */
+  uncheckedAddress: boolean;
+  /** What its owner or its bank does after a payment that succeeded. */
+  trouble: Trouble | null;
+  /** False: its bank refuses already when it is to be kept. */
+  attachable: boolean;
 }
 
 type Traits = Partial<Omit<TestCard, 'name' | 'number' | 'brand'>>;
@@ -26,14 +45,23 @@ function card(name: string, number: string, traits: Traits = {}): TestCard {
     country: 'US',
     decline: null,
     threeDSecure: 'optional',
+    arrives: 'now',
     riskLevel: 'normal',
     failingChecks: [],
+    uncheckedAddress: false,
+    trouble: null,
+    attachable: true,
     ...traits,
   };
 }
 
 function declining(name: string, number: string, why: DeclineName, traits: Traits = {}): TestCard {
   return card(name, number, { decline: DECLINES[why], ...traits });
+}
+
+/** Declines whatever is asked of it, being saved included. */
+function dead(name: string, number: string, why: DeclineName, traits: Traits = {}): TestCard {
+  return declining(name, number, why, { attachable: false, ...traits });
 }
 
 /** Issuing countries: the country code and the number Stripe documents for it. */
@@ -64,20 +92,16 @@ const CARDS: readonly TestCard[] = [
   card('diners', '3056930009020004'),
   card('jcb', '3566002020360505'),
   card('unionpay', '6200000000000005'),
-  declining('visa_chargeDeclined', '4000000000000002', 'generic_decline'),
-  declining('visa_chargeDeclinedInsufficientFunds', '4000000000009995', 'insufficient_funds'),
-  declining('visa_chargeDeclinedLostCard', '4000000000009987', 'lost_card'),
-  declining('visa_chargeDeclinedStolenCard', '4000000000009979', 'stolen_card'),
-  declining('chargeDeclinedExpiredCard', '4000000000000069', 'expired_card'),
-  declining('chargeDeclinedIncorrectCvc', '4000000000000127', 'incorrect_cvc', {
+  dead('visa_chargeDeclined', '4000000000000002', 'generic_decline'),
+  dead('visa_chargeDeclinedInsufficientFunds', '4000000000009995', 'insufficient_funds'),
+  dead('visa_chargeDeclinedLostCard', '4000000000009987', 'lost_card'),
+  dead('visa_chargeDeclinedStolenCard', '4000000000009979', 'stolen_card'),
+  dead('chargeDeclinedExpiredCard', '4000000000000069', 'expired_card'),
+  dead('chargeDeclinedIncorrectCvc', '4000000000000127', 'incorrect_cvc', {
     failingChecks: ['cvc'],
   }),
-  declining('chargeDeclinedProcessingError', '4000000000000119', 'processing_error'),
-  declining(
-    'visa_chargeDeclinedVelocityLimitExceeded',
-    '4000000000006975',
-    'card_velocity_exceeded',
-  ),
+  dead('chargeDeclinedProcessingError', '4000000000000119', 'processing_error'),
+  dead('visa_chargeDeclinedVelocityLimitExceeded', '4000000000006975', 'card_velocity_exceeded'),
   declining('chargeCustomerFail', '4000000000000341', 'generic_decline'),
   card('authenticationRequiredOnSetup', '4000002500003155', { threeDSecure: 'first_use' }),
   card('authenticationRequired', '4000002760003184', { threeDSecure: 'required' }),
@@ -95,21 +119,55 @@ const CARDS: readonly TestCard[] = [
     threeDSecure: 'required',
   }),
   declining('threeDSecureRequiredProcessingError', '4000008400001280', 'generic_decline'),
-  card('threeDSecureOptional', '4000000000003055'),
+  card('threeDSecureOptional', '4000000000003055', { threeDSecure: 'enrolled' }),
+  card('threeDSecureOptionalProcessingError', '4000000000003097'),
+  card('threeDSecureFrictionless', '4000000032200000', { threeDSecure: 'frictionless' }),
   declining('radarBlock', '4100000000000019', 'fraudulent', { riskLevel: 'highest' }),
+  card('riskLevelHighest', '4000000000004954', { riskLevel: 'highest' }),
   card('riskLevelElevated', '4000000000009235', { riskLevel: 'elevated' }),
   card('cvcCheckFail', '4000000000000101', { failingChecks: ['cvc'] }),
   card('avsZipFail', '4000000000000036', { failingChecks: ['postal_code'] }),
   card('avsLine1Fail', '4000000000000028', { failingChecks: ['line1'] }),
   card('avsFail', '4000000000000010', { failingChecks: ['postal_code', 'line1'] }),
-  card('createDispute', '4000000000000259'),
+  card('avsUnchecked', '4000000000000044', { uncheckedAddress: true }),
+  card('cvcCheckFailElevatedRisk', '4000058400307872', {
+    failingChecks: ['cvc'],
+    riskLevel: 'elevated',
+  }),
+  card('avsZipFailElevatedRisk', '4000058400306072', {
+    failingChecks: ['postal_code'],
+    riskLevel: 'elevated',
+  }),
+  card('highFraudDisputeScore', '4000008400000407', { riskLevel: 'elevated' }),
+  card('highEfwScore', '4000008400000159', { riskLevel: 'elevated' }),
+  card('radarDynamicRiskThreshold', '4000008400001017', { riskLevel: 'elevated' }),
+  card('adaptive3dsChallenge', '4000008405600003', { threeDSecure: 'on_session' }),
+  card('captcha', '4000000000001208'),
+  card('captchaSecond', '4000000000003725'),
+  card('visaCompellingEvidence3', '4000000404000038', { trouble: 'fraudulent' }),
+  card('visaCompliance', '4000008400000779', { trouble: 'fraudulent' }),
+  card('mastercardCompliance', '5105008400000002', { trouble: 'fraudulent' }),
+  card('smartDisputes', '4000000001000043', { trouble: 'fraudulent' }),
+  card('createDispute', '4000000000000259', { trouble: 'fraudulent' }),
+  card('createDisputeProductNotReceived', '4000000000002685', { trouble: 'product_not_received' }),
+  card('createDisputeInquiry', '4000000000001976', { trouble: 'inquiry' }),
+  card('createMultipleDisputes', '4000000404000079', { trouble: 'several_disputes' }),
+  card('createIssuerFraudRecord', '4000000000005423', { trouble: 'fraud_warning' }),
+  card('pendingRefund', '4000000000007726'),
+  card('refundFail', '4000000000005126'),
   card('bypassPending', '4000000000000077'),
+  card('bypassPendingInternational', '4000003720000278', { country: 'IE' }),
   ...[...COUNTRIES.matchAll(/(\w\w) (\d+)/g)].map(([, country = '', number = '']) =>
     card(country.toLowerCase(), number, { country }),
   ),
-  ...DECLINE_ROWS.map(([row, name]) =>
-    declining(`sim_${name}`, withLuhnDigit(`4000990000000${row}`), name),
+  ...DECLINE_ROWS.flatMap(([row, ...names]) =>
+    names.map((name, at) => {
+      const number = withLuhnDigit(`400099000000${at}${row}`);
+      return declining(`sim_${name}`, number, name);
+    }),
   ),
+  card('sim_processing', withLuhnDigit('400099000000090'), { arrives: 'later' }),
+  card('sim_processing_fails', withLuhnDigit('400099000000091'), { arrives: 'never' }),
 ];
 
 const BY_NUMBER = new Map(CARDS.map((entry) => [entry.number, entry]));

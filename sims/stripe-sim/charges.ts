@@ -3,18 +3,22 @@ import type Stripe from 'stripe';
 import type { Decline } from './card-declines.ts';
 import type { TestCard } from './cards.ts';
 import { missing } from './error.ts';
+import { emit } from './events.ts';
 import { idOf, newId } from './ids.ts';
 import { page } from './list.ts';
 import { LIST_NAMES } from './params.ts';
-import type { Route, Sim } from './sim.ts';
+import type { Call, Route, Sim } from './sim.ts';
 
 export interface ChargeFacts {
   intent: Stripe.PaymentIntent;
   method: Stripe.PaymentMethod;
   card: TestCard;
   decline: Decline | null;
-  authenticated: boolean;
+  shown: ShownToBank;
 }
+
+/** How the bank verified its customer: by asking, by itself, or not at all. */
+export type ShownToBank = 'challenge' | 'frictionless' | null;
 
 export function chargeNamed(sim: Sim, id: string, param?: string): Stripe.Charge {
   const charge = sim.store.charges.get(id);
@@ -80,10 +84,12 @@ function statementLine(sim: Sim, intent: Stripe.PaymentIntent): string {
   return (suffix === null ? prefix : `${prefix}* ${suffix}`).slice(0, 22);
 }
 
+const RISK_SCORES = { normal: 12, elevated: 68, highest: 92 } as const;
+
 function outcomeOf({ decline, card }: ChargeFacts): Stripe.Charge.Outcome {
   const risk = {
     risk_level: card.riskLevel,
-    risk_score: card.riskLevel === 'normal' ? 12 : card.riskLevel === 'elevated' ? 68 : 92,
+    risk_score: RISK_SCORES[card.riskLevel],
   };
   if (decline === null) {
     return {
@@ -97,33 +103,36 @@ function outcomeOf({ decline, card }: ChargeFacts): Stripe.Charge.Outcome {
       type: 'authorized',
     };
   }
-  const blocked = decline.blocked === true;
+  const { blocked } = decline;
+  const unasked = blocked !== undefined && decline.network !== 'reversed_after_approval';
   return {
     advice_code: decline.advice,
-    network_advice_code: decline.advice === 'do_not_try_again' && !blocked ? '03' : null,
+    network_advice_code:
+      decline.advice === 'do_not_try_again' && decline.networkCode !== null ? '03' : null,
     network_decline_code: decline.networkCode,
-    network_status: blocked ? 'not_sent_to_network' : 'declined_by_network',
-    reason: blocked ? 'highest_risk_level' : decline.declineCode,
+    network_status: unasked ? 'not_sent_to_network' : (decline.network ?? 'declined_by_network'),
+    reason: blocked ?? decline.declineCode,
     ...risk,
-    seller_message: blocked
-      ? 'Stripe blocked this payment as too risky.'
-      : `The bank returned the decline code \`${decline.declineCode}\`.`,
-    type: blocked ? 'blocked' : 'issuer_declined',
+    seller_message:
+      blocked === undefined
+        ? `The bank returned the decline code \`${decline.declineCode}\`.`
+        : 'Stripe blocked this payment.',
+    type: blocked === undefined ? 'issuer_declined' : 'blocked',
   };
 }
 
 function detailsOf(chargeId: string, facts: ChargeFacts): Stripe.Charge.PaymentMethodDetails {
-  const { intent, method, card, decline, authenticated } = facts;
+  const { intent, method, card, decline, shown } = facts;
   const stored = method.card;
   return {
     type: 'card',
     card: {
       amount_authorized: decline === null ? intent.amount : null,
-      authorization_code: decline === null ? digitsFrom(chargeId, 6) : null,
+      authorization_code: approved(decline) ? digitsFrom(chargeId, 6) : null,
       brand: card.brand,
       checks: stored?.checks ?? null,
       country: card.country,
-      electronic_commerce_indicator: authenticated ? authenticatedIndicator(card) : null,
+      electronic_commerce_indicator: shown === null ? null : authenticatedIndicator(card),
       exp_month: stored?.exp_month ?? 12,
       exp_year: stored?.exp_year ?? 2030,
       extended_authorization: { status: 'disabled' },
@@ -136,24 +145,30 @@ function detailsOf(chargeId: string, facts: ChargeFacts): Stripe.Charge.PaymentM
       multicapture: { status: 'unavailable' },
       network: card.brand,
       network_token: { used: false },
-      network_transaction_id: decline === null ? digitsFrom(chargeId, 15) : null,
+      network_transaction_id: approved(decline) ? digitsFrom(chargeId, 15) : null,
       overcapture: { maximum_amount_capturable: intent.amount, status: 'unavailable' },
       regulated_status: 'unregulated',
-      three_d_secure: authenticated
-        ? {
-            authentication_flow: 'challenge',
-            electronic_commerce_indicator: authenticatedIndicator(card),
-            exemption_indicator: null,
-            result: 'authenticated',
-            result_reason: null,
-            transaction_id: chargeId.replace('ch_', '3ds_'),
-            version: '2.2.0',
-          }
-        : null,
+      three_d_secure:
+        shown !== null
+          ? {
+              authentication_flow: shown,
+              electronic_commerce_indicator: authenticatedIndicator(card),
+              exemption_indicator: null,
+              result: 'authenticated',
+              result_reason: null,
+              transaction_id: chargeId.replace('ch_', '3ds_'),
+              version: '2.2.0',
+            }
+          : null,
       transaction_link_id: null,
       wallet: null,
     },
   };
+}
+
+/** The bank said yes; what came after is another matter. */
+function approved(decline: Decline | null): boolean {
+  return decline === null || decline.network === 'reversed_after_approval';
 }
 
 function authenticatedIndicator(card: TestCard): '02' | '05' {
@@ -163,6 +178,21 @@ function authenticatedIndicator(card: TestCard): '02' | '05' {
 function digitsFrom(seed: string, length: number): string {
   const number = BigInt(`0x${createHash('sha256').update(seed).digest('hex')}`);
   return String(number).slice(0, length);
+}
+
+function update({ sim, cause, params, id }: Call): Stripe.Charge {
+  const before = chargeNamed(sim, id);
+  const report = params.oneOf('fraud_details.user_report', ['fraudulent', 'safe']);
+  const { description, metadata } = before;
+  const after = sim.store.charges.put({
+    ...before,
+    metadata: params.metadata('metadata', metadata),
+    ...(params.given('description') ? { description: params.textOrNull('description') } : {}),
+    ...(params.given('receipt_email') ? { receipt_email: params.textOrNull('receipt_email') } : {}),
+    ...(report === undefined ? {} : { fraud_details: { user_report: report } }),
+  });
+  emit(sim, cause, 'charge.updated', after, { description, metadata });
+  return after;
 }
 
 export const chargeRoutes: Route[] = [
@@ -185,5 +215,11 @@ export const chargeRoutes: Route[] = [
     path: '/v1/charges/:id',
     names: ['expand.#'],
     run: ({ sim, id }) => chargeNamed(sim, id),
+  },
+  {
+    method: 'POST',
+    path: '/v1/charges/:id',
+    names: ['metadata.*', 'description', 'receipt_email', 'fraud_details.user_report', 'expand.#'],
+    run: update,
   },
 ];

@@ -7,7 +7,11 @@ import { readLines, refuseAmount, type StoredLine, totalsOf } from './line-items
 import { page, plainPage } from './list.ts';
 import { LIST_NAMES, type Params } from './params.ts';
 import { SESSION_NAMES, sessionChoices } from './session-choices.ts';
+import type { Collected } from './session-tax.ts';
+import { newSetup } from './setup-intents.ts';
 import { type Call, type Cause, NO_REQUEST, type Route, type Sim } from './sim.ts';
+import { decideTax, type TaxedParty } from './tax.ts';
+import { taxIdsOf } from './tax-ids.ts';
 
 type Session = Stripe.Checkout.Session;
 
@@ -23,6 +27,8 @@ export interface SessionDraft {
     suffix: string | null;
   };
   updates: { address: boolean; name: boolean };
+  /** Said on the page before the card was entered. */
+  collected?: Collected;
 }
 
 const HALF_HOUR = 30 * 60;
@@ -45,19 +51,69 @@ export function draftOf(sim: Sim, id: string): SessionDraft {
 
 function create(call: Call): Session {
   const { sim, params } = call;
-  if ((params.oneOf('mode', ['payment', 'setup', 'subscription']) ?? 'payment') !== 'payment') {
-    throw invalid('The simulator knows mode=payment only.', 'mode');
-  }
+  const mode = params.oneOf('mode', ['payment', 'setup', 'subscription']) ?? 'payment';
+  if (mode === 'subscription') throw invalid('The simulator knows no subscriptions.', 'mode');
   const successUrl = params.required('success_url');
   const customerId = params.text('customer');
   const customer = customerId === undefined ? null : customerNamed(sim, customerId, 'customer');
+  const base = {
+    ...sessionChoices(params),
+    id: `cs_test_${randomText(58)}`,
+    created: sim.now(),
+    customer: customer?.id ?? null,
+    customer_details: knownDetails(params, customer),
+    expires_at: expiry(sim, params),
+    success_url: successUrl,
+  };
+  return mode === 'setup' ? toSave(call, base) : toPay(call, base, customer);
+}
+
+function toPay(call: Call, base: Session, customer: Stripe.Customer | null): Session {
+  const { sim, params } = call;
   const taxed = params.flag('automatic_tax.enabled') === true;
   if (taxed) refuseUnlocatable(params, customer);
-  const expiresAt = expiry(sim, params);
-  const lines = readLines(sim, params, taxed ? sim.settings().tax_rate_percent : null);
+  const decided = taxed ? decideTax(sim, partyOf(sim, customer)) : null;
+  const percent = decided?.kind === 'taxed' ? decided.percent : null;
+  const lines = readLines(sim, params, percent);
   const totals = totalsOf(lines);
   refuseAmount(totals.total, totals.currency, 'line_items');
-  const id = `cs_test_${randomText(58)}`;
+  keepDraft(call, base.id, lines);
+  return sim.store.checkout_sessions.put({
+    ...base,
+    amount_subtotal: totals.subtotal,
+    amount_total: totals.total,
+    automatic_tax: automaticTax(taxed, customer, decided?.kind === 'unlocated'),
+    currency: totals.currency,
+    total_details: { amount_discount: 0, amount_shipping: 0, amount_tax: totals.tax },
+    url: `${sim.baseUrl()}/c/pay/${base.id}`,
+  });
+}
+
+/** A session that only saves a card for later. */
+function toSave(call: Call, base: Session): Session {
+  const { sim, params } = call;
+  if (params.given('line_items')) {
+    throw invalid('You can not pass `line_items` in `setup` mode.', 'line_items');
+  }
+  keepDraft(call, base.id, []);
+  const intent = newSetup(sim, call.cause, {
+    customer: idOf(base.customer),
+    description: params.textOrNull('setup_intent_data.description'),
+    metadata: params.metadata('setup_intent_data.metadata'),
+    usage: 'off_session',
+    credentialUsage: null,
+  });
+  return sim.store.checkout_sessions.put({
+    ...base,
+    currency: params.text('currency')?.toLowerCase() ?? null,
+    mode: 'setup',
+    payment_status: 'no_payment_required',
+    setup_intent: intent.id,
+    url: `${sim.baseUrl()}/c/setup/${base.id}`,
+  });
+}
+
+function keepDraft({ sim, params }: Call, id: string, lines: StoredLine[]): void {
   sim.store.session_drafts.put({
     id,
     lines,
@@ -67,21 +123,15 @@ function create(call: Call): Session {
       name: params.text('customer_update.name') === 'auto',
     },
   });
-  return sim.store.checkout_sessions.put({
-    ...sessionChoices(params),
-    id,
-    amount_subtotal: totals.subtotal,
-    amount_total: totals.total,
-    automatic_tax: automaticTax(taxed, customer),
-    created: sim.now(),
-    currency: totals.currency,
-    customer: customer?.id ?? null,
-    customer_details: knownDetails(params, customer),
-    expires_at: expiresAt,
-    success_url: successUrl,
-    total_details: { amount_discount: 0, amount_shipping: 0, amount_tax: totals.tax },
-    url: `${sim.baseUrl()}/c/pay/${id}`,
-  });
+}
+
+/** The customer as the tax rules see it. */
+export function partyOf(sim: Sim, customer: Stripe.Customer | null): TaxedParty {
+  return {
+    address: customer?.address ?? null,
+    taxIds: customer === null ? [] : taxIdsOf(sim, customer.id),
+    exempt: customer?.tax_exempt ?? 'none',
+  };
 }
 
 function intentChoices(params: Params): SessionDraft['intent'] {
@@ -111,9 +161,10 @@ function refuseUnlocatable(params: Params, customer: Stripe.Customer | null): vo
 function automaticTax(
   taxed: boolean,
   customer: Stripe.Customer | null,
+  unlocated: boolean,
 ): Stripe.Checkout.Session.AutomaticTax {
   if (!taxed) return { enabled: false, liability: null, provider: null, status: null };
-  const located = customer?.address?.country;
+  const located = customer?.address?.country && !unlocated;
   return {
     enabled: true,
     liability: { type: 'self' },
@@ -174,6 +225,11 @@ function expire(sim: Sim, cause: Cause, before: Session): Session {
       status: 'canceled',
     });
     emit(sim, cause, 'payment_intent.canceled', canceled);
+  }
+  const saving = sim.store.setup_intents.get(idOf(before.setup_intent) ?? '');
+  if (saving !== undefined && saving.status !== 'succeeded') {
+    const canceled = { ...saving, next_action: null, status: 'canceled' as const };
+    emit(sim, cause, 'setup_intent.canceled', sim.store.setup_intents.put(canceled));
   }
   emit(sim, cause, 'checkout.session.expired', session);
   return session;

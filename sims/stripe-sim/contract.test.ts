@@ -29,6 +29,70 @@ beforeAll(async () => {
   const done = await control('POST', `pay/${paid.id}`, { number: '4000002760003184' });
   await control('POST', 'refunds', { payment_intent: done.payment_intent, amount: 100 });
   await control('POST', 'disputes', { payment_intent: done.payment_intent, outcome: 'won' });
+  await control('PUT', 'settings', { bank_delay_seconds: 0 });
+  const billed = await stripe.invoices.create({
+    customer: customer.id,
+    collection_method: 'send_invoice',
+    days_until_due: 30,
+    automatic_tax: { enabled: true },
+    custom_fields: [{ name: 'PO', value: '1' }],
+  });
+  await stripe.invoices.addLines(billed.id, { lines: [{ amount: 5000, description: 'usage' }] });
+  await stripe.invoices.sendInvoice(billed.id);
+  await stripe.creditNotes.create({ invoice: billed.id, amount: 100 });
+  const papered = await stripe.checkout.sessions.create({
+    ...purchase(customer.id),
+    invoice_creation: { enabled: true },
+  });
+  await control('POST', `pay/${papered.id}`, { number: '4242424242424242' });
+  await stripe.customers.createTaxId(customer.id, { type: 'eu_vat', value: 'DE123456789' });
+  const saving = {
+    mode: 'setup',
+    success_url: 'http://127.0.0.1:9/',
+    customer: customer.id,
+  } as const;
+  const saved = await stripe.checkout.sessions.create(saving);
+  await control('POST', `pay/${saved.id}`, { number: '4000000000000002' });
+  await control('POST', `pay/${saved.id}`, { number: '4000002500003155' });
+  const asking = { payment_method: 'pm_card_threeDSecure2Required', confirm: true } as const;
+  await stripe.setupIntents.create({ customer: customer.id, ...asking });
+  await stripe.setupIntents.create({
+    customer: customer.id,
+    payment_method: 'pm_card_in',
+    confirm: true,
+  });
+  for (const card of [
+    'createMultipleDisputes',
+    'createDisputeInquiry',
+    'createIssuerFraudRecord',
+  ]) {
+    await stripe.paymentIntents.create({
+      amount: 100_000,
+      currency: 'usd',
+      payment_method: `pm_card_${card}`,
+      confirm: true,
+    });
+  }
+  for (const outcome of ['pending', 'requires_action', 'failed']) {
+    const asked = { payment_intent: done.payment_intent, amount: 1, outcome };
+    await control('POST', 'refunds', asked);
+  }
+  await stripe.paymentIntents.create({
+    amount: 400_000,
+    currency: 'usd',
+    payment_method: 'pm_card_bypassPending',
+    confirm: true,
+  });
+  await control('POST', 'payouts');
+  await control('PUT', 'settings', { review_elevated_risk: true });
+  await stripe.paymentIntents.create({
+    amount: 500,
+    currency: 'usd',
+    payment_method: 'pm_card_riskLevelElevated',
+    confirm: true,
+  });
+  const slow = { amount: 500, currency: 'usd', confirm: true } as const;
+  await stripe.paymentIntents.create({ ...slow, payment_method: 'pm_card_sim_processing' });
   const waiting = await stripe.checkout.sessions.create(purchase(customer.id));
   await control('POST', `pay/${waiting.id}`, { number: '4000002760003184', three_ds: 'abandon' });
   const ended = await stripe.checkout.sessions.create(purchase(customer.id));
@@ -55,6 +119,14 @@ describe('every object the simulator returns has the shape the SDK declares', ()
     '/v1/balance_transactions',
     '/v1/refunds',
     '/v1/disputes',
+    '/v1/setup_intents',
+    '/v1/invoices',
+    '/v1/invoice_payments',
+    '/v1/credit_notes',
+    '/v1/tax_rates',
+    '/v1/reviews',
+    '/v1/radar/early_fraud_warnings',
+    '/v1/payouts',
     '/v1/events',
     '/v1/webhook_endpoints',
     '/v1/products',
@@ -72,6 +144,48 @@ describe('every object the simulator returns has the shape the SDK declares', ()
     const whole = await raw(`/v1/checkout/sessions/${session?.id}?${query}`);
     expect(whole.line_items).toMatchObject({ object: 'list' });
     expect(shapes.problems('checkout.session', whole)).toEqual([]);
+  });
+
+  it('a tax calculation, its lines, a tax number and a mandate', async () => {
+    const { stripe } = on;
+    const calculation = await stripe.tax.calculations.create({
+      currency: 'usd',
+      line_items: [{ amount: 100, reference: 'a' }],
+      customer_details: { address: { country: 'DE' }, address_source: 'billing' },
+    });
+    await stripe.paymentIntents.create({
+      amount: 100,
+      currency: 'usd',
+      payment_method: 'pm_card_visa',
+      confirm: true,
+      hooks: { inputs: { tax: { calculation: calculation.id ?? '' } } },
+    });
+    const [intent] = await listed('/v1/payment_intents');
+    const path = `/v1/tax/calculations/${calculation.id}`;
+    const [line] = await listed(`${path}/line_items`);
+    const [customer] = await listed('/v1/customers');
+    const [taxId] = await listed(`/v1/customers/${customer?.id}/tax_ids`);
+    const setups = await listed('/v1/setup_intents');
+    const mandate = setups.find((row) => row.mandate !== null)?.mandate;
+    const found = await raw(`/v1/tax/associations/find?payment_intent=${intent?.id}`);
+    expect([
+      ...shapes.problems('tax.calculation', await raw(path)),
+      ...shapes.problems('tax.calculation_line_item', line),
+      ...shapes.problems('tax.association', found),
+      ...shapes.problems('tax_id', taxId),
+      ...shapes.problems('mandate', await raw(`/v1/mandates/${mandate}`)),
+    ]).toEqual([]);
+  });
+
+  it('the balance', async () => {
+    expect(shapes.problems('balance', await raw('/v1/balance'))).toEqual([]);
+  });
+
+  it('an invoice with its payments, and what was deleted', async () => {
+    const [invoice] = await listed('/v1/invoices');
+    const whole = await raw(`/v1/invoices/${invoice?.id}?expand[]=payments`);
+    expect(whole.payments).toMatchObject({ data: [{ object: 'invoice_payment' }] });
+    expect(shapes.problems('invoice', whole)).toEqual([]);
   });
 
   it('a payment method', async () => {

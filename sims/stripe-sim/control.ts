@@ -1,14 +1,25 @@
+import type Stripe from 'stripe';
 import { z } from 'zod';
 import { chargeNamed } from './charges.ts';
-import { finishVerification, type PaymentResult, payWithCard } from './checkout-payment.ts';
-import { closeDispute, openDispute } from './disputes.ts';
-import { invalid } from './error.ts';
+import { type CheckoutResult, submitCard } from './checkout-card.ts';
+import type { Deliveries } from './deliveries.ts';
+import { closeDispute, escalateInquiry, isOpen } from './dispute-course.ts';
+import { disputeNamed, openDispute } from './disputes.ts';
+import { warn } from './early-fraud-warnings.ts';
+import { invalid, missing } from './error.ts';
+import { emit, wants } from './events.ts';
 import { faultsSchema } from './faults.ts';
 import { idOf } from './ids.ts';
-import { intentNamed } from './payment-intents.ts';
+import { revokeMandate } from './mandates.ts';
+import { intentNamed } from './new-intent.ts';
+import { methodNamed } from './payment-methods.ts';
+import { payOut } from './payouts.ts';
+import { REFUND_OUTCOMES } from './refund-course.ts';
 import { refund } from './refunds.ts';
 import { PERCENT } from './settings.ts';
 import { NO_REQUEST, type Sim } from './sim.ts';
+import { finishVerification } from './verification.ts';
+import { rollSecret } from './webhook-endpoints.ts';
 
 const payBody = z.strictObject({
   number: z.string(),
@@ -19,6 +30,10 @@ const payBody = z.strictObject({
   email: z.string().optional(),
   country: z.string().optional(),
   postal_code: z.string().optional(),
+  line1: z.string().optional(),
+  city: z.string().optional(),
+  state: z.string().optional(),
+  tax_id: z.string().optional(),
   three_ds: z.enum(['pass', 'fail', 'abandon']).optional(),
 });
 
@@ -26,18 +41,50 @@ const settingsBody = z.strictObject({
   tax_rate_percent: z.string().regex(PERCENT).optional(),
   webhook_retry_ms: z.int().min(1).max(3_600_000).optional(),
   clock_offset_ms: z.int().min(0).max(3_200_000_000_000).optional(),
+  bank_delay_seconds: z.int().min(0).max(31_536_000).optional(),
+  balance_delay_seconds: z.int().min(0).max(31_536_000).optional(),
+  rate_limit_per_second: z.int().min(0).max(10_000).optional(),
+  block_highest_risk: z.boolean().optional(),
+  block_cvc_fail: z.boolean().optional(),
+  block_zip_fail: z.boolean().optional(),
+  review_elevated_risk: z.boolean().optional(),
 });
+
+const DISPUTE_OUTCOMES = ['open', 'inquiry', 'escalate', 'won', 'lost'] as const;
 
 const disputeBody = z.strictObject({
   payment_intent: z.string(),
-  outcome: z.enum(['open', 'won', 'lost']).optional(),
-  reason: z.string().optional(),
+  outcome: z.enum(DISPUTE_OUTCOMES).default('open'),
+  reason: z.string().default('fraudulent'),
+  amount: z.int().min(1).optional(),
 });
 
 const refundBody = z.strictObject({
   payment_intent: z.string(),
   amount: z.int().min(1).optional(),
+  outcome: z.enum(REFUND_OUTCOMES).optional(),
 });
+
+const cardUpdateBody = z.strictObject({
+  payment_method: z.string(),
+  exp_month: z.int().min(1).max(12).optional(),
+  exp_year: z.int().optional(),
+  last4: z
+    .string()
+    .regex(/^\d{4}$/)
+    .optional(),
+});
+
+const warningBody = z.strictObject({
+  payment_intent: z.string(),
+  fraud_type: z.string().optional(),
+});
+
+/** What only the server can do. */
+export interface Hands {
+  reset(): void;
+  resend: Deliveries['resend'];
+}
 
 /** Answers everything under `/_sim/`; undefined if there is no such route. */
 export function control(
@@ -45,7 +92,7 @@ export function control(
   method: string,
   path: string,
   body: string,
-  reset: () => void,
+  hands: Hands,
 ): object | undefined {
   const [name, argument] = path.split('/');
   switch (`${method} ${name}`) {
@@ -60,14 +107,8 @@ export function control(
     case 'GET settings':
       return sim.settings();
     case 'PUT settings': {
-      const given = read(settingsBody, body);
-      const before = sim.settings();
-      return sim.store.settings.put({
-        id: 'settings',
-        tax_rate_percent: given.tax_rate_percent ?? before.tax_rate_percent,
-        webhook_retry_ms: given.webhook_retry_ms ?? before.webhook_retry_ms,
-        clock_offset_ms: given.clock_offset_ms ?? before.clock_offset_ms,
-      });
+      const given = Object.entries(read(settingsBody, body)).filter(([, v]) => v !== undefined);
+      return sim.store.settings.put({ ...sim.settings(), ...Object.fromEntries(given) });
     }
     case 'GET payments':
       return { data: payments(sim) };
@@ -79,12 +120,27 @@ export function control(
         paymentIntent: given.payment_intent,
         amount: given.amount,
         metadata: {},
+        outcome: given.outcome,
       });
     }
+    case 'POST early_fraud_warnings': {
+      const given = read(warningBody, body);
+      return warn(sim, NO_REQUEST, chargeOf(sim, given.payment_intent), given.fraud_type);
+    }
+    case 'POST card_updates':
+      return updateCard(sim, read(cardUpdateBody, body));
+    case 'POST mandates':
+      return revokeMandate(sim, argument ?? '');
+    case 'POST payouts':
+      return { data: payOut(sim) };
     case 'POST disputes':
       return dispute(sim, read(disputeBody, body));
+    case 'POST resend':
+      return { data: resend(sim, argument ?? '', hands) };
+    case 'POST roll_secret':
+      return rollSecret(sim, argument ?? '');
     case 'POST reset':
-      reset();
+      hands.reset();
       return { reset: true };
     default:
       return undefined;
@@ -106,39 +162,39 @@ function read<T>(schema: z.ZodType<T>, body: string): T {
 
 function pay(sim: Sim, session: string, person: z.infer<typeof payBody>): object {
   const number = person.number.replaceAll(/[\s-]/g, '');
-  const result = payWithCard(
-    sim,
-    session,
-    {
+  const result = submitCard(sim, session, {
+    entry: {
       number,
       expMonth: String(person.exp_month ?? 12),
       expYear: String(person.exp_year ?? new Date(sim.now() * 1000).getUTCFullYear() + 3),
       cvc: person.cvc ?? (/^3[47]/.test(number) ? '1234' : '123'),
     },
-    {
+    holder: {
       name: person.name ?? 'Test Person',
       email: person.email ?? null,
       country: person.country ?? 'US',
-      postalCode: person.postal_code ?? '10001',
+      postalCode: person.postal_code ?? (person.country === undefined ? '10001' : null),
+      line1: person.line1 ?? null,
+      city: person.city ?? null,
+      state: person.state ?? null,
     },
-    'not_yet',
-  );
+    taxId: person.tax_id ?? null,
+    shownTotal: null,
+  });
   if (result.kind !== 'needs_verification' || person.three_ds === 'abandon') return told(result);
-  const verified = person.three_ds === 'fail' ? 'fail' : 'pass';
-  return told(finishVerification(sim, result.intent, verified) ?? result);
+  const answer = person.three_ds === 'fail' ? 'fail' : 'pass';
+  const verified = finishVerification(sim, result.intent, answer);
+  return told(verified === undefined || verified.kind === 'returned' ? result : verified);
 }
 
-function told(result: PaymentResult): object {
+function told(result: CheckoutResult): object {
   switch (result.kind) {
     case 'complete':
-      return { status: 'complete', payment_intent: result.intent, decline_code: null };
+      return { status: 'complete', ...named(result.intent), decline_code: null };
     case 'declined': {
       const { decline_code: declineCode, code } = result.error;
-      return {
-        status: 'declined',
-        payment_intent: result.intent,
-        decline_code: declineCode ?? code ?? null,
-      };
+      const why = declineCode ?? code ?? null;
+      return { status: 'declined', ...named(result.intent), decline_code: why };
     }
     case 'refused':
       return {
@@ -147,10 +203,18 @@ function told(result: PaymentResult): object {
         decline_code: result.refusal.declineCode ?? result.refusal.code,
       };
     case 'needs_verification':
-      return { status: 'requires_action', payment_intent: result.intent, decline_code: null };
+      return { status: 'requires_action', ...named(result.intent), decline_code: null };
+    case 'repriced':
+      return { status: 'repriced', payment_intent: null, decline_code: null };
     case 'closed':
       throw invalid(`This Checkout Session has a status of ${result.session.status}.`);
   }
+}
+
+/** Answers speak of `payment_intent`; those about saving a card of `setup_intent` as well. */
+function named(intent: string): object {
+  if (intent.startsWith('pi_')) return { payment_intent: intent };
+  return { payment_intent: null, setup_intent: intent };
 }
 
 function payments(sim: Sim): object[] {
@@ -189,14 +253,59 @@ function deliveries(sim: Sim): object[] {
   }));
 }
 
-/** Opens a dispute; with an outcome of `won` or `lost` also decides it (or the open one). */
+/** The event once more, to every endpoint that is there and takes it. */
+function resend(sim: Sim, id: string, hands: Hands): object[] {
+  const event = sim.store.events.get(id);
+  if (event === undefined) throw missing('event', id);
+  const endpoints = sim.store.webhook_endpoints.oldestFirst();
+  return endpoints
+    .filter((endpoint) => wants(endpoint, event.type))
+    .map((endpoint) => hands.resend(event, endpoint));
+}
+
+/**
+ * Opens a dispute or an inquiry; `escalate`, `won` and `lost` act on the one that is open, or on one
+ * opened for the purpose.
+ */
 function dispute(sim: Sim, asked: z.infer<typeof disputeBody>): object {
-  const intent = intentNamed(sim, asked.payment_intent, 'payment_intent');
-  const charge = chargeNamed(sim, idOf(intent.latest_charge) ?? '', 'payment_intent');
-  const open = sim.store.disputes
+  const { outcome, reason, amount } = asked;
+  const charge = chargeOf(sim, asked.payment_intent);
+  const inquiry = outcome === 'inquiry' || outcome === 'escalate';
+  const open = () => openDispute(sim, NO_REQUEST, charge, { reason, inquiry, amount });
+  if (outcome === 'open' || outcome === 'inquiry') return open();
+  const latest = sim.store.disputes
     .newestFirst()
-    .find((row) => row.charge === charge.id && row.status === 'needs_response');
-  const current = open ?? openDispute(sim, NO_REQUEST, charge, asked.reason ?? 'fraudulent');
-  if (asked.outcome === undefined || asked.outcome === 'open') return current;
-  return closeDispute(sim, NO_REQUEST, current, asked.outcome);
+    .find((row) => row.charge === charge.id && isOpen(row));
+  const current = latest ?? open();
+  if (outcome !== 'escalate') return closeDispute(sim, NO_REQUEST, current, outcome);
+  escalateInquiry(sim, current.id);
+  return disputeNamed(sim, current.id);
+}
+
+/** The network tells of a new date or number; the payment method keeps its id. */
+function updateCard(sim: Sim, asked: z.infer<typeof cardUpdateBody>): Stripe.PaymentMethod {
+  const before = methodNamed(sim, asked.payment_method);
+  const { card } = before;
+  if (card === undefined || before.customer === null) {
+    throw invalid('Only cards kept with a customer are updated.', 'payment_method');
+  }
+  const after = sim.store.payment_methods.put({
+    ...before,
+    card: {
+      ...card,
+      exp_month: asked.exp_month ?? card.exp_month,
+      exp_year: asked.exp_year ?? card.exp_year + 4,
+      last4: asked.last4 ?? card.last4,
+    },
+  });
+  const { exp_month: month, exp_year: year, last4 } = card;
+  emit(sim, NO_REQUEST, 'payment_method.automatically_updated', after, {
+    card: { exp_month: month, exp_year: year, last4 },
+  });
+  return after;
+}
+
+function chargeOf(sim: Sim, paymentIntent: string): Stripe.Charge {
+  const intent = intentNamed(sim, paymentIntent, 'payment_intent');
+  return chargeNamed(sim, idOf(intent.latest_charge) ?? '', 'payment_intent');
 }

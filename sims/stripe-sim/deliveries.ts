@@ -24,6 +24,10 @@ export interface Delivery {
 export interface Deliveries {
   /** Sends each event to every endpoint that wants it, under the current faults. */
   dispatch(events: Stripe.EventBase[]): void;
+  /** Sends an event once more, as its button in a dashboard does. */
+  resend(event: Stripe.EventBase, endpoint: Stripe.WebhookEndpoint): Delivery;
+  /** Resolves when every first try under way has ended. */
+  settled(): Promise<void>;
   /** Takes up what a previous process had not finished. */
   resume(): void;
   forget(): void;
@@ -34,11 +38,23 @@ const TRIES_MAX = 12;
 const PAUSE_MAX_MS = 3_600_000;
 const ANSWER_TIMEOUT_MS = 10_000;
 const SHUFFLE_WINDOW_MS = 200;
+const DAY = 24 * 3600;
+/** For how long one event is tried again, on the business clock. */
+const RETRIED_SECONDS = 3 * DAY;
+/** For how long an endpoint may answer nothing good before it is switched off. */
+const DEAD_SECONDS = 9 * DAY;
+
+/** Since when an endpoint has answered nothing good. */
+export interface FailingEndpoint {
+  id: string;
+  since: number;
+}
 
 export function createDeliveries(sim: Sim): Deliveries {
   const timers = new Set<NodeJS.Timeout>();
   const stop = new AbortController();
   const shuffled: Delivery[] = [];
+  const trying = new Set<Promise<unknown>>();
 
   const later = (ms: number, run: () => void) => {
     const timer = setTimeout(() => {
@@ -50,9 +66,11 @@ export function createDeliveries(sim: Sim): Deliveries {
   };
 
   const send = (delivery: Delivery) => {
-    void deliver(sim, delivery, stop.signal).then((pause) => {
+    const tried = deliver(sim, delivery, stop.signal).then((pause) => {
+      trying.delete(tried);
       if (pause !== null && !stop.signal.aborted) later(pause, () => send(delivery));
     });
+    trying.add(tried);
   };
 
   const collect = (delivery: Delivery, windowMs: number) => {
@@ -78,8 +96,9 @@ export function createDeliveries(sim: Sim): Deliveries {
       case 'shuffle':
         collect(delivery, delay === 0 ? SHUFFLE_WINDOW_MS : delay);
         return;
-      case 'normal':
-        later(0, () => send(delivery));
+      default:
+        // At once, so that whoever waits for first tries has them to wait for.
+        send(delivery);
     }
   };
 
@@ -93,6 +112,15 @@ export function createDeliveries(sim: Sim): Deliveries {
     dispatch(events) {
       for (const delivery of events.flatMap((event) => recordAll(sim, event))) start(delivery);
       sim.store.commit();
+    },
+    resend(event, endpoint) {
+      const delivery = record(sim, event, endpoint);
+      sim.store.commit();
+      send(delivery);
+      return delivery;
+    },
+    async settled() {
+      await Promise.all(trying);
     },
     resume() {
       for (const delivery of sim.store.deliveries.oldestFirst()) {
@@ -138,7 +166,9 @@ async function deliver(sim: Sim, delivery: Delivery, stop: AbortSignal): Promise
     keep(sim, delivery, 'dropped');
     return null;
   }
-  const outcome = await post(endpoint.url, JSON.stringify(event), secret, stop);
+  const body = JSON.stringify(event);
+  const signature = signed(sim, body, delivery.endpoint, secret);
+  const outcome = await post(endpoint.url, body, signature, stop);
   // A reset or a shutdown meanwhile: there is nothing left to write about.
   if (stop.aborted || sim.store.deliveries.get(delivery.id) === undefined) return null;
   delivery.tries.push(outcome);
@@ -147,17 +177,47 @@ async function deliver(sim: Sim, delivery: Delivery, stop: AbortSignal): Promise
       const pending = Math.max(0, event.pending_webhooks - 1);
       sim.store.events.put({ ...event, pending_webhooks: pending });
     }
+    sim.store.failing_endpoints.remove(endpoint.id);
     keep(sim, delivery, 'delivered');
     return null;
   }
+  disableIfDead(sim, endpoint);
   if (delivery.state === 'delivered') {
     keep(sim, delivery, 'delivered');
     return null;
   }
-  const over = delivery.tries.length >= TRIES_MAX;
+  const over = delivery.tries.length >= TRIES_MAX || sim.now() - event.created > RETRIED_SECONDS;
   keep(sim, delivery, over ? 'failed' : 'waiting');
   const pause = sim.settings().webhook_retry_ms * 2 ** (delivery.tries.length - 1);
   return over ? null : Math.min(PAUSE_MAX_MS, pause);
+}
+
+/** As Stripe does after many days, silently but for a mail. */
+function disableIfDead(sim: Sim, endpoint: Stripe.WebhookEndpoint): void {
+  const known = sim.store.failing_endpoints.get(endpoint.id);
+  const { since } = known ?? sim.store.failing_endpoints.put({ id: endpoint.id, since: sim.now() });
+  if (sim.now() - since < DEAD_SECONDS) return;
+  sim.store.webhook_endpoints.put({ ...endpoint, status: 'disabled' });
+  sim.store.failing_endpoints.remove(endpoint.id);
+}
+
+/** With the old secret too while it is being rolled, unless a fault wants it otherwise. */
+function signed(sim: Sim, body: string, endpoint: string, secret: string): string {
+  const now = Math.floor(Date.now() / 1000);
+  switch (sim.faults.webhooks) {
+    case 'wrong_signature':
+      return signatureHeader(body, `${secret}x`, now);
+    case 'old_signature':
+      return signatureHeader(body, secret, now - 3600);
+    case 'future_signature':
+      return signatureHeader(body, secret, now + 3600);
+    default: {
+      const old = sim.store.endpoint_secrets.get(endpoint)?.old;
+      const valid = old !== undefined && old.until > sim.now();
+      const first = signatureHeader(body, secret, now);
+      return valid ? `${first},${signatureHeader(body, old.secret, now).split(',')[1]}` : first;
+    }
+  }
 }
 
 function keep(sim: Sim, delivery: Delivery, state: Delivery['state']): void {
@@ -169,7 +229,7 @@ function keep(sim: Sim, delivery: Delivery, state: Delivery['state']): void {
 async function post(
   url: string,
   body: string,
-  secret: string,
+  signature: string,
   stop: AbortSignal,
 ): Promise<DeliveryTry> {
   const at = new Date().toISOString();
@@ -180,7 +240,7 @@ async function post(
       headers: {
         'content-type': 'application/json; charset=utf-8',
         'user-agent': 'Stripe/1.0 (+https://stripe.com/docs/webhooks)',
-        'stripe-signature': signatureHeader(body, secret, Math.floor(Date.now() / 1000)),
+        'stripe-signature': signature,
       },
       redirect: 'manual',
       signal: AbortSignal.any([stop, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),

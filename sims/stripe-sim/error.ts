@@ -9,10 +9,14 @@ export interface ErrorBody {
   decline_code?: string;
   advice_code?: string;
   network_decline_code?: string;
+  network_advice_code?: string;
+  doc_url?: string;
+  request_log_url?: string;
   param?: string;
   charge?: string;
   payment_intent?: Stripe.PaymentIntent;
   payment_method?: Stripe.PaymentMethod;
+  setup_intent?: Stripe.SetupIntent;
 }
 
 /** An answer in Stripe's error envelope. Thrown by a route, turned into a response by the API. */

@@ -1,5 +1,5 @@
 import type Stripe from 'stripe';
-import { missing } from './error.ts';
+import { invalid, missing } from './error.ts';
 import { newId } from './ids.ts';
 import { page } from './list.ts';
 import { LIST_NAMES } from './params.ts';
@@ -38,12 +38,20 @@ export function wants(endpoint: Stripe.WebhookEndpoint, type: string): boolean {
   return status === 'enabled' && (enabled.includes('*') || enabled.includes(type));
 }
 
+const KEPT_SECONDS = 30 * 24 * 3600;
+
 function list(call: Call): object {
   const { params, sim } = call;
   const one = params.text('type');
   const several = params.texts('types');
+  if (several.length > 20) throw invalid('At most 20 types can be given.', 'types');
+  const success = params.flag('delivery_success');
+  const oldest = sim.now() - KEPT_SECONDS;
+  const newest = sim.now() - sim.faults.events_lag_seconds;
   const matching = sim.store.events
     .newestFirst()
+    .filter((event) => event.created >= oldest && event.created <= newest)
+    .filter((event) => success === undefined || success === (event.pending_webhooks === 0))
     .filter((event) => one === undefined || matchesType(event.type, one))
     .filter((event) => several.length === 0 || several.some((t) => matchesType(event.type, t)));
   return page(call, '/v1/events', matching);

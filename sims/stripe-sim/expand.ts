@@ -1,5 +1,6 @@
 import type { StripeFailure } from './error.ts';
 import { invalid } from './error.ts';
+import { paymentsOf } from './invoice-payments.ts';
 import type { Sim } from './sim.ts';
 
 interface Bag {
@@ -13,6 +14,8 @@ const intent: Lookup = (sim, _owner, id) => sim.store.payment_intents.get(id);
 const charge: Lookup = (sim, _owner, id) => sim.store.charges.get(id);
 const method: Lookup = (sim, _owner, id) => sim.store.payment_methods.get(id);
 const movement: Lookup = (sim, _owner, id) => sim.store.balance_transactions.get(id);
+const review: Lookup = (sim, _owner, id) => sim.store.reviews.get(id);
+const invoice: Lookup = (sim, _owner, id) => sim.store.invoices.get(id);
 const product: Lookup = (sim, _owner, id) => sim.store.products.get(id);
 /** Expandable in Stripe's API; in the simulator always null, so there is nothing to look up. */
 const never: Lookup = () => undefined;
@@ -22,22 +25,51 @@ const EXPANDABLE: Record<string, Record<string, Lookup>> = {
   'checkout.session': {
     customer,
     payment_intent: intent,
-    invoice: never,
-    setup_intent: never,
+    invoice,
+    setup_intent: (sim, _owner, id) => sim.store.setup_intents.get(id),
     subscription: never,
     payment_link: never,
   },
-  payment_intent: { customer, latest_charge: charge, payment_method: method, review: never },
-  charge: { customer, payment_intent: intent, balance_transaction: movement, review: never },
-  refund: { charge, payment_intent: intent, balance_transaction: movement, customer },
+  payment_intent: { customer, latest_charge: charge, payment_method: method, review },
+  charge: { customer, payment_intent: intent, balance_transaction: movement, review },
+  refund: {
+    charge,
+    payment_intent: intent,
+    balance_transaction: movement,
+    failure_balance_transaction: movement,
+    customer,
+  },
   dispute: { charge, payment_intent: intent },
   payment_method: { customer },
+  setup_intent: {
+    customer,
+    payment_method: method,
+    mandate: (sim, _owner, id) => sim.store.mandates.get(id),
+    latest_attempt: never,
+  },
+  mandate: { payment_method: method },
+  'customer.invoice_settings': { default_payment_method: method },
+  tax_id: { customer },
   price: { product },
-  customer: { default_source: never, test_clock: never },
+  customer: {
+    default_source: never,
+    test_clock: (sim, _owner, id) => sim.store.test_clocks.get(id),
+  },
   product: { default_price: never, tax_code: never },
   balance_transaction: {
-    source: (sim, owner, id) => charge(sim, owner, id) ?? sim.store.refunds.get(id),
+    source: (sim, owner, id) =>
+      charge(sim, owner, id) ??
+      sim.store.refunds.get(id) ??
+      sim.store.disputes.get(id) ??
+      sim.store.payouts.get(id),
   },
+  review: { charge, payment_intent: intent },
+  invoice: { customer, default_payment_method: method, latest_revision: never },
+  invoice_payment: { invoice },
+  'invoice_payment.payment': { payment_intent: intent, charge },
+  credit_note: { invoice, customer },
+  payout: { balance_transaction: movement },
+  'radar.early_fraud_warning': { charge, payment_intent: intent },
 };
 
 /** Fields that exist only when asked for. */
@@ -49,6 +81,19 @@ const INCLUDABLE: Record<string, Record<string, (sim: Sim, owner: Bag) => unknow
       return listOf(`/v1/checkout/sessions/${id}/line_items`, lines);
     },
   },
+  invoice: {
+    payments: (sim, owner) => {
+      const id = String(owner.id);
+      return listOf(`/v1/invoice_payments?invoice=${id}`, paymentsOf(sim, id));
+    },
+  },
+  'tax.calculation': {
+    line_items: (sim, owner) => {
+      const id = String(owner.id);
+      const lines = sim.store.calculation_lines.get(id)?.lines ?? [];
+      return listOf(`/v1/tax/calculations/${id}/line_items`, lines);
+    },
+  },
   charge: {
     refunds: (sim, owner) => {
       const id = String(owner.id);
@@ -57,6 +102,11 @@ const INCLUDABLE: Record<string, Record<string, (sim: Sim, owner: Bag) => unknow
     },
   },
   customer: {
+    tax_ids: (sim, owner) => {
+      const id = String(owner.id);
+      const rows = sim.store.tax_ids.newestFirst().filter((row) => row.customer === id);
+      return listOf(`/v1/customers/${id}/tax_ids`, rows);
+    },
     tax: (_sim, owner) => {
       const place = isBag(owner.address) ? owner.address : {};
       const country = place.country;
@@ -87,7 +137,7 @@ export function expand(sim: Sim, answer: object, paths: readonly string[]): obje
   return copy;
 }
 
-function walk(sim: Sim, target: unknown, steps: string[], path: string): void {
+function walk(sim: Sim, target: unknown, steps: string[], path: string, kind = ''): void {
   const [step, ...rest] = steps;
   if (step === undefined || !isBag(target)) return;
   if (target.object === 'list') {
@@ -95,12 +145,13 @@ function walk(sim: Sim, target: unknown, steps: string[], path: string): void {
     for (const entry of target.data) walk(sim, entry, rest, path);
     return;
   }
-  resolve(sim, target, step, path);
-  walk(sim, target[step], rest, path);
+  // A part without a name of its own, such as `invoice_settings`, is known by its place.
+  const type = typeof target.object === 'string' ? target.object : kind;
+  resolve(sim, target, type, step, path);
+  walk(sim, target[step], rest, path, `${type}.${step}`);
 }
 
-function resolve(sim: Sim, target: Bag, step: string, path: string): void {
-  const type = String(target.object);
+function resolve(sim: Sim, target: Bag, type: string, step: string, path: string): void {
   const include = INCLUDABLE[type]?.[step];
   if (include !== undefined) {
     target[step] ??= structuredClone(include(sim, target));

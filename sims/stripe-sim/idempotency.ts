@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { StripeFailure } from './error.ts';
-import type { Store } from './store.ts';
+import type { Sim } from './sim.ts';
 
 /** The answer kept for an idempotency key. Request parameters are kept as a digest only. */
 export interface SavedAnswer {
   id: string;
+  /** Unix seconds of the business clock. */
+  created: number;
   request_digest: string;
   status: number;
   body: string;
@@ -17,6 +19,8 @@ export interface KeyedRequest {
 }
 
 const KEY_LENGTH_MAX = 255;
+/** Stripe may forget keys after a day; the simulator does. */
+const KEPT_SECONDS = 24 * 3600;
 
 export function keyedRequest(key: string, path: string, encoded: string): KeyedRequest {
   if (key.length > KEY_LENGTH_MAX) {
@@ -33,9 +37,9 @@ export function keyedRequest(key: string, path: string, encoded: string): KeyedR
 }
 
 /** The saved answer, or undefined if the key is new. Refuses a key reused for other parameters. */
-export function recall(store: Store, request: KeyedRequest): SavedAnswer | undefined {
-  const saved = store.saved_answers.get(request.key);
-  if (saved === undefined) return undefined;
+export function recall(sim: Sim, request: KeyedRequest): SavedAnswer | undefined {
+  const saved = sim.store.saved_answers.get(request.key);
+  if (saved === undefined || sim.now() - saved.created > KEPT_SECONDS) return undefined;
   if (saved.request_digest === request.digest) return saved;
   throw new StripeFailure(400, {
     type: 'idempotency_error',

@@ -53,22 +53,31 @@ function readLine(sim: Sim, item: Params, taxPercent: string | null): StoredLine
     throw invalid('Quantity is required and must be at least 1.', item.name('quantity'));
   }
   const subtotal = (price.unit_amount ?? 0) * quantity;
-  const tax = taxPercent === null ? 0 : taxOf(subtotal, taxPercent, price.tax_behavior);
+  return taxed(
+    {
+      id: newId('li'),
+      object: 'item',
+      adjustable_quantity: null,
+      amount_discount: 0,
+      amount_subtotal: subtotal,
+      amount_tax: 0,
+      amount_total: subtotal,
+      currency: price.currency,
+      description: productNamed(sim, idOf(price.product) ?? '').name,
+      metadata: item.metadata('metadata'),
+      price,
+      quantity,
+    },
+    taxPercent,
+  );
+}
+
+/** The line with the tax of this percentage; null and `0` mean none. */
+export function taxed(line: StoredLine, percent: string | null): StoredLine {
+  const { amount_subtotal: subtotal, price } = line;
+  const tax = percent === null ? 0 : taxOf(subtotal, percent, price.tax_behavior);
   const inclusive = price.tax_behavior === 'inclusive';
-  return {
-    id: newId('li'),
-    object: 'item',
-    adjustable_quantity: null,
-    amount_discount: 0,
-    amount_subtotal: subtotal,
-    amount_tax: tax,
-    amount_total: inclusive ? subtotal : subtotal + tax,
-    currency: price.currency,
-    description: productNamed(sim, idOf(price.product) ?? '').name,
-    metadata: item.metadata('metadata'),
-    price,
-    quantity,
-  };
+  return { ...line, amount_tax: tax, amount_total: inclusive ? subtotal : subtotal + tax };
 }
 
 function lineOf(item: Params): Params {

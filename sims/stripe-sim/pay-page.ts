@@ -1,72 +1,46 @@
 import type Stripe from 'stripe';
-import { finishVerification, type PaymentResult, payWithCard } from './checkout-payment.ts';
+import type { EntryRefusal } from './card-entry.ts';
+import { addressFields, cardForm, readFilled, type Typed, taxIdField } from './card-form.ts';
+import { type CheckoutResult, placeSession, submitCard } from './checkout-card.ts';
 import { draftOf, sessionNamed } from './checkout-sessions.ts';
-import { money, noticePage, payPage, verificationPage } from './pay-page-html.ts';
+import type { StoredLine } from './line-items.ts';
+import { document_, escaped, money, problemBox } from './page-html.ts';
+import { notice, type PageAnswer, type PageRequest, redirect } from './pages.ts';
+import { needsPlace } from './session-tax.ts';
 import type { Sim } from './sim.ts';
 
-export interface PageAnswer {
-  status: number;
-  html?: string;
-  location?: string;
-  /** Origins a form on this page may be redirected to. */
-  formTargets: string[];
+type Session = Stripe.Checkout.Session;
+
+interface Shown {
+  problem: { text: string; field: EntryRefusal['field'] | null } | null;
+  typed: Typed;
 }
 
-/** Answers the pages a person sees; undefined if the path is none of them. */
-export function pages(
-  sim: Sim,
-  method: string,
-  path: string,
-  body: string,
-): PageAnswer | undefined {
-  const [, area, kind, id] = path.split('/');
-  if (area === 'c' && kind === 'pay' && id !== undefined) {
-    if (!sim.store.checkout_sessions.get(id)) return notice(404, 'Nothing to pay', 'No such page.');
-    return method === 'POST' ? submit(sim, id, new URLSearchParams(body)) : show(sim, id);
-  }
-  if (area === '3ds' && kind !== undefined) {
-    return verification(sim, method, kind, new URLSearchParams(body));
-  }
-  if (area === 'receipts' && kind !== undefined) return receipt(sim, kind);
-  return undefined;
-}
+const FRESH: Shown = { problem: null, typed: {} };
 
-function show(sim: Sim, id: string, problem: string | null = null, typed = {}): PageAnswer {
+/** `/c/pay/…` and `/c/setup/…`: one page, for paying and for saving a card. */
+export function checkoutPage(sim: Sim, id: string, request: PageRequest): PageAnswer {
+  if (sim.store.checkout_sessions.get(id) === undefined) {
+    return notice(404, 'Nothing to pay', 'No such page.');
+  }
   const session = sessionNamed(sim, id);
   if (session.status !== 'open') return closed(session);
-  const { lines } = draftOf(sim, id);
-  const { merchantName } = sim;
-  const details = { name: session.customer_details?.name ?? '', country: 'US', ...typed };
-  return {
-    status: problem === null ? 200 : 402,
-    html: payPage({ session, lines, merchantName, problem, typed: details }),
-    formTargets: targetsOf(session),
-  };
+  if (request.method !== 'POST') return show(sim, session, FRESH);
+  const filled = readFilled(request.form, sim.now());
+  if (request.form.get('step') === 'address') {
+    const placed = placeSession(sim, session, filled.holder, filled.taxId);
+    if (placed.kind === 'placed') return redirect(`/c/pay/${id}`);
+    const { message, field } = placed.refusal;
+    return show(sim, session, { problem: { text: message, field }, typed: filled.typed });
+  }
+  const shown = request.form.get('shown_total');
+  const shownTotal = shown === null || shown === '' ? null : Number(shown);
+  return checkoutAnswer(sim, submitCard(sim, id, { ...filled, shownTotal }), filled.typed);
 }
 
-function submit(sim: Sim, id: string, form: URLSearchParams): PageAnswer {
-  const text = (name: string) => (form.get(name) ?? '').trim();
-  const [month = '', year = ''] = expiryParts(text('expiry'));
-  const result = payWithCard(
-    sim,
-    id,
-    { number: text('number'), expMonth: month, expYear: year, cvc: text('cvc') },
-    {
-      name: text('name') || null,
-      email: text('email') || null,
-      country: text('country').toUpperCase() || null,
-      postalCode: text('postal_code') || null,
-    },
-    'not_yet',
-  );
-  // The card itself is never written back into a page.
-  const typed = Object.fromEntries(
-    ['email', 'name', 'country', 'postal_code'].map((name) => [name, text(name)]),
-  );
-  return answerFor(sim, result, typed);
-}
-
-function answerFor(sim: Sim, result: PaymentResult, typed: Record<string, string>): PageAnswer {
+export function checkoutAnswer(sim: Sim, result: CheckoutResult, typed: Typed): PageAnswer {
+  const again = (text: string, field: EntryRefusal['field'] | null) =>
+    show(sim, sessionNamed(sim, result.session.id), { problem: { text, field }, typed });
   switch (result.kind) {
     case 'complete':
       return redirect(successUrl(result.session));
@@ -75,55 +49,122 @@ function answerFor(sim: Sim, result: PaymentResult, typed: Record<string, string
     case 'closed':
       return closed(result.session);
     case 'declined':
-      return show(sim, result.session.id, result.error.message, typed);
+      return again(result.error.message, null);
     case 'refused':
-      return show(sim, result.session.id, result.refusal.message, typed);
+      return again(result.refusal.message, result.refusal.field);
+    case 'repriced':
+      return again('Tax for this address changed the total. Check it, then pay.', null);
   }
 }
 
-function verification(
-  sim: Sim,
-  method: string,
-  intentId: string,
-  form: URLSearchParams,
-): PageAnswer {
-  const intent = sim.store.payment_intents.get(intentId);
-  if (intent?.status !== 'requires_action') {
-    return notice(404, 'Nothing to verify', 'This verification is over.');
-  }
-  if (method === 'POST') {
-    const answer = form.get('answer') === 'pass' ? 'pass' : 'fail';
-    const result = finishVerification(sim, intentId, answer);
-    if (result === undefined) {
-      return notice(409, 'Not a Checkout payment', 'Confirm this payment through the API.');
-    }
-    return answerFor(sim, result, {});
-  }
-  const session = sim.store.checkout_sessions
-    .newestFirst()
-    .find((row) => row.payment_intent === intentId);
+function show(sim: Sim, session: Session, shown: Shown): PageAnswer {
+  const { collected, lines } = draftOf(sim, session.id);
+  const place = collected?.address;
+  const known: Record<string, string> = {
+    name: session.customer_details?.name ?? '',
+    country: place?.country ?? 'US',
+    state: place?.state ?? '',
+    postal_code: place?.postal_code ?? '',
+    line1: place?.line1 ?? '',
+    city: place?.city ?? '',
+    tax_id: collected?.taxIds[0]?.value ?? '',
+  };
+  const typed = { ...known, ...shown.typed };
+  const body =
+    session.mode === 'setup'
+      ? setupBody(sim, session, { ...shown, typed })
+      : payBody(sim, session, lines, { ...shown, typed });
   return {
-    status: 200,
-    html: verificationPage(intentId, money(intent.amount, intent.currency), sim.merchantName),
-    formTargets: session === undefined ? [] : targetsOf(session),
+    status: shown.problem === null ? 200 : 402,
+    body,
+    formTargets: targetsOf(session),
   };
 }
 
-function receipt(sim: Sim, id: string): PageAnswer {
-  const charge = sim.store.charges.get(id);
-  if (charge === undefined || !charge.paid) return notice(404, 'No receipt', 'No such receipt.');
-  const day = new Date(charge.created * 1000).toISOString().slice(0, 10);
-  const card = charge.payment_method_details?.card;
-  return notice(
-    200,
-    `Receipt from ${sim.merchantName}`,
-    `${money(charge.amount, charge.currency)} paid on ${day} with ${card?.brand} ${card?.last4}.`,
+function payBody(sim: Sim, session: Session, lines: StoredLine[], shown: Shown): string {
+  const total = money(session.amount_total ?? 0, session.currency ?? 'usd');
+  const step = needsPlace(sim, session) ? placeForm(session, shown) : paymentForm(session, shown);
+  return document_(
+    `Pay ${total}`,
+    `<h1>${escaped(sim.merchantName)}</h1>
+<section aria-label="Order">${orderTable(sim, session, lines)}${back(sim, session)}</section>
+<section aria-label="Card">${step}</section>`,
+    true,
   );
 }
 
-function closed(session: Stripe.Checkout.Session): PageAnswer {
+/** First where, then how much, then the card. */
+function placeForm(session: Session, { problem, typed }: Shown): string {
+  const wrong = problem?.field ?? null;
+  return `${problemBox(problem?.text ?? null)}
+<form method="post" action="/c/pay/${escaped(session.id)}" autocomplete="off">
+<h2>Billing address</h2><p class="soft">Tax depends on where you are.</p>
+<input type="hidden" name="step" value="address">
+${addressFields(typed, wrong)}
+${session.tax_id_collection?.enabled === true ? taxIdField(typed, wrong) : ''}
+<button type="submit">Continue</button></form>`;
+}
+
+function paymentForm(session: Session, { problem, typed }: Shown): string {
+  const total = money(session.amount_total ?? 0, session.currency ?? 'usd');
+  return cardForm({
+    action: `/c/pay/${escaped(session.id)}`,
+    button: `Pay ${total}`,
+    problem,
+    typed,
+    asksEmail: !session.customer_details?.email,
+    asksTaxId: session.tax_id_collection?.enabled === true,
+    note: `<input type="hidden" name="shown_total" value="${session.amount_total ?? ''}">`,
+  });
+}
+
+function setupBody(sim: Sim, session: Session, { problem, typed }: Shown): string {
+  const merchant = escaped(sim.merchantName);
+  const form = cardForm({
+    action: `/c/setup/${escaped(session.id)}`,
+    button: 'Save card',
+    problem,
+    typed,
+    asksEmail: !session.customer_details?.email,
+    asksTaxId: false,
+    note: `<p class="soft">By saving it you allow ${merchant} to charge this card for future
+payments in accordance with their terms.</p>`,
+  });
+  return document_(
+    'Save a card',
+    `<h1>Save a card with ${merchant}</h1><section aria-label="Card">${form}</section>
+${back(sim, session)}`,
+  );
+}
+
+function back(sim: Sim, { cancel_url: url }: Session): string {
+  if (url === null) return '';
+  return `<p><a href="${escaped(url)}">Cancel and go back to ${escaped(sim.merchantName)}</a></p>`;
+}
+
+function orderTable(sim: Sim, session: Session, lines: StoredLine[]): string {
+  const currency = session.currency ?? 'usd';
+  const rows = lines.map((line) => {
+    const each = money(line.amount_subtotal, line.currency);
+    const count = line.quantity === 1 ? '' : ` <small>× ${line.quantity}</small>`;
+    return `<tr><td>${escaped(line.description ?? '')}${count}</td><td>${each}</td></tr>`;
+  });
+  const tax = session.total_details?.amount_tax ?? 0;
+  const shownTax = needsPlace(sim, session) ? 'after your address' : money(tax, currency);
+  return `<table><tbody>${rows.join('')}
+<tr class="total"><td class="soft">Subtotal</td>
+<td>${money(session.amount_subtotal ?? 0, currency)}</td></tr>
+<tr><td class="soft">Tax</td><td>${shownTax}</td></tr>
+<tr class="total"><th scope="row">Total</th>
+<th>${money(session.amount_total ?? 0, currency)}</th></tr></tbody></table>`;
+}
+
+function closed(session: Session): PageAnswer {
   if (session.status === 'complete') {
     const link = { href: successUrl(session), text: 'Continue' };
+    if (session.mode === 'setup') {
+      return notice(409, 'Already saved', 'This card is saved. You can close this page.', link);
+    }
     return notice(409, 'Already paid', 'This payment is complete. Nothing more was charged.', link);
   }
   const link =
@@ -131,29 +172,11 @@ function closed(session: Stripe.Checkout.Session): PageAnswer {
   return notice(410, 'Expired', 'This page has expired. You were not charged.', link);
 }
 
-function notice(
-  status: number,
-  title: string,
-  sentence: string,
-  link?: { href: string; text: string },
-): PageAnswer {
-  return { status, html: noticePage(title, sentence, link), formTargets: [] };
-}
-
-function redirect(location: string): PageAnswer {
-  return { status: 303, location, formTargets: [] };
-}
-
-function successUrl(session: Stripe.Checkout.Session): string {
+function successUrl(session: Session): string {
   return (session.success_url ?? '/').replaceAll('{CHECKOUT_SESSION_ID}', session.id);
 }
 
-function targetsOf(session: Stripe.Checkout.Session): string[] {
+export function targetsOf(session: Session): string[] {
   const url = session.success_url ?? '';
   return URL.canParse(url) ? [new URL(url).origin] : [];
-}
-
-function expiryParts(text: string): string[] {
-  const digits = text.replaceAll(/\s/g, '');
-  return digits.includes('/') ? digits.split('/', 2) : [digits.slice(0, 2), digits.slice(2)];
 }

@@ -1,117 +1,71 @@
 import type Stripe from 'stripe';
 import { attempt } from './attempt.ts';
 import { customerNamed } from './customers.ts';
-import { invalid, missing, StripeFailure } from './error.ts';
+import { invalid, StripeFailure } from './error.ts';
 import { emit } from './events.ts';
-import { idOf, newId, randomText } from './ids.ts';
+import { idOf } from './ids.ts';
 import { refuseAmount } from './line-items.ts';
 import { page } from './list.ts';
-import { LIST_NAMES } from './params.ts';
+import { intentNamed, newIntent } from './new-intent.ts';
+import { LIST_NAMES, type Params } from './params.ts';
 import { methodNamed } from './payment-methods.ts';
-import type { Call, Route, Sim } from './sim.ts';
+import type { Call, Route } from './sim.ts';
+import { calculationNamed } from './tax-calculations.ts';
 
-const CREATE_NAMES = [
+const OPTION_NAMES = [
+  'payment_method_options.card.request_three_d_secure',
+  'payment_method_options.card.setup_credential_usage',
+  'payment_method_options.card.stored_credential_usage',
+  'payment_method_options.card.setup_future_usage',
+];
+
+const FACT_NAMES = [
   'amount',
   'currency',
   'customer',
   'payment_method',
   'payment_method_types.#',
   'allowed_payment_method_types.#',
-  'automatic_payment_methods.enabled',
-  'automatic_payment_methods.allow_redirects',
-  'confirm',
-  'off_session',
-  'error_on_requires_action',
-  'return_url',
   'description',
   'metadata.*',
   'receipt_email',
   'setup_future_usage',
+  'statement_descriptor',
   'statement_descriptor_suffix',
-  'payment_method_options.card.request_three_d_secure',
-  'payment_method_options.card.setup_credential_usage',
-  'payment_method_options.card.stored_credential_usage',
+  'hooks.inputs.tax.calculation',
   'expand.#',
+  ...OPTION_NAMES,
+];
+
+const CREATE_NAMES = [
+  ...FACT_NAMES,
+  'automatic_payment_methods.enabled',
+  'automatic_payment_methods.allow_redirects',
+  'capture_method',
+  'confirm',
+  'off_session',
+  'error_on_requires_action',
+  'return_url',
+  'use_stripe_sdk',
+];
+
+const CONFIRM_NAMES = [
+  'payment_method',
+  'off_session',
+  'error_on_requires_action',
+  'return_url',
+  'receipt_email',
+  'setup_future_usage',
+  'use_stripe_sdk',
+  'expand.#',
+  ...OPTION_NAMES,
 ];
 
 const REASONS = ['abandoned', 'duplicate', 'fraudulent', 'requested_by_customer'] as const;
 
-export function intentNamed(sim: Sim, id: string, param?: string): Stripe.PaymentIntent {
-  const intent = sim.store.payment_intents.get(id);
-  if (intent === undefined) throw missing('payment_intent', id, param);
-  return intent;
-}
-
-export interface IntentFacts {
-  amount: number;
-  currency: string;
-  customer: string | null;
-  description: string | null;
-  metadata: Record<string, string>;
-  receiptEmail: string | null;
-  setupFutureUsage: Stripe.PaymentIntent.SetupFutureUsage | null;
-  suffix: string | null;
-}
-
-export function newIntent(sim: Sim, facts: IntentFacts): Stripe.PaymentIntent {
-  const id = newId('pi');
-  return sim.store.payment_intents.put({
-    id,
-    object: 'payment_intent',
-    allowed_payment_method_types: ['card'],
-    amount: facts.amount,
-    amount_capturable: 0,
-    amount_details: { tip: {} },
-    amount_received: 0,
-    application: null,
-    application_fee_amount: null,
-    automatic_payment_methods: null,
-    canceled_at: null,
-    cancellation_reason: null,
-    capture_method: 'automatic_async',
-    client_secret: `${id}_secret_${randomText(25)}`,
-    confirmation_method: 'automatic',
-    created: sim.now(),
-    currency: facts.currency,
-    customer: facts.customer,
-    customer_account: null,
-    description: facts.description,
-    excluded_payment_method_types: null,
-    last_payment_error: null,
-    latest_charge: null,
-    livemode: false,
-    managed_payments: null,
-    metadata: facts.metadata,
-    next_action: null,
-    on_behalf_of: null,
-    payment_method: null,
-    payment_method_configuration_details: null,
-    payment_method_options: {
-      card: {
-        installments: null,
-        mandate_options: null,
-        network: null,
-        request_three_d_secure: 'automatic',
-      },
-    },
-    payment_method_types: ['card'],
-    payment_record: null,
-    processing: null,
-    receipt_email: facts.receiptEmail,
-    review: null,
-    setup_future_usage: facts.setupFutureUsage,
-    shipping: null,
-    source: null,
-    statement_descriptor: null,
-    statement_descriptor_suffix: facts.suffix,
-    status: 'requires_payment_method',
-    transfer_data: null,
-    transfer_group: null,
-  });
-}
-
 function create(call: Call): Stripe.PaymentIntent {
   const { sim, cause, params } = call;
+  refuseLost(params);
   const currency = params.required('currency').toLowerCase();
   params.required('amount');
   const amount = params.integer('amount') ?? 0;
@@ -121,9 +75,11 @@ function create(call: Call): Stripe.PaymentIntent {
   const method = params.text('payment_method');
   const found = method === undefined ? undefined : methodNamed(sim, method);
   const confirm = params.flag('confirm') === true;
-  if (confirm && found === undefined) {
-    throw invalid('A payment_method is needed to confirm.', 'payment_method');
-  }
+  if (confirm && found === undefined) throw needsMethod();
+  if (found !== undefined) refuseForeign(found, customer ?? null);
+  const hook = 'hooks.inputs.tax.calculation';
+  const calculation = params.text(hook);
+  if (calculation !== undefined) calculationNamed(sim, calculation, params.name(hook));
   const fresh = newIntent(sim, {
     amount,
     currency,
@@ -133,6 +89,9 @@ function create(call: Call): Stripe.PaymentIntent {
     receiptEmail: params.textOrNull('receipt_email'),
     setupFutureUsage: params.oneOf('setup_future_usage', ['off_session', 'on_session']) ?? null,
     suffix: params.textOrNull('statement_descriptor_suffix'),
+    taxCalculation: calculation,
+    captureMethod: params.oneOf('capture_method', CAPTURES) ?? 'automatic_async',
+    threeDSecure: params.oneOf(THREE_D_SECURE, ['any', 'automatic', 'challenge']),
   });
   const intent = sim.store.payment_intents.put({
     ...fresh,
@@ -143,19 +102,47 @@ function create(call: Call): Stripe.PaymentIntent {
   return confirm && found !== undefined ? confirmWith(call, intent, found) : intent;
 }
 
-function confirm(call: Call): Stripe.PaymentIntent {
-  const { sim, params, id } = call;
-  const intent = intentNamed(sim, id);
-  if (!['requires_payment_method', 'requires_confirmation'].includes(intent.status)) {
+const CAPTURES = ['automatic', 'automatic_async'] as const;
+const THREE_D_SECURE = 'payment_method_options.card.request_three_d_secure';
+
+/** Parameters that would silently do nothing, or that cards do not take. */
+function refuseLost(params: Params): void {
+  if (params.text('statement_descriptor') !== undefined) {
     throw invalid(
-      `You cannot confirm this PaymentIntent because it has a status of ${intent.status}.`,
-      undefined,
-      'payment_intent_unexpected_state',
+      'The statement descriptor of a card payment cannot be set; use statement_descriptor_suffix.',
+      'statement_descriptor',
     );
   }
-  const named = params.text('payment_method') ?? idOf(intent.payment_method);
-  if (named === null) throw invalid('A payment_method is needed to confirm.', 'payment_method');
-  return confirmWith(call, intent, methodNamed(sim, named));
+  if (params.flag('confirm') === true) return;
+  for (const name of ['off_session', 'error_on_requires_action', 'return_url']) {
+    if (params.text(name) === undefined) continue;
+    throw invalid(`The parameter \`${name}\` can only be passed with confirm=true.`, name);
+  }
+}
+
+/** A card kept with one customer is never charged for another, or for nobody. */
+function refuseForeign(method: Stripe.PaymentMethod, customer: string | null): void {
+  if (method.customer === null || method.customer === customer) return;
+  throw invalid(
+    'The provided PaymentMethod belongs to a Customer. Provide that Customer with the ' +
+      'PaymentIntent.',
+    'payment_method',
+  );
+}
+
+function confirm(call: Call): Stripe.PaymentIntent {
+  const { sim, params, id } = call;
+  const before = intentNamed(sim, id);
+  if (!['requires_payment_method', 'requires_confirmation'].includes(before.status)) {
+    throw unexpected('confirm', before);
+  }
+  const named = params.text('payment_method') ?? idOf(before.payment_method);
+  if (named === null) throw needsMethod();
+  const method = methodNamed(sim, named);
+  refuseForeign(method, idOf(before.customer));
+  const usage = params.oneOf('setup_future_usage', ['off_session', 'on_session']);
+  const intent = usage === undefined ? before : { ...before, setup_future_usage: usage };
+  return confirmWith(call, intent, method);
 }
 
 function confirmWith(
@@ -164,14 +151,52 @@ function confirmWith(
   method: Stripe.PaymentMethod,
 ): Stripe.PaymentIntent {
   const { sim, cause, params } = call;
-  const offSession = params.text('off_session') !== undefined && params.flag('off_session');
-  const unattended = offSession === true || params.flag('error_on_requires_action') === true;
+  const offSession = params.oneOf('off_session', ['true', 'false', 'one_off', 'recurring']);
   const result = attempt(sim, cause, intent, method, {
     verification: 'not_yet',
-    offSession: unattended,
+    offSession: offSession !== undefined && offSession !== 'false',
+    errorOnAction: params.flag('error_on_requires_action') === true,
+    returnUrl: params.textOrNull('return_url'),
   });
   if (result.kind === 'declined') throw new StripeFailure(402, result.error);
   return result.intent;
+}
+
+function update(call: Call): Stripe.PaymentIntent {
+  const { sim, params, id } = call;
+  const before = intentNamed(sim, id);
+  const open = ['requires_payment_method', 'requires_confirmation', 'requires_action'];
+  const method = params.text('payment_method');
+  if (!open.includes(before.status) && (params.given('amount') || method !== undefined)) {
+    throw unexpected('update', before);
+  }
+  const amount = params.integer('amount') ?? before.amount;
+  refuseAmount(amount, before.currency, 'amount');
+  const after: Stripe.PaymentIntent = {
+    ...before,
+    amount,
+    metadata: params.metadata('metadata', before.metadata),
+  };
+  if (params.given('description')) after.description = params.textOrNull('description');
+  if (params.given('receipt_email')) after.receipt_email = params.textOrNull('receipt_email');
+  if (method !== undefined) {
+    after.payment_method = methodNamed(sim, method).id;
+    after.status = 'requires_confirmation';
+  }
+  return sim.store.payment_intents.put(after);
+}
+
+function needsMethod(): StripeFailure {
+  return invalid('A payment_method is needed to confirm.', 'payment_method', 'parameter_missing');
+}
+
+function unexpected(verb: string, intent: Stripe.PaymentIntent): StripeFailure {
+  return new StripeFailure(400, {
+    type: 'invalid_request_error',
+    code: 'payment_intent_unexpected_state',
+    message: `You cannot ${verb} this PaymentIntent because it has a status of ${intent.status}.`,
+    payment_intent: intent,
+  });
 }
 
 function cancel(call: Call): Stripe.PaymentIntent {
@@ -181,11 +206,10 @@ function cancel(call: Call): Stripe.PaymentIntent {
   const ofSession = sim.store.checkout_sessions
     .newestFirst()
     .some((session) => session.payment_intent === id);
-  if (!cancelable.includes(before.status) || ofSession) {
+  if (!cancelable.includes(before.status)) throw unexpected('cancel', before);
+  if (ofSession) {
     throw invalid(
-      ofSession
-        ? 'This PaymentIntent belongs to a Checkout Session; expire the session instead.'
-        : `You cannot cancel this PaymentIntent because it has a status of ${before.status}.`,
+      'This PaymentIntent belongs to a Checkout Session; expire the session instead.',
       undefined,
       'payment_intent_unexpected_state',
     );
@@ -217,14 +241,33 @@ export const paymentIntentRoutes: Route[] = [
   },
   {
     method: 'GET',
+    path: '/v1/payment_intents/search',
+    names: ['query', 'limit', 'page', 'expand.#'],
+    run: () => {
+      // Search lags behind, so nothing about money may rest on it. The list does not.
+      throw invalid('The simulator answers no searches. List by customer and created instead.');
+    },
+  },
+  {
+    method: 'GET',
     path: '/v1/payment_intents/:id',
     names: ['expand.#', 'client_secret'],
     run: ({ sim, id }) => intentNamed(sim, id),
   },
+  { method: 'POST', path: '/v1/payment_intents/:id', names: FACT_NAMES, run: update },
+  {
+    method: 'POST',
+    path: '/v1/payment_intents/:id/capture',
+    names: ['amount_to_capture', 'expand.#'],
+    // Manual capture is not offered, so there is never anything to capture.
+    run: ({ sim, id }) => {
+      throw unexpected('capture', intentNamed(sim, id));
+    },
+  },
   {
     method: 'POST',
     path: '/v1/payment_intents/:id/confirm',
-    names: ['payment_method', 'off_session', 'error_on_requires_action', 'return_url', 'expand.#'],
+    names: CONFIRM_NAMES,
     run: confirm,
   },
   {

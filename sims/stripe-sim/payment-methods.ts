@@ -1,16 +1,20 @@
 import type Stripe from 'stripe';
 import { address } from './addresses.ts';
 import { cardByName, fingerprintOf, type TestCard } from './cards.ts';
+import { changeCustomer } from './customers.ts';
 import { invalid, missing } from './error.ts';
-import { newId } from './ids.ts';
-import { page } from './list.ts';
-import { LIST_NAMES } from './params.ts';
-import type { Call, Route, Sim } from './sim.ts';
+import { emit } from './events.ts';
+import { idOf, newId } from './ids.ts';
+import type { Cause, Sim } from './sim.ts';
 
 /** Which test card stands behind a payment method. Its name, never its number. */
 export interface CardBehind {
   id: string;
   card: string;
+  /** Its owner agreed, before the bank, to charges without being there. */
+  setUp?: boolean;
+  /** Used without a customer, or detached from one: it cannot be used again. */
+  spent?: boolean;
 }
 
 export interface CardHolder {
@@ -18,6 +22,9 @@ export interface CardHolder {
   email: string | null;
   country: string | null;
   postalCode: string | null;
+  line1?: string | null;
+  city?: string | null;
+  state?: string | null;
 }
 
 export const NOBODY: CardHolder = { name: null, email: null, country: null, postalCode: null };
@@ -62,7 +69,13 @@ export function newCardMethod(
 
 function billingDetails(holder: CardHolder): Stripe.PaymentMethod.BillingDetails {
   return {
-    address: address({ country: holder.country, postal_code: holder.postalCode }),
+    address: address({
+      city: holder.city ?? null,
+      country: holder.country,
+      line1: holder.line1 ?? null,
+      postal_code: holder.postalCode,
+      state: holder.state ?? null,
+    }),
     email: holder.email,
     name: holder.name,
     phone: null,
@@ -72,19 +85,29 @@ function billingDetails(holder: CardHolder): Stripe.PaymentMethod.BillingDetails
 
 /** A check can only fail if its field was sent. */
 function checksOf(card: TestCard, holder: CardHolder): Stripe.PaymentMethod.Card.Checks {
-  const failing = (check: 'cvc' | 'postal_code') => card.failingChecks.includes(check);
+  const result = (check: 'cvc' | 'postal_code' | 'line1', sent: boolean) => {
+    if (!sent) return null;
+    if (card.uncheckedAddress && check !== 'cvc') return 'unavailable';
+    return card.failingChecks.includes(check) ? 'fail' : 'pass';
+  };
   return {
-    address_line1_check: null,
-    address_postal_code_check:
-      holder.postalCode === null ? null : failing('postal_code') ? 'fail' : 'pass',
-    cvc_check: failing('cvc') ? 'fail' : 'pass',
+    address_line1_check: result('line1', (holder.line1 ?? null) !== null),
+    address_postal_code_check: result('postal_code', holder.postalCode !== null),
+    cvc_check: result('cvc', true),
   };
 }
 
 /** A stored method by id, or a fresh one for `pm_card_visa` and its siblings. */
 export function methodNamed(sim: Sim, id: string): Stripe.PaymentMethod {
   const stored = sim.store.payment_methods.get(id);
-  if (stored !== undefined) return stored;
+  if (stored !== undefined) {
+    if (sim.store.cards_behind.get(id)?.spent !== true) return stored;
+    throw invalid(
+      'The provided PaymentMethod was previously used without being attached to a Customer or ' +
+        'was detached from a Customer, and may not be used again.',
+      'payment_method',
+    );
+  }
   const card = id.startsWith('pm_card_') ? cardByName(id.slice('pm_card_'.length)) : undefined;
   if (card === undefined) throw missing('PaymentMethod', id, 'payment_method');
   return newCardMethod(sim, card, NOBODY);
@@ -97,34 +120,48 @@ export function cardOf(sim: Sim, method: Stripe.PaymentMethod): TestCard {
   return card;
 }
 
-function listOf(call: Call, customer: string | undefined, url: string): object {
-  const rows = call.sim.store.payment_methods
-    .newestFirst()
-    .filter((row) => customer !== undefined && row.customer === customer);
-  return page(call, url, rows);
+export function isSetUp(sim: Sim, method: string): boolean {
+  return sim.store.cards_behind.get(method)?.setUp === true;
 }
 
-export const paymentMethodRoutes: Route[] = [
-  {
-    method: 'GET',
-    path: '/v1/payment_methods',
-    names: [...LIST_NAMES, 'customer', 'type'],
-    run: (call) => listOf(call, call.params.text('customer'), '/v1/payment_methods'),
-  },
-  {
-    method: 'GET',
-    path: '/v1/payment_methods/:id',
-    names: ['expand.#'],
-    run: ({ sim, id }) => {
-      const method = sim.store.payment_methods.get(id);
-      if (method === undefined) throw missing('PaymentMethod', id);
-      return method;
-    },
-  },
-  {
-    method: 'GET',
-    path: '/v1/customers/:id/payment_methods',
-    names: [...LIST_NAMES, 'type'],
-    run: (call) => listOf(call, call.id, `/v1/customers/${call.id}/payment_methods`),
-  },
-];
+export function markSetUp(sim: Sim, method: string): void {
+  const behind = sim.store.cards_behind.get(method);
+  if (behind !== undefined) sim.store.cards_behind.put({ ...behind, setUp: true });
+}
+
+export function markSpent(sim: Sim, method: string): void {
+  const behind = sim.store.cards_behind.get(method);
+  if (behind !== undefined) sim.store.cards_behind.put({ ...behind, spent: true });
+}
+
+/** Keeps the card with the customer; nothing if it is there already. */
+export function attachTo(
+  sim: Sim,
+  cause: Cause,
+  method: Stripe.PaymentMethod,
+  customer: string,
+): Stripe.PaymentMethod {
+  if (method.customer === customer) return method;
+  if (method.customer !== null) {
+    throw invalid(
+      'The payment method you provided has already been attached to a customer.',
+      'payment_method',
+    );
+  }
+  const attached = sim.store.payment_methods.put({ ...method, customer });
+  emit(sim, cause, 'payment_method.attached', attached);
+  return attached;
+}
+
+/** Takes the card from its customer, for good. */
+export function detach(sim: Sim, cause: Cause, method: Stripe.PaymentMethod): Stripe.PaymentMethod {
+  const customer = sim.store.customers.get(idOf(method.customer) ?? '');
+  const detached = sim.store.payment_methods.put({ ...method, customer: null });
+  markSpent(sim, method.id);
+  emit(sim, cause, 'payment_method.detached', detached, { customer: method.customer });
+  if (customer?.invoice_settings.default_payment_method === method.id) {
+    const settings = { ...customer.invoice_settings, default_payment_method: null };
+    changeCustomer(sim, cause, customer, { invoice_settings: settings });
+  }
+  return detached;
+}

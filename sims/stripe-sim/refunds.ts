@@ -1,12 +1,21 @@
 import type Stripe from 'stripe';
 import { recordMovement } from './balance-transactions.ts';
 import { chargeNamed } from './charges.ts';
+import { closeInquiries, isOpenInquiry } from './dispute-course.ts';
+import { settleWarnings } from './early-fraud-warnings.ts';
 import { invalid, missing } from './error.ts';
 import { emit } from './events.ts';
 import { idOf, newId } from './ids.ts';
 import { page } from './list.ts';
+import { intentNamed } from './new-intent.ts';
 import { LIST_NAMES } from './params.ts';
-import { intentNamed } from './payment-intents.ts';
+import {
+  COURSES,
+  cancelRefund,
+  follow,
+  outcomeByCard,
+  type RefundOutcome,
+} from './refund-course.ts';
 import type { Call, Cause, Route, Sim } from './sim.ts';
 
 const REASONS = ['duplicate', 'fraudulent', 'requested_by_customer'] as const;
@@ -18,10 +27,37 @@ export interface RefundOrder {
   amount?: number | undefined;
   reason?: (typeof REASONS)[number] | undefined;
   metadata: Record<string, string>;
+  /** What the card would not do by itself. */
+  outcome?: RefundOutcome | undefined;
 }
 
 export function refund(sim: Sim, cause: Cause, order: RefundOrder): Stripe.Refund {
   const charge = chargeToRefund(sim, order);
+  const amount = refundable(sim, charge, order.amount);
+  const card = sim.store.cards_behind.get(charge.payment_method ?? '')?.card;
+  const outcome = order.outcome ?? outcomeByCard(card);
+  const made = newRefund(sim, charge, amount, order, outcome);
+  const after = sim.store.charges.put({
+    ...charge,
+    amount_refunded: charge.amount_refunded + amount,
+    ...(order.reason === 'fraudulent' ? { fraud_details: { user_report: 'fraudulent' } } : {}),
+    refunded: charge.amount_refunded + amount === charge.amount,
+  });
+  emit(sim, cause, 'charge.refunded', after, {
+    amount_refunded: charge.amount_refunded,
+    refunded: false,
+  });
+  emit(sim, cause, 'refund.created', made);
+  follow(sim, made, outcome);
+  if (after.refunded) {
+    closeInquiries(sim, cause, charge.id);
+    settleWarnings(sim, cause, charge.id);
+  }
+  return made;
+}
+
+/** The amount to give back, or Stripe's reason why not. */
+function refundable(sim: Sim, charge: Stripe.Charge, asked: number | undefined): number {
   const left = charge.amount - charge.amount_refunded;
   if (left === 0) {
     throw invalid(
@@ -30,17 +66,33 @@ export function refund(sim: Sim, cause: Cause, order: RefundOrder): Stripe.Refun
       'charge_already_refunded',
     );
   }
-  if (charge.disputed && openDisputeOf(sim, charge.id)) {
-    throw invalid(`Charge ${charge.id} has been charged back.`, undefined, 'charge_disputed');
-  }
-  const amount = order.amount ?? left;
-  if (amount < 1 || amount > left) {
+  if (chargedBack(sim, charge.id)) {
     throw invalid(
-      `Refund amount (${amount}) is greater than unrefunded amount on charge (${left})`,
-      'amount',
+      `Charge ${charge.id} has been charged back; cannot issue a refund.`,
+      undefined,
+      'charge_disputed',
     );
   }
+  const amount = asked ?? left;
+  if (amount < 1) {
+    throw invalid('Invalid positive integer', 'amount', 'parameter_invalid_integer');
+  }
+  if (amount <= left) return amount;
+  throw invalid(
+    `Refund amount (${amount}) is greater than unrefunded amount on charge (${left})`,
+    'amount',
+  );
+}
+
+function newRefund(
+  sim: Sim,
+  charge: Stripe.Charge,
+  amount: number,
+  order: RefundOrder,
+  outcome: RefundOutcome,
+): Stripe.Refund {
   const id = newId('re');
+  const { status } = COURSES[outcome];
   const movement = recordMovement(sim, {
     type: 'refund',
     amount: -amount,
@@ -49,7 +101,7 @@ export function refund(sim: Sim, cause: Cause, order: RefundOrder): Stripe.Refun
     source: id,
     description: 'REFUND FOR CHARGE',
   });
-  const made = sim.store.refunds.put({
+  return sim.store.refunds.put({
     id,
     object: 'refund',
     amount,
@@ -70,20 +122,13 @@ export function refund(sim: Sim, cause: Cause, order: RefundOrder): Stripe.Refun
     metadata: order.metadata,
     payment_intent: charge.payment_intent,
     payment_method: charge.payment_method,
+    ...(status === 'pending' ? { pending_reason: 'processing' as const } : {}),
     reason: order.reason ?? null,
     receipt_number: null,
     source_transfer_reversal: null,
-    status: 'succeeded',
+    status,
     transfer_reversal: null,
   });
-  const after = sim.store.charges.put({
-    ...charge,
-    amount_refunded: charge.amount_refunded + amount,
-    refunded: amount === left,
-  });
-  emit(sim, cause, 'charge.refunded', after, { amount_refunded: charge.amount_refunded });
-  emit(sim, cause, 'refund.created', made);
-  return made;
 }
 
 function chargeToRefund(sim: Sim, order: RefundOrder): Stripe.Charge {
@@ -98,10 +143,39 @@ function chargeToRefund(sim: Sim, order: RefundOrder): Stripe.Charge {
   return chargeNamed(sim, idOf(intent.latest_charge) ?? '', 'payment_intent');
 }
 
-function openDisputeOf(sim: Sim, charge: string): boolean {
+/** Money taken by a chargeback cannot be given back as well; an inquiry has taken none. */
+function chargedBack(sim: Sim, charge: string): boolean {
   return sim.store.disputes
     .newestFirst()
-    .some((row) => row.charge === charge && row.status === 'needs_response');
+    .some(
+      (row) =>
+        row.charge === charge &&
+        !isOpenInquiry(row) &&
+        !['won', 'warning_closed', 'prevented'].includes(row.status),
+    );
+}
+
+export function refundNamed(sim: Sim, id: string): Stripe.Refund {
+  const found = sim.store.refunds.get(id);
+  if (found === undefined) throw missing('refund', id);
+  return found;
+}
+
+function cancel(call: Call): Stripe.Refund {
+  const before = refundNamed(call.sim, call.id);
+  if (before.status === 'requires_action') return cancelRefund(call.sim, call.cause, before);
+  throw invalid(
+    `You cannot cancel this refund because it has a status of ${before.status}. ` +
+      'Only refunds that require an action can be canceled.',
+  );
+}
+
+function update({ sim, cause, params, id }: Call): Stripe.Refund {
+  const before = refundNamed(sim, id);
+  const metadata = params.metadata('metadata', before.metadata ?? {});
+  const after = sim.store.refunds.put({ ...before, metadata });
+  emit(sim, cause, 'refund.updated', after, { metadata: before.metadata });
+  return after;
 }
 
 function create(call: Call): Stripe.Refund {
@@ -140,10 +214,8 @@ export const refundRoutes: Route[] = [
     method: 'GET',
     path: '/v1/refunds/:id',
     names: ['expand.#'],
-    run: ({ sim, id }) => {
-      const found = sim.store.refunds.get(id);
-      if (found === undefined) throw missing('refund', id);
-      return found;
-    },
+    run: ({ sim, id }) => refundNamed(sim, id),
   },
+  { method: 'POST', path: '/v1/refunds/:id', names: ['metadata.*', 'expand.#'], run: update },
+  { method: 'POST', path: '/v1/refunds/:id/cancel', names: ['expand.#'], run: cancel },
 ];

@@ -1,12 +1,12 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createApi } from './api.ts';
-import { expireDue } from './checkout-sessions.ts';
-import { control } from './control.ts';
+import { control, type Hands } from './control.ts';
 import { createDeliveries } from './deliveries.ts';
+import { catchUp } from './due.ts';
 import { StripeFailure } from './error.ts';
 import { NO_FAULTS } from './faults.ts';
-import { type PageAnswer, pages } from './pay-page.ts';
+import { type PageAnswer, pages } from './pages.ts';
 import { settingsOf } from './settings.ts';
 import type { Sim } from './sim.ts';
 import { openStore } from './store.ts';
@@ -33,7 +33,7 @@ export interface StripeSim {
 }
 
 const BODY_BYTES_MAX = 1_000_000;
-const EXPIRY_CHECK_MS = 1000;
+const CATCH_UP_MS = 1000;
 
 /** Starts the simulator; rejects if the address is taken or the data directory is unusable. */
 export async function startStripeSim(options: StripeSimOptions): Promise<StripeSim> {
@@ -53,6 +53,7 @@ export async function startStripeSim(options: StripeSimOptions): Promise<StripeS
       store.commit();
       if (events.length > 0) deliveries.dispatch(events);
     },
+    delivered: () => deliveries.settled(),
   };
   const deliveries = createDeliveries(sim);
   const preset = () => {
@@ -67,11 +68,13 @@ export async function startStripeSim(options: StripeSimOptions): Promise<StripeS
   };
   const api = createApi(sim);
   const server = createServer((request, response) => {
-    answer(sim, api, reset, request, response).catch((error: unknown) => {
-      console.error('stripe-sim:', error);
-      if (!response.headersSent) response.writeHead(500);
-      response.end();
-    });
+    answer(sim, api, { reset, resend: deliveries.resend }, request, response).catch(
+      (error: unknown) => {
+        console.error('stripe-sim:', error);
+        if (!response.headersSent) response.writeHead(500);
+        response.end();
+      },
+    );
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -83,9 +86,9 @@ export async function startStripeSim(options: StripeSimOptions): Promise<StripeS
   sim.commit();
   deliveries.resume();
   const timer = setInterval(() => {
-    expireDue(sim);
+    catchUp(sim);
     sim.commit();
-  }, EXPIRY_CHECK_MS);
+  }, CATCH_UP_MS);
   timer.unref();
   return {
     url: base,
@@ -102,7 +105,8 @@ export async function startStripeSim(options: StripeSimOptions): Promise<StripeS
 /** Pages of sessions from before a restart are at this process's address now. */
 function followAddress(sim: Sim): void {
   for (const session of sim.store.checkout_sessions.oldestFirst()) {
-    const url = `${sim.baseUrl()}/c/pay/${session.id}`;
+    const kind = session.mode === 'setup' ? 'setup' : 'pay';
+    const url = `${sim.baseUrl()}/c/${kind}/${session.id}`;
     if (session.status === 'open' && session.url !== url) {
       sim.store.checkout_sessions.put({ ...session, url });
     }
@@ -112,19 +116,23 @@ function followAddress(sim: Sim): void {
 async function answer(
   sim: Sim,
   api: ReturnType<typeof createApi>,
-  reset: () => void,
+  hands: Hands,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   const body = await readBody(request);
+  if (body === null) {
+    sendJson(response, 413, { error: { message: 'The body is too large.' } });
+    return;
+  }
   const path = new URL(request.url ?? '/', 'http://localhost').pathname;
   const method = request.method ?? 'GET';
   if (path.startsWith('/v1/')) return api(request, response, body);
   if (path.startsWith('/_sim/')) {
-    answerControl(sim, reset, { method, path: path.slice('/_sim/'.length), body }, response);
+    answerControl(sim, hands, { method, path: path.slice('/_sim/'.length), body }, response);
     return;
   }
-  const page = pages(sim, method, path, body);
+  const page = pages(sim, { method, path, form: new URLSearchParams(body) });
   sim.commit();
   if (page !== undefined) sendPage(page, response);
   else sendJson(response, 404, { error: { message: `Nothing at ${path}.` } });
@@ -132,12 +140,12 @@ async function answer(
 
 function answerControl(
   sim: Sim,
-  reset: () => void,
+  hands: Hands,
   asked: { method: string; path: string; body: string },
   response: ServerResponse,
 ): void {
   try {
-    const result = control(sim, asked.method, asked.path, asked.body, reset);
+    const result = control(sim, asked.method, asked.path, asked.body, hands);
     sim.commit();
     if (result !== undefined) sendJson(response, 200, result);
     else sendJson(response, 404, { error: { message: 'No such control route.' } });
@@ -156,25 +164,30 @@ function sendJson(response: ServerResponse, status: number, body: object): void 
 function sendPage(page: PageAnswer, response: ServerResponse): void {
   const targets = ["'self'", ...page.formTargets].join(' ');
   response.writeHead(page.status, {
-    'content-type': 'text/html; charset=utf-8',
+    'content-type': page.contentType ?? 'text/html; charset=utf-8',
+    'x-content-type-options': 'nosniff',
     'cache-control': 'no-store',
     'referrer-policy': 'no-referrer',
     'content-security-policy':
       `default-src 'none'; style-src 'unsafe-inline'; form-action ${targets}; ` +
       `frame-ancestors 'none'; base-uri 'none'`,
     ...(page.location === undefined ? {} : { location: page.location }),
+    ...(page.fileName === undefined
+      ? {}
+      : { 'content-disposition': `inline; filename="${page.fileName}"` }),
   });
-  response.end(page.html ?? '');
+  response.end(page.body ?? '');
 }
 
-async function readBody(request: IncomingMessage): Promise<string> {
+/** Null if it is larger than anything that is ever asked. */
+async function readBody(request: IncomingMessage): Promise<string | null> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request) {
     const piece = Buffer.from(chunk as Uint8Array);
     bytes += piece.length;
-    if (bytes > BODY_BYTES_MAX) throw new Error('request body too large');
-    chunks.push(piece);
+    if (bytes <= BODY_BYTES_MAX) chunks.push(piece);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  // Read to its end, so that the answer reaches whoever is still sending.
+  return bytes > BODY_BYTES_MAX ? null : Buffer.concat(chunks).toString('utf8');
 }

@@ -20,6 +20,8 @@ export interface Sim {
   outbox: Stripe.EventBase[];
   /** Makes the work so far durable, then hands its events to the deliveries. */
   commit(): void;
+  /** Resolves when every first try under way has ended. */
+  delivered(): Promise<void>;
 }
 
 /** Who caused a change; appears as `event.request`. */
@@ -32,8 +34,10 @@ export interface Call {
   sim: Sim;
   params: Params;
   cause: Cause;
-  /** The variable parts of the address. */
+  /** The variable part of the address. */
   id: string;
+  /** The variable part below it, or empty. */
+  child: string;
 }
 
 export interface Route {

@@ -9,11 +9,16 @@ import {
 import { join } from 'node:path';
 import type Stripe from 'stripe';
 import type { SessionDraft } from './checkout-sessions.ts';
-import type { Delivery } from './deliveries.ts';
+import type { StoredCreditNote } from './credit-notes.ts';
+import type { Delivery, FailingEndpoint } from './deliveries.ts';
 import type { SavedAnswer } from './idempotency.ts';
+import type { StoredInvoice } from './invoice-object.ts';
 import type { CardBehind } from './payment-methods.ts';
+import type { PayoutParts } from './payouts.ts';
 import type { StoredPrice } from './prices.ts';
+import type { Later } from './schedule.ts';
 import type { Settings } from './settings.ts';
+import type { CalculationLines, StoredCalculation } from './tax-calculations.ts';
 import type { EndpointSecret } from './webhook-endpoints.ts';
 
 interface Row {
@@ -63,22 +68,40 @@ export class Table<T extends Row> {
 
 export interface Tables {
   customers: Table<Stripe.Customer>;
+  deleted_customers: Table<Stripe.DeletedCustomer>;
+  tax_ids: Table<Stripe.TaxId>;
   products: Table<Stripe.Product>;
   prices: Table<StoredPrice>;
   checkout_sessions: Table<Stripe.Checkout.Session>;
   session_drafts: Table<SessionDraft>;
   payment_intents: Table<Stripe.PaymentIntent>;
   payment_methods: Table<Stripe.PaymentMethod>;
+  setup_intents: Table<Stripe.SetupIntent>;
+  mandates: Table<Stripe.Mandate>;
   cards_behind: Table<CardBehind>;
   charges: Table<Stripe.Charge>;
   balance_transactions: Table<Stripe.BalanceTransaction>;
   refunds: Table<Stripe.Refund>;
   disputes: Table<Stripe.Dispute>;
+  early_fraud_warnings: Table<Stripe.Radar.EarlyFraudWarning>;
+  tax_calculations: Table<StoredCalculation>;
+  calculation_lines: Table<CalculationLines>;
+  tax_associations: Table<Stripe.Tax.Association>;
+  tax_rates: Table<Stripe.TaxRate>;
+  invoices: Table<StoredInvoice>;
+  invoice_payments: Table<Stripe.InvoicePayment>;
+  credit_notes: Table<StoredCreditNote>;
+  reviews: Table<Stripe.Review>;
+  payouts: Table<Stripe.Payout>;
+  payout_parts: Table<PayoutParts>;
   events: Table<Stripe.EventBase>;
   webhook_endpoints: Table<Stripe.WebhookEndpoint>;
   endpoint_secrets: Table<EndpointSecret>;
   deliveries: Table<Delivery>;
+  failing_endpoints: Table<FailingEndpoint>;
+  test_clocks: Table<Stripe.TestHelpers.TestClock>;
   saved_answers: Table<SavedAnswer>;
+  later: Table<Later>;
   settings: Table<Settings>;
 }
 
@@ -103,22 +126,40 @@ export function openStore(dataDir: string | undefined): Store {
   };
   const tables: Tables = {
     customers: table('customers'),
+    deleted_customers: table('deleted_customers'),
+    tax_ids: table('tax_ids'),
     products: table('products'),
     prices: table('prices'),
     checkout_sessions: table('checkout_sessions'),
     session_drafts: table('session_drafts'),
     payment_intents: table('payment_intents'),
     payment_methods: table('payment_methods'),
+    setup_intents: table('setup_intents'),
+    mandates: table('mandates'),
     cards_behind: table('cards_behind'),
     charges: table('charges'),
     balance_transactions: table('balance_transactions'),
     refunds: table('refunds'),
     disputes: table('disputes'),
+    early_fraud_warnings: table('early_fraud_warnings'),
+    tax_calculations: table('tax_calculations'),
+    calculation_lines: table('calculation_lines'),
+    tax_associations: table('tax_associations'),
+    tax_rates: table('tax_rates'),
+    invoices: table('invoices'),
+    invoice_payments: table('invoice_payments'),
+    credit_notes: table('credit_notes'),
+    reviews: table('reviews'),
+    payouts: table('payouts'),
+    payout_parts: table('payout_parts'),
     events: table('events'),
     webhook_endpoints: table('webhook_endpoints'),
     endpoint_secrets: table('endpoint_secrets'),
     deliveries: table('deliveries'),
+    failing_endpoints: table('failing_endpoints'),
+    test_clocks: table('test_clocks'),
     saved_answers: table('saved_answers'),
+    later: table('later'),
     settings: table('settings'),
   };
   const file = dataDir === undefined ? undefined : join(dataDir, FILE_NAME);

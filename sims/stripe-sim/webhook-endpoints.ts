@@ -9,6 +9,8 @@ import { API_VERSION, type Call, type Route, type Sim } from './sim.ts';
 export interface EndpointSecret {
   id: string;
   secret: string;
+  /** The one before, while both are valid. */
+  old?: { secret: string; until: number };
 }
 
 const PRESET_ID = 'we_preset';
@@ -26,6 +28,18 @@ export function presetEndpoint(sim: Sim, preset: { url: string; secret: string }
     created: sim.store.webhook_endpoints.get(PRESET_ID)?.created ?? sim.now(),
   });
   sim.store.endpoint_secrets.put({ id: PRESET_ID, secret: preset.secret });
+}
+
+const DAY = 24 * 3600;
+
+/** A new secret; for a day events are signed with the old one too. */
+export function rollSecret(sim: Sim, id: string): { id: string; secret: string } {
+  endpointNamed(sim, id);
+  const before = sim.store.endpoint_secrets.get(id);
+  const secret = `whsec_${randomText(32)}`;
+  const old = before && { secret: before.secret, until: sim.now() + DAY };
+  sim.store.endpoint_secrets.put({ id, secret, ...(old === undefined ? {} : { old }) });
+  return { id, secret };
 }
 
 function blank(sim: Sim, id: string, url: string, enabledEvents: string[]): Stripe.WebhookEndpoint {
