@@ -82,6 +82,11 @@ it('of a page whose payment is tagged otherwise is judged by the tags', async ()
   await settlePage(world.deps, mine.purchase, { ...page, payment: foreign }, 'webhook');
   expect(await available(mine.purchase)).toBe(ZERO);
   expect(await available(theirs.purchase)).toBe(parseUsd('5'));
+  // Of the same organization, too: then the payment itself is asked.
+  const { deps, asked } = counting();
+  const own = page.payment === null ? null : { ...page.payment, purchaseId: theirs.purchase.id };
+  await settlePage(deps, mine.purchase, { ...page, payment: own }, 'webhook');
+  expect(asked[0]).toBe('payment');
 });
 
 it('of a payment that its page never learns of is set aside after a minute, not before', async () => {

@@ -219,6 +219,10 @@ describe('a reconciliation', () => {
     await world.faults({ api: 'down' });
     expect(await run()).toEqual({ outcome: 'processor_unavailable' });
     await world.faults({});
+    // Nor where it answers about each payment and only does not list them.
+    const silent = async () => ({ outcome: 'unavailable' as const, detail: 'timed out' });
+    const half = { ...world.deps, books: { ...world.deps.books, listMovements: silent } };
+    expect(await reconcile(half, EVER)).toEqual({ outcome: 'processor_unavailable' });
     expect(await openDifferences(world.deps.pool)).toEqual(before);
   });
 
