@@ -108,7 +108,7 @@ async function watchCredit(
     if (now - began > GIVE_UP_MS + purchases.length * 100) {
       throw new Error(`${waiting.size} payments were never credited`);
     }
-    await pause(10);
+    await pause(20);
   }
   return seen;
 }

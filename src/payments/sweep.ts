@@ -86,7 +86,7 @@ async function followPage(
   const stuck = stopAtFailed(deps, page.events, failed, position);
   if (stuck !== undefined) return { position: stuck, more: false, skewSeconds };
   const last = page.events.at(-1)?.id ?? after;
-  return { position: upTo(last), more: page.events.length === EVENTS_PER_CALL, skewSeconds };
+  return { position: upTo(last), more: page.events.length >= EVENTS_PER_CALL, skewSeconds };
 }
 
 const secondsAhead = (deps: PaymentsDeps, at: Date): number =>

@@ -19,6 +19,8 @@ import { type PaymentsWorld, paymentsWorld } from '#test/payments';
 const MORTAL = fileURLToPath(new URL('mortal.ts', import.meta.url));
 /** Processes at once; each is busy for a moment only. */
 const AT_ONCE = 3;
+/** Some twenty processes one after the other, on a machine that may be busy. */
+const PATIENCE = { timeout: 600_000 };
 /** Far more than any of the tasks has. */
 const STEPS_MAX = 60;
 
@@ -93,6 +95,19 @@ async function charges(org: OrganizationId): Promise<number> {
     .length;
 }
 
+const listed = z.object({
+  data: z.array(z.object({ metadata: z.record(z.string(), z.string()) })),
+});
+
+/** Payment pages the processor ever made for this organization. */
+async function pagesOf(org: OrganizationId): Promise<number> {
+  const answer = await fetch(`${world.simUrl}/v1/checkout/sessions?limit=100`, {
+    headers: { authorization: `Bearer ${world.secretKey}` },
+  });
+  const { data } = listed.parse(await answer.json());
+  return data.filter(({ metadata }) => metadata.org_id === org).length;
+}
+
 /** Nothing is open any more, so the sweep's turn would be once a minute: it is a minute later. */
 async function sweep(): Promise<void> {
   await world.db.ownerPool.query({
@@ -120,51 +135,60 @@ function raise(why: string): never {
   throw new Error(why);
 }
 
-test('killed at any step of opening, the form sent again is one page, one charge, one grant', async () => {
-  const killed = await atEveryStep(async (step) => {
+test(
+  'killed at any step of opening, the form sent again is one page, one charge, one grant',
+  PATIENCE,
+  async () => {
+    const killed = await atEveryStep(async (step) => {
+      const org = await world.organization();
+      const nonce = `killed-at-${step}`;
+      const died = await killedAt('begin', step, { MORTAL_ORG: org, MORTAL_NONCE: nonce });
+      const afterwards = async () => {
+        // The customer's browser sends the form again, and the poller comes by as well.
+        const [again] = await Promise.all([
+          begin(org, nonce),
+          listPurchases(world.deps.pool, org, 5).then(([found]) =>
+            found === undefined || found.state === 'draft'
+              ? undefined
+              : refreshPurchase(world.deps, found.id, 'poller'),
+          ),
+        ]);
+        if (again.outcome !== 'opened') throw new Error(`step ${step}: ${again.outcome}`);
+        expect(await listPurchases(world.deps.pool, org, 5)).toHaveLength(1);
+        expect(await pagesOf(org)).toBe(1);
+        await world.pay(again.purchase);
+        await sweep();
+        await onePaymentOneGrant(org);
+      };
+      return { died, afterwards };
+    });
+    expect(killed).toBeGreaterThanOrEqual(10);
+  },
+);
+
+test(
+  'killed at any step of opening, nobody coming back, there is no charge and no grant',
+  PATIENCE,
+  async () => {
     const org = await world.organization();
-    const nonce = `killed-at-${step}`;
-    const died = await killedAt('begin', step, { MORTAL_ORG: org, MORTAL_NONCE: nonce });
-    const afterwards = async () => {
-      // The customer's browser sends the form again, and the poller comes by as well.
-      const [again] = await Promise.all([
-        begin(org, nonce),
-        listPurchases(world.deps.pool, org, 5).then(([found]) =>
-          found === undefined || found.state === 'draft'
-            ? undefined
-            : refreshPurchase(world.deps, found.id, 'poller'),
-        ),
-      ]);
-      if (again.outcome !== 'opened') throw new Error(`step ${step}: ${again.outcome}`);
-      expect(await listPurchases(world.deps.pool, org, 5)).toHaveLength(1);
-      await world.pay(again.purchase);
-      await sweep();
-      await onePaymentOneGrant(org);
-    };
-    return { died, afterwards };
-  });
-  expect(killed).toBeGreaterThanOrEqual(10);
-});
+    // After the page was made and before its answer was stored: the worst of them.
+    let step = 0;
+    let purchase: Purchase | undefined;
+    do {
+      step += 1;
+      const nonce = `left-at-${step}`;
+      await killedAt('begin', step, { MORTAL_ORG: org, MORTAL_NONCE: nonce });
+      purchase = (await listPurchases(world.deps.pool, org, 1))[0];
+    } while (purchase?.state !== 'opening');
+    await refreshPurchase(world.deps, purchase.id, 'poller');
+    const after = await readPurchase(world.deps.pool, purchase.id);
+    expect(after?.state).toBe('awaiting_customer');
+    expect(await charges(org)).toBe(0);
+    expect(await world.grants(org)).toBe(0);
+  },
+);
 
-test('killed at any step of opening, nobody coming back, there is no charge and no grant', async () => {
-  const org = await world.organization();
-  // After the page was made and before its answer was stored: the worst of them.
-  let step = 0;
-  let purchase: Purchase | undefined;
-  do {
-    step += 1;
-    const nonce = `left-at-${step}`;
-    await killedAt('begin', step, { MORTAL_ORG: org, MORTAL_NONCE: nonce });
-    purchase = (await listPurchases(world.deps.pool, org, 1))[0];
-  } while (purchase?.state !== 'opening');
-  await refreshPurchase(world.deps, purchase.id, 'poller');
-  const after = await readPurchase(world.deps.pool, purchase.id);
-  expect(after?.state).toBe('awaiting_customer');
-  expect(await charges(org)).toBe(0);
-  expect(await world.grants(org)).toBe(0);
-});
-
-test('killed at any step of settling, the next look credits once', async () => {
+test('killed at any step of settling, the next look credits once', PATIENCE, async () => {
   const killed = await atEveryStep(async (step) => {
     const org = await world.organization();
     const purchase = await world.begin(org, '5');
@@ -182,26 +206,30 @@ test('killed at any step of settling, the next look credits once', async () => {
   expect(killed).toBeGreaterThanOrEqual(10);
 });
 
-test('killed at any step of canceling, it is canceled or paid, never both and never neither', async () => {
-  const killed = await atEveryStep(async (step) => {
-    const org = await world.organization();
-    const purchase = await world.begin(org, '5');
-    const died = await killedAt('cancel', step, { MORTAL_PURCHASE: purchase.id });
-    const afterwards = async () => {
-      // The customer pays in another tab, if the page still lets them.
-      await world.pay(purchase);
-      await refreshPurchase(world.deps, purchase.id);
-      await sweep();
-      const after = await readPurchase(world.deps.pool, purchase.id);
-      const paid = await charges(org);
-      expect(await world.grants(org)).toBe(paid);
-      expect(after?.state === 'credited').toBe(paid === 1);
-      if (paid === 0) expect(['canceled', 'expired']).toContain(after?.state);
-    };
-    return { died, afterwards };
-  });
-  expect(killed).toBeGreaterThanOrEqual(4);
-});
+test(
+  'killed at any step of canceling, it is canceled or paid, never both and never neither',
+  PATIENCE,
+  async () => {
+    const killed = await atEveryStep(async (step) => {
+      const org = await world.organization();
+      const purchase = await world.begin(org, '5');
+      const died = await killedAt('cancel', step, { MORTAL_PURCHASE: purchase.id });
+      const afterwards = async () => {
+        // The customer pays in another tab, if the page still lets them.
+        await world.pay(purchase);
+        await refreshPurchase(world.deps, purchase.id);
+        await sweep();
+        const after = await readPurchase(world.deps.pool, purchase.id);
+        const paid = await charges(org);
+        expect(await world.grants(org)).toBe(paid);
+        expect(after?.state === 'credited').toBe(paid === 1);
+        if (paid === 0) expect(['canceled', 'expired']).toContain(after?.state);
+      };
+      return { died, afterwards };
+    });
+    expect(killed).toBeGreaterThanOrEqual(4);
+  },
+);
 
 test('after all of it the books balance and the processor agrees with them', async () => {
   expect(await verifyLedger(world.deps.pool)).toMatchObject({ ok: true });
