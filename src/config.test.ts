@@ -146,3 +146,15 @@ test('the default tier is one there is', () => {
     },
   ]);
 });
+
+test('one webhook secret, or two while one replaces the other; never a blank one (S01)', () => {
+  const secrets = (text: string) => problems({ STRIPE_WEBHOOK_SECRET: text });
+  for (const fine of ['whsec_a', 'whsec_a,whsec_b', 'whsec_a, whsec_b', '']) {
+    expect(secrets(fine)).toEqual([]);
+  }
+  for (const wrong of [' ', '\t', 'whsec_', 'whsec_a,', ',whsec_a', 'whsec_a,,whsec_b', 'a,b']) {
+    expect(secrets(wrong), JSON.stringify(wrong)).toMatchObject([
+      { variable: 'STRIPE_WEBHOOK_SECRET', expected: expect.stringContaining('whsec_…') },
+    ]);
+  }
+});

@@ -160,13 +160,20 @@ function readDatabase(read: EnvironmentReader, role: Role): Config['database'] {
   return undefined;
 }
 
+const WEBHOOK_SECRETS = /^whsec_[^\s,]+(\s*,\s*whsec_[^\s,]+)?$/;
+const WEBHOOK_EXPECTED = 'whsec_…, or two with a comma between while one replaces the other';
+
 function readStripe(read: EnvironmentReader, production: boolean): Config['stripe'] {
   const secretKey = read.secret(
     'STRIPE_SECRET_KEY',
     /^(sk|rk)_(test|live)_\w+$/,
     'sk_test_… or sk_live_…',
   );
-  const webhookSecret = read.secret('STRIPE_WEBHOOK_SECRET', /^whsec_\S+$/, 'whsec_…');
+  const webhookSecret = read.secret('STRIPE_WEBHOOK_SECRET', WEBHOOK_SECRETS, WEBHOOK_EXPECTED);
+  // A key of blanks signs anything anyone likes; nothing at all is said by an empty value.
+  if (read.isBlank('STRIPE_WEBHOOK_SECRET')) {
+    read.problem('STRIPE_WEBHOOK_SECRET', ' ', WEBHOOK_EXPECTED);
+  }
   const unverified = secretKey !== undefined && webhookSecret === undefined;
   if (unverified && production && !read.failed('STRIPE_WEBHOOK_SECRET')) {
     const expected = 'whsec_…, because STRIPE_SECRET_KEY is set';

@@ -2,6 +2,7 @@ import type { PricesNow } from '#catalog/live';
 import type { Pool } from '#db/pool';
 import type { Identity } from '#identity/port';
 import type { Entropy } from '#kernel/ids';
+import type { ReconcileDeps } from '#payments/reconcile';
 import type { PriceBook } from '#pricing/book';
 import type { TierBook } from '#rate-limits/tiers';
 
@@ -31,6 +32,8 @@ export interface System {
   readonly tiers?: TierBook;
   /** The tier of whoever has none of its own; absent for none. */
   readonly defaultTier?: string;
+  /** The card processor, asked by few verbs. */
+  payments(): Promise<ReconcileDeps>;
   /** The prices in force, and business time. */
   latestPrices(): Promise<PricesNow>;
   close(): Promise<void>;

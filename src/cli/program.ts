@@ -16,6 +16,7 @@ import { addPaymentVerbs } from '#cli/payment';
 import { addPriceVerbs } from '#cli/price';
 import { addPurchaseVerbs } from '#cli/purchase';
 import { addRateLimitVerbs } from '#cli/rate-limit';
+import { addReconcileVerb } from '#cli/reconcile';
 import { addRefundVerbs } from '#cli/refund';
 import { addRequestVerbs } from '#cli/request';
 import { addSignInLinkVerb } from '#cli/sign-in-link';
@@ -104,6 +105,7 @@ export function addVerbs(verbs: Verbs, host: CliHost): void {
   addPaymentVerbs(verbs);
   addRefundVerbs(verbs);
   addDisputeVerbs(verbs);
+  addReconcileVerb(verbs);
   addRequestVerbs(verbs);
   addLedgerVerbs(verbs, host);
   addClockVerbs(verbs);

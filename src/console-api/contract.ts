@@ -159,6 +159,8 @@ export const billingResponse = z.object({
   debt_notice: z.optional(z.nullable(z.string())),
   grants: z.array(grant),
   open_purchase: z.nullable(purchase),
+  /** Credit still comes, by polling; whoever runs this should know. */
+  webhooks_silent: z.boolean(),
   limits: z.object({ minimum_usd: usd, maximum_usd: usd }),
 });
 

@@ -112,6 +112,7 @@ describe('buying credits', () => {
       available_usd: '0',
       grants: [],
       open_purchase: null,
+      webhooks_silent: false,
       limits: { minimum_usd: '5', maximum_usd: '10000' },
     });
 
@@ -138,6 +139,7 @@ describe('buying credits', () => {
     expect(after).toMatchObject({
       available_usd: '25.5',
       open_purchase: null,
+      webhooks_silent: false,
       grants: [{ id: paid.grant_id, kind: 'purchase', remaining_usd: '25.5', state: 'active' }],
     });
     const history = historyResponse.parse((await person.get('/api/billing/history')).body);

@@ -2,6 +2,7 @@ import type { Pool } from '#db/pool';
 import type { Clock } from '#kernel/clock';
 import type { Entropy } from '#kernel/ids';
 import type { NanoUsd } from '#kernel/money';
+import type { ProcessorBooks } from '#payments/books';
 import type { CardCharges } from '#payments/card-charges';
 import type { CardProcessor } from '#payments/card-processor';
 import type { DocumentPort } from '#payments/document-port';
@@ -36,4 +37,8 @@ export interface PaymentsDeps {
   /** Largest single purchase; $10,000 unless told. */
   readonly maximum?: NanoUsd;
   readonly log?: PaymentsLog;
+  /** What a reconciliation reads; without it there is none. */
+  readonly books?: ProcessorBooks;
+  /** Whether webhooks can arrive at all: false where no secret is configured. True if absent. */
+  readonly webhooksExpected?: boolean;
 }

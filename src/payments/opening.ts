@@ -14,6 +14,11 @@ export const idempotencyKey = (
   step: Step,
 ): string => `${deps.environment}:${purchase.id}:${step}:${purchase.attempt}`;
 
+/** The processor takes 30 minutes at least; the one more covers a slow or repeated call. */
+export const SESSION_MS = 31 * 60_000;
+/** With less than this left, a request on its way could arrive too late. */
+const SHORTEST_LIFE_MS = 30 * 60_000 + 5_000;
+
 export type Opening =
   | { readonly outcome: 'opened'; readonly purchase: sql.Purchase }
   | { readonly outcome: 'refused'; readonly purchase: sql.Purchase }
@@ -38,12 +43,22 @@ export async function openPurchase(deps: PaymentsDeps, purchase: sql.Purchase): 
     return stop(deps, current, customer);
   }
 
+  const renewal = await renewIfStale(deps, current, customer.customerId);
+  if ('outcome' in renewal) return renewal;
+  return ask(deps, renewal, customer.customerId);
+}
+
+async function ask(
+  deps: PaymentsDeps,
+  current: sql.Purchase,
+  customerId: string,
+): Promise<Opening> {
   const returnUrl = `${current.consoleUrl}/settings/billing/return?purchase=${current.id}`;
   const answer = await deps.processor.createCheckout({
     purchaseId: current.id,
     organizationId: current.organizationId,
     environment: deps.environment,
-    customerId: customer.customerId,
+    customerId,
     credit: current.credit,
     automaticTax: current.automaticTax,
     addressOnFile: current.addressOnFile,
@@ -52,9 +67,36 @@ export async function openPurchase(deps: PaymentsDeps, purchase: sql.Purchase): 
     cancelUrl: `${returnUrl}&canceled=1`,
     idempotencyKey: idempotencyKey(deps, current, 'session'),
   });
-  if (answer.outcome === 'unknown') return recover(deps, current, customer.customerId, answer);
+  if (answer.outcome === 'unknown') return recover(deps, current, customerId, answer);
   if (answer.outcome === 'refused') return stop(deps, current, answer);
   return { outcome: 'opened', purchase: await storeCheckout(deps, current, answer.checkout) };
+}
+
+/**
+ * A page must be asked to live for half an hour at least, so after an outage of more than a minute the
+ * request as it was stored would be refused. If it made no page, it is asked anew, as another attempt;
+ * if even the half hour has passed, nobody waits for it any more.
+ */
+async function renewIfStale(
+  deps: PaymentsDeps,
+  purchase: sql.Purchase,
+  customerId: string,
+): Promise<sql.Purchase | Opening> {
+  const left = purchase.sessionExpiresAt.getTime() - deps.clock.now().getTime();
+  if (left > SHORTEST_LIFE_MS) return purchase;
+  const found = await deps.processor.findCheckoutOf(customerId, purchase.id);
+  if (found.outcome === 'unavailable') return { outcome: 'unknown', purchase };
+  if (found.outcome === 'found') {
+    return { outcome: 'opened', purchase: await storeCheckout(deps, purchase, found.checkout) };
+  }
+  if (left <= 0) {
+    const expired = await deps.pool.transaction((tx) => advance(tx, purchase, 'session_expired'));
+    return { outcome: 'opened', purchase: expired ?? (await reread(deps, purchase)) };
+  }
+  const expiresAt = new Date(deps.clock.now().getTime() + SESSION_MS);
+  const [renewed] = await deps.pool.query<sql.Purchase>(sql.renewAttempt(purchase, expiresAt));
+  // Another process renews it at this moment; whoever comes next sees what it made.
+  return renewed ?? { outcome: 'unknown', purchase: await reread(deps, purchase) };
 }
 
 /** The page may exist although its answer never came: look for it before asking again. */

@@ -22,12 +22,16 @@ export interface Processor {
   /** The hosted page made for a purchase, where the answer that named it was lost. */
   findCheckoutOf(customerId: string, purchaseId: string): Promise<Read<{ checkout: Checkout }>>;
   retrievePayment(paymentIntentId: string): Promise<Read<{ payment: Payment }>>;
-  /** Oldest first, at most `limit`. `cursor_unknown`: the processor has forgotten that event. */
+  /**
+   * Oldest first: at most `limit` after a position, everything there is without one.
+   * `cursor_unknown`: the processor has forgotten that event.
+   */
   listEventsSince(
     position: EventPosition,
     limit: number,
   ): Promise<
-    | { outcome: 'listed'; events: readonly ProcessorEvent[] }
+    /** `at`: the processor's clock when it answered. */
+    | { outcome: 'listed'; events: readonly ProcessorEvent[]; at?: Date }
     | { outcome: 'cursor_unknown' }
     | Unavailable
   >;

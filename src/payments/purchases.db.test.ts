@@ -199,6 +199,66 @@ describe('a processor that does not answer', () => {
   });
 });
 
+describe('an outage while the page is opened', () => {
+  const deadDeps = () => ({
+    ...world.deps,
+    processor: stripeProcessor({ secretKey: world.secretKey, apiUrl: 'http://127.0.0.1:9' }),
+  });
+  /** As if the purchase had been begun so long ago. */
+  const age = (id: string, minutes: number) =>
+    world.db.ownerPool.query({
+      text: `UPDATE payments.purchases
+        SET session_expires_at = session_expires_at - make_interval(mins => $2) WHERE id = $1`,
+      values: [id, minutes],
+    });
+  async function begunInOutage(org: OrganizationId, nonce: string) {
+    const begun = await beginPurchase(deadDeps(), request(org, '5', nonce));
+    if (begun.outcome !== 'processor_unavailable') throw new Error(begun.outcome);
+    return begun.purchase;
+  }
+
+  it('of ten minutes ends in one page that can be paid for as long as any', async () => {
+    const org = await world.organization();
+    const { id } = await begunInOutage(org, 'outage-10');
+    await age(id, 10);
+    const looks = await Promise.all([
+      refreshPurchase(world.deps, id, 'poller'),
+      refreshPurchase(world.deps, id, 'return_page'),
+      beginPurchase(world.deps, request(org, '5', 'outage-10')),
+    ]);
+    expect(looks.map(({ outcome }) => outcome)).toEqual(expect.arrayContaining(['refreshed']));
+    const opened = await readPurchase(world.deps.pool, id);
+    expect(opened).toMatchObject({ state: 'awaiting_customer', attempt: 2 });
+    expect(await pages(org)).toEqual(['open']);
+  });
+
+  it('finds the page that was made before it, and makes no other', async () => {
+    const org = await world.organization();
+    const { id } = await world.begin(org, '5');
+    await world.db.ownerPool.query({
+      text: `UPDATE payments.purchases SET state = 'opening', session_id = NULL WHERE id = $1`,
+      values: [id],
+    });
+    await age(id, 10);
+    await refreshPurchase(world.deps, id, 'poller');
+    expect(await readPurchase(world.deps.pool, id)).toMatchObject({
+      state: 'awaiting_customer',
+      attempt: 1,
+    });
+    expect(await pages(org)).toEqual(['open']);
+  });
+
+  it('of an hour ends the purchase without a page or a charge', async () => {
+    const org = await world.organization();
+    const { id } = await begunInOutage(org, 'outage-60');
+    await age(id, 60);
+    await refreshPurchase(world.deps, id, 'poller');
+    const after = await readPurchase(world.deps.pool, id);
+    expect(after?.state).toBe('expired');
+    expect(await pages(org)).toEqual([]);
+  });
+});
+
 describe('canceling', () => {
   it('closes the page at the processor and says nobody was charged', async () => {
     const org = await world.organization();

@@ -5,19 +5,16 @@ import { grantRefusal } from '#ledger/grants';
 import type { PurchaseFailure } from '#payments/declines';
 import type { PaymentsDeps } from '#payments/deps';
 import { observe } from '#payments/observe';
-import { idempotencyKey, openPurchase, reread } from '#payments/opening';
+import { idempotencyKey, openPurchase, reread, SESSION_MS } from '#payments/opening';
 import { OPEN_STATES, PHASE_OF, SENTENCES } from '#payments/purchase';
 import { refreshReload } from '#payments/reload-charge';
-import { type SettledVia, settlePayment } from '#payments/settle';
+import { type SettledVia, settlePage } from '#payments/settle';
 import * as sql from '#payments/sql';
 import { beforePaying } from '#payments/tax-quote';
 import { advance } from '#payments/transition';
 
 export const MINIMUM_PURCHASE: NanoUsd = nanos(5n * NANOS_PER_USD);
 export const DEFAULT_MAXIMUM_PURCHASE: NanoUsd = nanos(10_000n * NANOS_PER_USD);
-
-/** The processor takes 30 minutes at least; the one more covers a slow or repeated call. */
-const SESSION_MS = 31 * 60_000;
 
 export type Purchase = sql.Purchase;
 
@@ -225,7 +222,7 @@ export async function refreshPurchase(
     return { outcome: 'refreshed', purchase };
   }
   const { payment } = page.checkout;
-  if (payment?.status === 'succeeded') await settlePayment(deps, payment.id, via);
+  if (payment?.status === 'succeeded') await settlePage(deps, purchase, page.checkout, via);
   else await observe(deps, purchase, page.checkout);
   return { outcome: 'refreshed', purchase: await reread(deps, purchase) };
 }

@@ -373,6 +373,7 @@ describe('the sweep', () => {
     const halfBlind = {
       ...world.deps.processor,
       retrievePayment: async () => ({ outcome: 'unavailable' as const, detail: 'timed out' }),
+      retrieveCheckout: async () => ({ outcome: 'unavailable' as const, detail: 'timed out' }),
     };
     await sweepEvents({ ...world.deps, processor: halfBlind });
     expect(await world.available(org)).toBe(ZERO);

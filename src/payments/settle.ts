@@ -12,7 +12,13 @@ import { quarantine } from '#payments/quarantine';
 import * as sql from '#payments/sql';
 import { advance } from '#payments/transition';
 
-export type SettledVia = 'return_page' | 'poller' | 'webhook' | 'event_sweep' | 'auto_reload';
+export type SettledVia =
+  | 'return_page'
+  | 'poller'
+  | 'webhook'
+  | 'event_sweep'
+  | 'auto_reload'
+  | 'reconciliation';
 
 export type Settlement =
   | { readonly outcome: 'credited' }
@@ -44,8 +50,42 @@ export async function settlePayment(
     if (payment.status !== 'succeeded') return { outcome: 'not_succeeded' };
     return quarantine(deps, payment, undefined, ['purchase']);
   }
+  return settleSold(deps, purchase, payment, undefined, via);
+}
 
-  const page = await readPage(deps, purchase, payment);
+/**
+ * The same for a page that was read from the processor just now, its payment with it: what it says
+ * need not be asked for again. A payment whose tags name another purchase is judged by its tags.
+ */
+export async function settlePage(
+  deps: PaymentsDeps,
+  purchase: sql.Purchase,
+  checkout: Checkout,
+  via: SettledVia,
+): Promise<Settlement> {
+  const { payment } = checkout;
+  if (payment === null) return { outcome: 'not_succeeded' };
+  const ours =
+    payment.purpose === PURPOSE &&
+    payment.purchaseId === purchase.id &&
+    payment.organizationId === purchase.organizationId;
+  if (!ours) return settlePayment(deps, payment.id, via);
+  return settleSold(deps, purchase, payment, checkout, via);
+}
+
+async function settleSold(
+  deps: PaymentsDeps,
+  purchase: sql.Purchase,
+  payment: Payment,
+  read: Checkout | undefined,
+  via: SettledVia,
+): Promise<Settlement> {
+  // Before anything can go wrong: from now on an operator would be told that it is no credit yet.
+  const waited = payment.status === 'succeeded' && (await markSeenPaid(deps, purchase));
+  const page =
+    read === undefined
+      ? await readPage(deps, purchase, payment)
+      : ({ outcome: 'found', checkout: read } as const);
   if (page.outcome === 'unavailable') return { outcome: 'processor_unavailable' };
   const checkout = page.outcome === 'found' ? page.checkout : null;
   if (payment.status !== 'succeeded') {
@@ -54,9 +94,19 @@ export async function settlePayment(
     }
     return { outcome: 'not_succeeded' };
   }
-  // The page learns of its payment a moment after the payment itself.
-  if (checkout !== null && checkout.paymentIntentId === null) return { outcome: 'not_succeeded' };
+  // The page learns of its payment a moment after the payment itself; one that never does has
+  // another payment, or none.
+  if (checkout !== null && checkout.paymentIntentId === null && !waited) {
+    return { outcome: 'not_succeeded' };
+  }
   return grantOnce(deps, purchase, payment, checkout, via);
+}
+
+/** Whether it was seen paid more than a minute ago and is no credit. */
+async function markSeenPaid(deps: PaymentsDeps, purchase: sql.Purchase): Promise<boolean> {
+  if (purchase.state === 'credited') return false;
+  const [row] = await deps.pool.query<{ waited: boolean }>(sql.markSeenPaid(purchase));
+  return row?.waited === true;
 }
 
 async function findSold(deps: PaymentsDeps, payment: Payment): Promise<sql.Purchase | undefined> {
@@ -127,6 +177,7 @@ async function grantOnce(
     await advance(tx, purchase, 'payment_succeeded', {
       paymentIntentId: payment.id,
       chargeId: payment.chargeId,
+      chargedAt: payment.chargedAt ?? deps.clock.now(),
       receiptUrl: payment.receiptUrl,
       grantId: grant.grantId,
       settledVia: via,

@@ -154,6 +154,7 @@ export interface Changes {
   readonly paymentMethodId?: string;
   readonly chargeId?: string | null;
   readonly credit?: NanoUsd;
+  readonly chargedAt?: Date;
   readonly tax?: NanoUsd;
   readonly grantId?: string;
   readonly settledVia?: string;
@@ -169,6 +170,7 @@ const CHANGE_COLUMNS: Readonly<Record<keyof Changes, string>> = {
   paymentMethodId: 'payment_method_id',
   chargeId: 'charge_id',
   credit: 'credit_nanos',
+  chargedAt: 'charged_at',
   tax: 'tax_nanos',
   grantId: 'grant_id',
   settledVia: 'settled_via',
@@ -176,6 +178,9 @@ const CHANGE_COLUMNS: Readonly<Record<keyof Changes, string>> = {
   lastDecline: 'last_decline',
   receiptUrl: 'receipt_url',
 };
+
+const isJson = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && !(value instanceof Date);
 
 /** Whatever is settled is not polled any more; after news the next look comes soon. */
 export function updatePurchase(
@@ -189,7 +194,7 @@ export function updatePurchase(
   for (const key of Object.keys(CHANGE_COLUMNS) as (keyof Changes)[]) {
     const value = changes[key];
     if (value === undefined) continue;
-    values.push(typeof value === 'object' && value !== null ? JSON.stringify(value) : value);
+    values.push(isJson(value) ? JSON.stringify(value) : value);
     sets.push(`${CHANGE_COLUMNS[key]} = $${values.length}`);
   }
   return {
@@ -202,6 +207,14 @@ export function updatePurchase(
     values,
   };
 }
+
+/** The first look that found the payment in; and whether that was more than a minute ago. */
+export const markSeenPaid = (purchase: Pick<Purchase, 'organizationId' | 'id'>): Statement => ({
+  text: `UPDATE payments.purchases SET paid_seen_at = coalesce(paid_seen_at, bursar.real_now())
+    WHERE organization_id = $1 AND id = $2
+    RETURNING paid_seen_at < bursar.real_now() - interval '1 minute' AS waited`,
+  values: [purchase.organizationId, purchase.id],
+});
 
 /** Only from the attempt that was seen to be spent: two processes raise it once. */
 export const raiseAttempt = (
@@ -222,6 +235,17 @@ export const keepChargeTerms = (
     WHERE organization_id = $1 AND id = $2 AND payment_method_id IS NULL AND state = 'opening'
     RETURNING ${COLUMNS}`,
   values: [purchase.organizationId, purchase.id, paymentMethodId, tax],
+});
+
+/** The same for a request that would live too short, which then is another request. */
+export const renewAttempt = (
+  purchase: Pick<Purchase, 'organizationId' | 'id' | 'attempt'>,
+  sessionExpiresAt: Date,
+): Statement => ({
+  text: `UPDATE payments.purchases SET attempt = attempt + 1, session_expires_at = $4
+    WHERE organization_id = $1 AND id = $2 AND attempt = $3 AND state = 'opening'
+    RETURNING ${COLUMNS}`,
+  values: [purchase.organizationId, purchase.id, purchase.attempt, sessionExpiresAt],
 });
 
 export interface TimelineRow {

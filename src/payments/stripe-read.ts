@@ -80,7 +80,7 @@ const usd = (currency: string | null, cents: number | null): NanoUsd | undefined
 const idOf = (value: string | { id: string } | null | undefined): string | null =>
   typeof value === 'string' ? value : (value?.id ?? null);
 
-function purposeOf(metadata: Record<string, string> | null | undefined): Purpose {
+export function purposeOf(metadata: Record<string, string> | null | undefined): Purpose {
   return {
     purpose: metadata?.purpose ?? null,
     purchaseId: metadata?.purchase_id ?? null,
@@ -206,4 +206,10 @@ function tagsOf(value: unknown): Record<string, string> | null {
   return Object.fromEntries(
     Object.entries(value).filter((tag): tag is [string, string] => typeof tag[1] === 'string'),
   );
+}
+
+/** The `Date` header of an answer: the processor's clock, to the second. */
+export function dateOf(header: string | undefined): Date | undefined {
+  const at = header === undefined ? Number.NaN : Date.parse(header);
+  return Number.isNaN(at) ? undefined : new Date(at);
 }

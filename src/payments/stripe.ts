@@ -3,13 +3,17 @@ import { assertOutsideTransaction } from '#db/transaction';
 import { MONEY_BACK_EVENTS } from '#payments/money-back-events';
 import type { Changed, Processor, ProcessorEvent, Read } from '#payments/processor';
 import { checkoutParams, PRODUCT } from '#payments/stripe-params';
-import { toCheckout, toEvent, toPayment } from '#payments/stripe-read';
+import { dateOf, toCheckout, toEvent, toPayment } from '#payments/stripe-read';
 
 /** A person waits for these calls; the library's own default is 80 seconds. */
 const TIMEOUT_MS = 10_000;
 const NETWORK_RETRIES = 2;
 /** Whoever reads asks again within seconds; repeating inside the call would only make them late. */
 export const READ = { timeout: 5_000, maxNetworkRetries: 0 };
+/** Asked every second: one that hangs must not be what everyone waits for when an outage is over. */
+const SWEEP = { timeout: 3_000, maxNetworkRetries: 0 };
+/** Of a look back without a position; what is older is left to polling and reconciliation. */
+const FIRST_PAGES_MAX = 20;
 
 /** What can tell us that money moved, or that it will not. Others are not worth a call. */
 const SWEPT_EVENTS = [
@@ -23,6 +27,9 @@ const SWEPT_EVENTS = [
   'checkout.session.expired',
   ...MONEY_BACK_EVENTS,
 ];
+
+/** Pinned by the library. */
+export const API_VERSION: string = Stripe.API_VERSION;
 
 export interface StripeOptions {
   readonly secretKey: string;
@@ -136,16 +143,36 @@ export function stripeProcessor(options: StripeOptions): Processor {
         position.after === null
           ? { created: { gte: Math.floor(position.since.getTime() / 1000) } }
           : { ending_before: position.after };
+      // Newest first on the wire. With a position the page is the oldest after it. Without one it is
+      // the newest, so the pages before it are read as well: nothing of the period is left out.
+      const pages = position.after === null ? FIRST_PAGES_MAX : 1;
       const answer = await read('list events', async () => {
-        const page = await stripe.events.list({ ...from, types: SWEPT_EVENTS, limit }, READ);
-        return { page };
+        const events: Stripe.Event[] = [];
+        for (let page = 1; ; page++) {
+          const last = events.at(-1)?.id;
+          const list = await stripe.events.list(
+            {
+              ...from,
+              ...(last === undefined ? {} : { starting_after: last }),
+              types: SWEPT_EVENTS,
+              limit,
+            },
+            SWEEP,
+          );
+          events.push(...list.data);
+          const at = list.lastResponse.headers.date;
+          if (page >= pages || !list.has_more) return { events, at };
+        }
       });
       if (answer.outcome === 'missing') return { outcome: 'cursor_unknown' };
       if (answer.outcome === 'unavailable') return answer;
-      // Newest first on the wire. Without a cursor a full page is the newest ones only, so what it
-      // leaves out is left to polling; with one, the page is the oldest after it.
-      const events = answer.page.data.map(toEvent).filter((event) => event !== undefined);
-      return { outcome: 'listed', events: events.reverse() };
+      const events = answer.events.map(toEvent).filter((event) => event !== undefined);
+      const at = dateOf(answer.at);
+      return {
+        outcome: 'listed',
+        events: events.reverse(),
+        ...(at === undefined ? {} : { at }),
+      };
     },
   };
 }

@@ -45,9 +45,10 @@ export const releaseSweep = (
   environment: string,
   provider: string,
   reached: SweepPosition,
+  skewSeconds: number | null,
 ): Statement => ({
   text: `UPDATE payments.event_cursor SET last_event_id = $3, failing_event_id = $4,
-      failing_tries = $5, swept_at = bursar.real_now(), leased_until = NULL
+      failing_tries = $5, clock_skew_seconds = coalesce($6, clock_skew_seconds), swept_at = bursar.real_now(), leased_until = NULL
     WHERE environment = $1 AND provider = $2`,
   values: [
     environment,
@@ -55,6 +56,7 @@ export const releaseSweep = (
     reached.lastEventId,
     reached.failingEventId,
     reached.failingTries,
+    skewSeconds,
   ],
 });
 

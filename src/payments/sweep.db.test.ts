@@ -27,6 +27,12 @@ const breakingAt = (payment: string) => ({
       if (id === payment) throw new Error('connection terminated');
       return world.deps.processor.retrievePayment(id);
     },
+    retrieveCheckout: async (id: string) => {
+      const page = await world.deps.processor.retrieveCheckout(id);
+      const paid = page.outcome === 'found' ? page.checkout.paymentIntentId : null;
+      if (paid === payment) throw new Error('connection terminated');
+      return page;
+    },
   },
 });
 
@@ -68,6 +74,17 @@ it('an event that can never be worked is told and passed over after ten tries', 
   const later = await paid();
   await sweepEvents(deps);
   expect(await world.available(later.org)).toBe(parseUsd('5'));
+});
+
+it('a sweep that begins without a position leaves nothing of the last day to others', async () => {
+  const older = await paid();
+  // More events than one answer of the processor holds come after it.
+  for (let more = 0; more < 51; more++) await paid();
+  await world.db.ownerPool.query({
+    text: `UPDATE payments.event_cursor SET last_event_id = 'evt_forgotten'`,
+  });
+  await sweepEvents(world.deps);
+  expect(await world.available(older.org)).toBe(parseUsd('5'));
 });
 
 it('a processor that cannot be asked uses up no tries', async () => {

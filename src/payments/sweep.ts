@@ -31,21 +31,25 @@ export async function sweepEvents(deps: PaymentsDeps): Promise<void> {
   if (lease === undefined) return;
   const since = new Date(deps.clock.now().getTime() - FIRST_LOOK_BACK_MS);
   let position = lease;
+  let skewSeconds: number | null = null;
   try {
     for (let call = 0; call < CALLS_PER_SWEEP; call++) {
       const next = await followPage(deps, position, since);
       if (next === undefined) break;
       position = next.position;
+      skewSeconds = next.skewSeconds;
       if (!next.more) break;
     }
   } finally {
-    await pool.query(sql.releaseSweep(environment, processor.name, position));
+    await pool.query(sql.releaseSweep(environment, processor.name, position, skewSeconds));
   }
 }
 
 interface PageFollowed {
   readonly position: sql.SweepPosition;
   readonly more: boolean;
+  /** How far the processor's clock is ahead; null if it did not say. */
+  readonly skewSeconds: number | null;
 }
 
 /** Undefined where the processor could not be asked: the position stays for the next round. */
@@ -57,7 +61,10 @@ async function followPage(
   const after = position.lastEventId;
   const page = await deps.processor.listEventsSince({ after, since }, EVENTS_PER_CALL);
   if (page.outcome === 'unavailable') return undefined;
-  if (page.outcome === 'cursor_unknown') return { position: upTo(null), more: after !== null };
+  if (page.outcome === 'cursor_unknown') {
+    return { position: upTo(null), more: after !== null, skewSeconds: null };
+  }
+  const skewSeconds = page.at === undefined ? null : secondsAhead(deps, page.at);
   // Several events tell of one payment; the newest of them is enough.
   const hints = new Map<string, ProcessorEvent>();
   for (const event of page.events) {
@@ -78,10 +85,13 @@ async function followPage(
     });
   }
   const stuck = stopAtFailed(deps, page.events, failed, position);
-  if (stuck !== undefined) return { position: stuck, more: false };
+  if (stuck !== undefined) return { position: stuck, more: false, skewSeconds };
   const last = page.events.at(-1)?.id ?? after;
-  return { position: upTo(last), more: page.events.length === EVENTS_PER_CALL };
+  return { position: upTo(last), more: page.events.length >= EVENTS_PER_CALL, skewSeconds };
 }
+
+const secondsAhead = (deps: PaymentsDeps, at: Date): number =>
+  Math.round((at.getTime() - deps.clock.now().getTime()) / 1_000);
 
 const upTo = (lastEventId: string | null): sql.SweepPosition => ({
   lastEventId,

@@ -151,3 +151,42 @@ test('doctor fails when nothing was verified for two days, if there was somethin
   expect(found.line).toMatch(/^FAILED .*incremental, 0 entries.*none for 2 days/);
   expect(found.exitCode).toBe(1);
 });
+
+test('doctor names what processor and books do not agree on, and what rings', async () => {
+  expect((await lineOf('processor against books')).line).toMatch(/^ok .*none/);
+  expect((await lineOf('last reconciliation')).line).toMatch(/^ok .*none yet/);
+  expect((await lineOf('payment alarms')).line).toMatch(/^ok .*no alarm$/);
+  await db.ownerPool.query({
+    text: `INSERT INTO payments.differences
+        (environment, provider, kind, reference, detail, happened_at)
+      VALUES ('test', 'stripe', 'paid_not_credited', 'pi_9', '$5 paid; it is quarantined', now())`,
+  });
+  await db.ownerPool.query({
+    text: `INSERT INTO payments.event_cursor (environment, provider, clock_skew_seconds)
+      VALUES ('test', 'stripe', -400)`,
+  });
+  const found = await lineOf('processor against books');
+  expect(found.line).toMatch(/^FAILED .*1: paid_not_credited pi_9 \(\$5 paid/);
+  expect(found.exitCode).toBe(1);
+  expect((await lineOf('payment alarms')).line).toMatch(/^FAILED .*-400 s ahead/);
+  await db.ownerPool.query({ text: 'UPDATE payments.differences SET resolved_at = now()' });
+  await db.ownerPool.query({ text: 'UPDATE payments.event_cursor SET clock_skew_seconds = 0' });
+  expect((await lineOf('processor against books')).line).toMatch(/^ok /);
+});
+
+test('doctor fails where no reconciliation was done for days though something was sold', async () => {
+  const { organizationId } = await makePayer(db.pool);
+  await db.ownerPool.query({
+    text: `INSERT INTO payments.purchases (organization_id, id, state, trigger, actor, credit_nanos,
+        provider, environment, session_expires_at, console_url, automatic_tax, grant_id, settled_at)
+      VALUES ($1, 'pur_old', 'credited', 'manual', 'test', 5000000000, 'stripe', 'test', now(), '',
+        false, 'grant_x', bursar.now() - interval '3 days')`,
+    values: [organizationId],
+  });
+  expect((await lineOf('last reconciliation')).line).toMatch(/^FAILED .*does a worker run\?/);
+  await db.ownerPool.query({
+    text: `INSERT INTO payments.reconciliations (environment, provider, night, leased_until, done_at)
+      VALUES ('test', 'stripe', bursar.now()::date, now(), bursar.now())`,
+  });
+  expect((await lineOf('last reconciliation')).line).toMatch(/^ok /);
+});

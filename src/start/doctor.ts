@@ -10,6 +10,7 @@ import { verifyLedger } from '#ledger/reconcile';
 import { readLastVerifications, verificationIsOverdue } from '#ledger/seals';
 import { unresolvedPayments } from '#payments/quarantine';
 import { type Config, type ConfigOutcome, describeProblems, runFileOf } from '#src/config';
+import { paymentChecks } from '#src/start/doctor-payments';
 import { UPSTREAM_UP } from '#src/start/ops';
 import { priceBook } from '#src/start/price-book';
 import { readRunFile } from '#src/start/run-file';
@@ -17,7 +18,7 @@ import { journalFolder, journalOn } from '#src/start/settlement-journal';
 import { databaseUrlOf } from '#src/start/system-access';
 import { pagesAreStale } from '#src/start/web-build';
 
-interface Check {
+export interface Check {
   readonly name: string;
   readonly ok: boolean;
   readonly detail: string;
@@ -81,7 +82,7 @@ async function configured(configuration: ConfigOutcome): Promise<Check[]> {
     tiersOf(config),
     upstreams,
     journal,
-    ...(url === undefined ? [] : await databaseChecks(url)),
+    ...(url === undefined ? [] : await databaseChecks(url, config)),
   ];
 }
 
@@ -137,7 +138,7 @@ async function journaledSettlements(dataDir: string): Promise<Check> {
   }
 }
 
-async function databaseChecks(url: string): Promise<Check[]> {
+async function databaseChecks(url: string, config: Config): Promise<Check[]> {
   const pool = openPool({ url, name: 'doctor', max: 1, statementTimeoutMs: 60_000 });
   try {
     const pending = await pendingMigrations(pool);
@@ -152,6 +153,7 @@ async function databaseChecks(url: string): Promise<Check[]> {
       { name: 'ledger', ok: ledger.ok, detail },
       await lastVerification(pool),
       await quarantinedPayments(pool),
+      ...(await paymentChecks(pool, config)),
     ];
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);

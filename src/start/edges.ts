@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { registerAdminApi } from '#admin-api/register';
 import { openCharging } from '#charging/charging';
@@ -13,19 +12,13 @@ import type { Clock } from '#kernel/clock';
 import type { Entropy } from '#kernel/ids';
 import { formatUsd } from '#kernel/money';
 import type { PaymentsDeps } from '#payments/deps';
-import { stripeProcessor } from '#payments/stripe';
-import { stripeCards } from '#payments/stripe-cards';
-import { stripeCharges } from '#payments/stripe-charges';
-import { stripeDocuments } from '#payments/stripe-documents';
-import { stripeMoneyBack } from '#payments/stripe-money-back';
-import { stripeTax } from '#payments/stripe-tax';
 import type { Config } from '#src/config';
 import type { Closers } from '#src/start/closers';
 import type { Log } from '#src/start/log';
 import { mailerOf } from '#src/start/mailer';
+import type { StripeAccess } from '#src/start/payments';
 import { startPrices } from '#src/start/prices';
 import { openRates } from '#src/start/rates';
-import { sellingTerms } from '#src/start/selling';
 import { openSettlementJournal } from '#src/start/settlement-journal';
 import { watchUpstreams } from '#src/start/upstreams-watch';
 import { registerStripeWebhook } from '#webhooks/stripe';
@@ -50,13 +43,6 @@ export interface Parts {
   readonly upstream: { readonly url: string; readonly key: string };
 }
 
-export interface StripeAccess {
-  readonly secretKey: string;
-  readonly webhookSecrets: readonly string[];
-  readonly apiUrl: string | undefined;
-  readonly simulated: boolean;
-}
-
 const POOL_SIZE = 10;
 
 export const openMainPool = (url: string): Pool => openPool({ url, name: 'main', max: POOL_SIZE });
@@ -66,34 +52,6 @@ export function identityOf(parts: Parts): Identity {
   const mailer = mailerOf(config, entropy, (error) => log.error({ err: error }, 'mail failed'));
   const brand = config.brand ?? 'Bursar';
   return createIdentity({ pool, entropy, pepper, mailer, consoleUrl, brand });
-}
-
-/**
- * Names this deployment in idempotency keys. Taken from the pepper, which all processes of one
- * deployment share and no two deployments do, so two of them on one account never collide.
- */
-function environmentOf(parts: Parts, livemode: boolean): string {
-  const digest = createHash('sha256').update('deployment\n').update(parts.pepper).digest('hex');
-  return `${livemode ? 'live' : 'test'}-${digest.slice(0, 12)}`;
-}
-
-export function paymentsOf(parts: Parts): PaymentsDeps {
-  const { pool, clock, entropy, consoleUrl, stripe, log } = parts;
-  const { secretKey, apiUrl } = stripe;
-  const access = { secretKey, ...(apiUrl === undefined ? {} : { apiUrl }) };
-  const processor = stripeProcessor(access);
-  const environment = environmentOf(parts, processor.livemode);
-  const ports = {
-    processor,
-    moneyBack: stripeMoneyBack(access),
-    documents: stripeDocuments(access),
-    tax: stripeTax(access),
-    cards: stripeCards(access),
-    cardCharges: stripeCharges(access),
-  };
-  const terms = sellingTerms(parts.config);
-  const urls = { console: consoleUrl };
-  return { pool, ...ports, ...terms, clock, entropy, urls, environment, log };
 }
 
 export async function runConsole(

@@ -57,6 +57,12 @@ export class EnvironmentReader {
     return value === '' ? undefined : value;
   }
 
+  /** Set to nothing but white space: not how anybody says "not set". */
+  isBlank(variable: string): boolean {
+    const value = this.#environment[variable] ?? '';
+    return value !== '' && value.trim() === '';
+  }
+
   oneOf<const T extends string>(variable: string, choices: readonly T[], standard: T): T {
     const value = this.text(variable);
     if (value === undefined) return standard;

@@ -12,7 +12,6 @@ import {
   identityOf,
   openMainPool,
   type Parts,
-  paymentsOf,
   runConsole,
   runGateway,
   runWorker,
@@ -21,6 +20,7 @@ import { welcomeOwner } from '#src/start/first-owner';
 import { joinedAddresses } from '#src/start/joined';
 import { type Log, openLog } from '#src/start/log';
 import { startOps } from '#src/start/ops';
+import { paymentsOf } from '#src/start/payments';
 import { choosePorts, urlOf } from '#src/start/ports';
 import { StartRefused } from '#src/start/refusal';
 import {

@@ -4,7 +4,7 @@ import type { Entropy } from '#kernel/ids';
 import type { Config, Ports } from '#src/config';
 import type { Closers } from '#src/start/closers';
 import { keptSecret } from '#src/start/data-dir';
-import type { StripeAccess } from '#src/start/edges';
+import type { StripeAccess } from '#src/start/payments';
 import { urlOf } from '#src/start/ports';
 import { EXIT_CONFIG, StartRefused } from '#src/start/refusal';
 import { startSimulator } from '#src/start/simulators';
@@ -42,11 +42,10 @@ export interface SupplyOptions {
 
 export async function openSupplies(options: SupplyOptions): Promise<Supplies> {
   const { config, entropy } = options;
-  const webhookSecrets =
-    config.stripe.webhookSecret?.reveal().split(',') ??
-    (usesStripeSim(config)
-      ? [`whsec_${keptSecret(config.dataDir, 'webhook-secret', entropy)}`]
-      : []);
+  const webhookSecrets = webhookSecretsOf(
+    config,
+    usesStripeSim(config) ? keptSecret(config.dataDir, 'webhook-secret', entropy) : undefined,
+  );
   // A gateway never asks the processor; only a gateway calls a model.
   const paid = config.role !== 'gateway' && usesStripeSim(config);
   const served = ['all', 'gateway'].includes(config.role) && usesModelSim(config);
@@ -55,12 +54,7 @@ export async function openSupplies(options: SupplyOptions): Promise<Supplies> {
     served ? modelSim(options) : undefined,
   ]);
   return {
-    stripe: {
-      secretKey: config.stripe.secretKey?.reveal() ?? SIMULATOR_STRIPE_KEY,
-      webhookSecrets,
-      apiUrl: config.stripe.apiUrl ?? stripeSimUrl,
-      simulated: config.stripe.secretKey === undefined,
-    },
+    stripe: { ...stripeAccessOf(config, stripeSimUrl), webhookSecrets },
     upstream: {
       url: config.upstream?.url ?? modelSimUrl ?? '',
       key: config.upstream?.key.reveal() ?? SIMULATOR_MODEL_KEY,
@@ -68,6 +62,21 @@ export async function openSupplies(options: SupplyOptions): Promise<Supplies> {
     stripeSimUrl,
     modelSimUrl,
   };
+}
+
+/** `simulator`: where one runs. Without secrets of a simulator's: only a server verifies those. */
+export const stripeAccessOf = (config: Config, simulator: string | undefined): StripeAccess => ({
+  secretKey: config.stripe.secretKey?.reveal() ?? SIMULATOR_STRIPE_KEY,
+  webhookSecrets: webhookSecretsOf(config, undefined),
+  apiUrl: config.stripe.apiUrl ?? simulator,
+  simulated: config.stripe.secretKey === undefined,
+});
+
+/** One, or two while one replaces the other. */
+function webhookSecretsOf(config: Config, simulator: string | undefined): readonly string[] {
+  const configured = config.stripe.webhookSecret?.reveal().split(',');
+  if (configured !== undefined) return configured.map((secret) => secret.trim());
+  return simulator === undefined ? [] : [`whsec_${simulator}`];
 }
 
 async function stripeSim(options: SupplyOptions, webhookSecret: string): Promise<string> {

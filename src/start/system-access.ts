@@ -11,6 +11,7 @@ import { mailerOf } from '#src/start/mailer';
 import { urlOf } from '#src/start/ports';
 import { priceBook } from '#src/start/price-book';
 import { readRunFile } from '#src/start/run-file';
+import { systemClock } from '#src/system';
 
 /** Where a command line finds the database: told, or from the system that runs here. */
 export function databaseUrlOf(config: Config): string | undefined {
@@ -53,6 +54,15 @@ export async function openSystem(config: Config, entropy: Entropy): Promise<Syst
   const system = {
     ...{ pool, book, databaseUrl, entropy, pepper, identity, close: pool.close },
     ...{ tiers: config.tiers, defaultTier: config.defaultTier },
+    payments: async () => {
+      // The processor's library is loaded only by the verbs that ask it.
+      const [{ paymentsOf }, { stripeAccessOf }] = await Promise.all([
+        import('#src/start/payments'),
+        import('#src/start/supplies'),
+      ]);
+      const stripe = stripeAccessOf(config, run?.stripe_sim);
+      return paymentsOf({ config, pool, clock: systemClock, entropy, pepper, consoleUrl, stripe });
+    },
     // A look changes nothing: what this command line was configured with is only for who has none.
     latestPrices: () => readPrices(pool, book),
   };

@@ -1,12 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Pool } from '#db/pool';
+import { WEBHOOK_PATH } from '#payments/endpoint-check';
 import { receiveEvent } from '#payments/inbox';
 import { verifyStripeWebhook } from '#payments/stripe';
 
 /** Real events are a few KiB; more is an attempt to make us work before we know who asks (T4). */
 const BODY_BYTES_MAX = 512 * 1024;
-
-export const STRIPE_WEBHOOK_PATH = '/webhooks/stripe';
 
 export interface StripeWebhookDeps {
   readonly pool: Pool;
@@ -25,7 +24,7 @@ export function registerStripeWebhook(app: FastifyInstance, deps: StripeWebhookD
       done(null, body);
     });
     scope.post(
-      STRIPE_WEBHOOK_PATH,
+      WEBHOOK_PATH,
       { bodyLimit: BODY_BYTES_MAX, schema: { hide: true } },
       (request, reply) => receive(deps, secrets, request, reply),
     );
@@ -52,6 +51,6 @@ async function receive(
     request.log.error({ event: event.id }, 'webhook of the wrong mode refused');
     return reply.code(400).send({ received: false });
   }
-  await receiveEvent(deps.pool, STRIPE_WEBHOOK_PATH, event);
+  await receiveEvent(deps.pool, WEBHOOK_PATH, event);
   return reply.code(200).send({ received: true });
 }

@@ -91,9 +91,10 @@ describe('the worker', () => {
         looks += 1;
         return world.deps.processor.listEventsSince(position, limit);
       },
-      retrievePayment(id) {
-        needed ??= looks;
-        return world.deps.processor.retrievePayment(id);
+      async retrieveCheckout(id) {
+        const page = await world.deps.processor.retrieveCheckout(id);
+        if (page.outcome === 'found' && page.checkout.paid) needed ??= looks;
+        return page;
       },
     };
     const worker = await startWorker({ ...world.deps, processor, databaseUrl: world.db.url });

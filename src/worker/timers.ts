@@ -1,9 +1,12 @@
 import { forgetKeys } from '#charging/idempotency';
 import { expireLapsedHolds } from '#charging/lapse';
 import { bookAllStoppedGrants } from '#ledger/breakage';
+import { watchAlarms } from '#payments/alarms';
 import type { PaymentsDeps, PaymentsLog } from '#payments/deps';
 import { lookAtOpenDisputes } from '#payments/disputes';
 import { prepareDocuments } from '#payments/documents';
+import { checkEndpoint } from '#payments/endpoint-check';
+import { reconcileByNight } from '#payments/reconcile-night';
 import { pursueDueRefunds } from '#payments/refund-course';
 import { evaluateDueReloads } from '#payments/reload';
 import { pursueDueRemedies } from '#payments/remedy-course';
@@ -47,6 +50,20 @@ export function timers(payments: PaymentsDeps): readonly Timer[] {
       everyMs: 60_000,
       run: () => forgetKeys(payments.pool, KEYS_PER_SWEEP),
     },
+    // Well within the minute after which money that is no credit is an alarm.
+    { name: 'look for alarms', everyMs: 15_000, run: () => watchAlarms(payments) },
+    ...ofTheBooks(payments),
+  ];
+}
+
+function ofTheBooks(payments: PaymentsDeps): readonly Timer[] {
+  const { books } = payments;
+  if (books === undefined) return [];
+  const deps = { ...payments, books };
+  return [
+    // Looks whether the night has come; the work itself is done once in a night.
+    { name: 'reconcile payments', everyMs: 60_000, run: () => reconcileByNight(deps) },
+    { name: 'check the webhook endpoint', everyMs: 3_600_000, run: () => checkEndpoint(deps) },
   ];
 }
 

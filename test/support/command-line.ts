@@ -2,12 +2,17 @@ import { readPrices } from '#catalog/live';
 import { type CliHost, done } from '#cli/answer';
 import { runCli } from '#cli/program';
 import { createIdentity } from '#identity/sign-in';
+import type { ReconcileDeps } from '#payments/reconcile';
 import { bundledBook } from '#pricing/bundled-book';
 import { systemEntropy } from '#src/system';
 import type { TestDatabase } from '#test/database';
 
+const noProcessor = (): never => {
+  throw new Error('this test has no card processor');
+};
+
 /** The verbs of the command line on a database, without a process of its own for each. */
-export function commandLine(database: TestDatabase) {
+export function commandLine(database: TestDatabase, payments?: ReconcileDeps) {
   async function run(words: readonly string[]) {
     const { pool, url } = database;
     const pepper = Buffer.alloc(32, 7);
@@ -19,6 +24,7 @@ export function commandLine(database: TestDatabase) {
     const system = {
       ...{ pool, databaseUrl: url, entropy, pepper, identity, book, close: async () => {} },
       latestPrices: () => readPrices(pool, book),
+      payments: async () => payments ?? noProcessor(),
     };
     let stdout = '';
     let stderr = '';

@@ -3,12 +3,8 @@ import { parseUsd, ZERO } from '#kernel/money';
 import { readBalance } from '#ledger/balance';
 import type { PaymentsDeps } from '#payments/deps';
 import { beginPurchase, type Purchase } from '#payments/purchases';
-import { stripeProcessor } from '#payments/stripe';
-import { stripeCards } from '#payments/stripe-cards';
-import { stripeCharges } from '#payments/stripe-charges';
-import { stripeDocuments } from '#payments/stripe-documents';
-import { stripeMoneyBack } from '#payments/stripe-money-back';
-import { stripeTax } from '#payments/stripe-tax';
+import type { ReconcileDeps } from '#payments/reconcile';
+import { stripePorts } from '#payments/stripe-ports';
 import { startStripeSim } from '#sims/stripe-sim/server';
 import { systemClock, systemEntropy } from '#src/system';
 import { type TestDatabase, testDatabase } from '#test/database';
@@ -24,7 +20,7 @@ export interface LogLine {
 
 export interface PaymentsWorld {
   readonly db: TestDatabase;
-  readonly deps: PaymentsDeps;
+  readonly deps: ReconcileDeps;
   readonly simUrl: string;
   readonly secretKey: string;
   readonly log: LogLine[];
@@ -48,14 +44,9 @@ export async function paymentsWorld(): Promise<PaymentsWorld> {
   const write = (level: LogLine['level']) => (fields: Record<string, unknown>, message: string) => {
     log.push({ level, fields, message });
   };
-  const deps: PaymentsDeps = {
+  const deps: ReconcileDeps = {
+    ...stripePorts({ secretKey, apiUrl: sim.url }),
     pool: db.pool,
-    processor: stripeProcessor({ secretKey, apiUrl: sim.url }),
-    moneyBack: stripeMoneyBack({ secretKey, apiUrl: sim.url }),
-    tax: stripeTax({ secretKey, apiUrl: sim.url }),
-    cards: stripeCards({ secretKey, apiUrl: sim.url }),
-    cardCharges: stripeCharges({ secretKey, apiUrl: sim.url }),
-    documents: stripeDocuments({ secretKey, apiUrl: sim.url }),
     clock: systemClock,
     entropy: systemEntropy,
     urls: { console: 'http://127.0.0.1:4000' },

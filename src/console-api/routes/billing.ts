@@ -1,6 +1,7 @@
 import { formatUsd } from '#kernel/money';
 import { readBalance } from '#ledger/balance';
 import { readStatement } from '#ledger/statement';
+import { webhooksAreSilent } from '#payments/alarms';
 import { debtNotice } from '#payments/debt-words';
 import { viewPurchase } from '#payments/purchase-view';
 import { DEFAULT_MAXIMUM_PURCHASE, findOpenPurchase, MINIMUM_PURCHASE } from '#payments/purchases';
@@ -20,15 +21,17 @@ export function billingRoutes(app: Api, deps: ConsoleDeps): void {
     { ...guarded, schema: { response: { 200: billingResponse } } },
     async (request) => {
       const { organizationId } = memberOf(request);
-      const [balance, open] = await Promise.all([
+      const [balance, open, silent] = await Promise.all([
         readBalance(deps.pool, organizationId),
         findOpenPurchase(deps.pool, organizationId),
+        webhooksAreSilent(deps.payments),
       ]);
       const view = open === undefined ? null : await viewPurchase(deps.pool, open);
       return {
         ...balanceView(balance),
         debt_notice: debtNotice(balance.debt),
         open_purchase: view === null ? null : { ...view, timeline: [...view.timeline] },
+        webhooks_silent: silent,
         limits: {
           minimum_usd: formatUsd(MINIMUM_PURCHASE),
           maximum_usd: formatUsd(deps.payments.maximum ?? DEFAULT_MAXIMUM_PURCHASE),

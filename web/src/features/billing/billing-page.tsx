@@ -15,6 +15,7 @@ import { GrantTable } from './grant-table.tsx';
 import { History } from './history.tsx';
 import { PurchaseCard } from './purchase-card.tsx';
 import { ReloadSection } from './reload-section.tsx';
+import { WebhookNotice } from './webhook-notice.tsx';
 
 interface Opened {
   /** An amount to buy: the dialog is open with it. */
@@ -80,6 +81,7 @@ function Billing({ buy, editAddress }: Opened) {
       )}
       {billing.isPending && <BalanceSkeleton />}
       {billing.data !== undefined && <Balance billing={billing.data} />}
+      {mayBuy && billing.data?.webhooks_silent === true && <WebhookNotice />}
       {!mayBuy && (
         <Notice tone="quiet" title={`Your role, ${roleName(me.role)}, cannot buy credits`}>
           <p>An admin or a billing member of {organization.name} can.</p>
