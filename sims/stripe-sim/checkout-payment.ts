@@ -56,6 +56,10 @@ export function intentOf(sim: Sim, session: Session): Stripe.PaymentIntent {
     amount: session.amount_total ?? 0,
     currency: session.currency ?? 'usd',
     customer: idOf(session.customer),
+    cardOptions: {
+      request_three_d_secure:
+        session.payment_method_options?.card?.request_three_d_secure ?? 'automatic',
+    },
   });
   emit(sim, NO_REQUEST, 'payment_intent.created', intent);
   return intent;
