@@ -61,6 +61,13 @@ describe('check these four things', () => {
     expect(look({ card: PREPAID }).card?.text).toContain('ending in 5100 is a prepaid card');
   });
 
+  it('a card that is refused for good is not said to be worth unfreezing', () => {
+    const { card } = look({ ...refused({ declineCode: 'expired_card' }), card: VISA });
+    expect(card?.bearing).toBe('in_the_way');
+    expect(card?.text).toContain('Use another card');
+    expect(card?.text).not.toMatch(/unfr/);
+  });
+
   it('nobody is sent to unfreeze a card that our own checks stopped', () => {
     const blocked = refused({ outcomeType: 'blocked', outcomeReason: 'highest_risk_level' });
     const { card } = look({ ...blocked, card: VISA });

@@ -103,6 +103,10 @@ function theCard({ card, failure }: PaymentFacts): ThingToCheck {
     const text = `${named} was not refused by your bank, so there is nothing to unfreeze. Another card is the quickest way.`;
     return { kind: 'card', bearing: 'fine', title, text };
   }
+  if (failure?.class === 'OTHER') {
+    const text = `${named} will not be accepted as it is, whatever is switched on for it. Use another card; it can be used at once.`;
+    return { kind: 'card', bearing, title, text };
+  }
   if (card?.funding === 'prepaid') {
     const text = `${named} is a prepaid card. Many are frozen after they are topped up, blocked for services abroad, or charge a fee that the balance must cover too. Check that in its app.`;
     return { kind: 'card', bearing, title, text };

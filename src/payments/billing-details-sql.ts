@@ -59,6 +59,7 @@ export const findCopy = (
   values: [organizationId, provider, environment],
 });
 
+/** A slow copy of an older version never undoes the note of a newer one. */
 export const noteCopy = (
   organizationId: string,
   provider: string,
@@ -66,8 +67,7 @@ export const noteCopy = (
   version: number,
   taxIdObject: string | null,
 ): Statement => ({
-  text: `UPDATE payments.customers SET details_version = greatest(details_version, $4),
-      tax_id_object = $5
-    WHERE organization_id = $1 AND provider = $2 AND environment = $3`,
+  text: `UPDATE payments.customers SET details_version = $4, tax_id_object = $5
+    WHERE organization_id = $1 AND provider = $2 AND environment = $3 AND details_version < $4`,
   values: [organizationId, provider, environment, version, taxIdObject],
 });

@@ -7,7 +7,7 @@ import { useSession } from '../../api/use-session.ts';
 import { Field } from '../../ui/field.tsx';
 import { Notice } from '../../ui/notice.tsx';
 import { Problem } from '../../ui/problem.tsx';
-import { Select } from '../../ui/select.tsx';
+import { SelectField } from '../../ui/select-field.tsx';
 
 const EMPTY: BillingDetails = {
   name: '',
@@ -64,7 +64,7 @@ export function DetailsForm(props: {
 
   return (
     <form ref={form} className="form" onSubmit={submit} noValidate>
-      <Select
+      <SelectField
         label="Country"
         name="country"
         autoComplete="country"
@@ -140,7 +140,7 @@ function AddressFields({ details, country, problems, change }: FieldsProps) {
         {field('city', 'City', 'address-level2')}
       </div>
       {states.length > 0 ? (
-        <Select
+        <SelectField
           label="State or province"
           name="state"
           autoComplete="address-level1"
@@ -168,7 +168,7 @@ function TaxIdFields(props: FieldsProps & { country: Country }) {
   return (
     <>
       {kinds.length > 1 && (
-        <Select
+        <SelectField
           label="Kind of tax number"
           name="tax_id_type"
           value={chosen.type}

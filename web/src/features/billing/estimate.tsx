@@ -5,7 +5,7 @@ import { estimateQuery, type Planned } from '../../api/billing-details.ts';
 import { useSession } from '../../api/use-session.ts';
 import { Field } from '../../ui/field.tsx';
 import { exactText } from '../../ui/money-text.ts';
-import { Select } from '../../ui/select.tsx';
+import { SelectField } from '../../ui/select-field.tsx';
 import { useSettled } from './use-settled.ts';
 
 const grouped = (count: string) => count.replace(/\B(?=(\d{3})+$)/g, ',');
@@ -89,7 +89,7 @@ function PlanFields(props: {
   );
   return (
     <div className="estimate-fields">
-      <Select
+      <SelectField
         label="At a model of your choice"
         name="model"
         empty="Choose a model"

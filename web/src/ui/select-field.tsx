@@ -1,7 +1,7 @@
 import { type ReactNode, useId } from 'react';
 
 /** A labelled choice among several. The problem is tied to it and read out when it appears. */
-export function Select(props: {
+export function SelectField(props: {
   label: string;
   name: string;
   value: string;
