@@ -7,7 +7,13 @@ import { type SettleDeps, settleBatch } from '#batches/settle';
 import { pricesAt } from '#catalog/live';
 import { checkHeaders } from '#gateway/admit';
 import { createBatch } from '#gateway/batch-create';
-import { type BatchDesk, type BatchesDeps, sendRefused, urlOf } from '#gateway/batch-desk';
+import {
+  type BatchDesk,
+  type BatchesDeps,
+  sendRefused,
+  upstreamFor,
+  urlOf,
+} from '#gateway/batch-desk';
 import { sendResults, UNSETTLED } from '#gateway/batch-results';
 import {
   askAbout,
@@ -17,6 +23,7 @@ import {
   type WholeAnswer,
 } from '#gateway/batch-upstream';
 import {
+  creationHeaders,
   deletedMessageBatch,
   hasResults,
   messageBatch,
@@ -25,7 +32,9 @@ import {
   shownBatch,
 } from '#gateway/batch-view';
 import { callerOf, guard, sendRefusal } from '#gateway/guard';
+import { madeIn } from '#gateway/made-things';
 import { clientHeaders } from '#gateway/wire';
+import { isObject } from '#kernel/json';
 
 /** The largest creation the public API takes: 256 MB. */
 const BODY_BYTES_MAX = 268_435_456;
@@ -43,9 +52,19 @@ export function registerBatches(app: FastifyInstance, deps: BatchesDeps): () => 
   const settling: SettleDeps = {
     pool: deps.pool,
     charging: deps.charging,
-    upstream: batchUpstream(deps.upstream),
+    upstreamOf(batch) {
+      const found = deps.fleet.at(batch.upstream);
+      return found && batchUpstream(found.upstream);
+    },
     pricesOf: (batch) => pricesAt(deps.pool, batch.organizationId, batch.priceEpoch),
     alarm: ({ id }, what, details) => deps.log.error({ batch: id, ...details }, `batch: ${what}`),
+    async noteMade(batch, results) {
+      for (const result of results) {
+        const made =
+          isObject(result) && isObject(result.result) ? madeIn(result.result) : undefined;
+        if (made !== undefined) await deps.noteMade?.(batch, made);
+      }
+    },
   };
   const desk: BatchDesk = { ...deps, settling };
   registerCreation(app, desk);
@@ -71,6 +90,7 @@ function registerCreation(app: FastifyInstance, desk: BatchDesk): void {
     schema: {
       summary: 'Create a batch of messages, each at batch prices',
       ...{ tags, security },
+      headers: creationHeaders,
       body: messageBatchRequest,
       response: { 200: messageBatch },
     },
@@ -110,7 +130,7 @@ function registerReading(app: FastifyInstance, desk: BatchDesk): void {
     },
     async handler(request, reply) {
       const batch = await foundBatch(desk, request, reply, request.params.id);
-      if (batch === undefined) return reply;
+      if (batch === undefined || !reachable(desk, request, reply, batch)) return reply;
       return shownBatch(await refreshed(desk.settling, batch), urlOf(desk, request));
     },
   });
@@ -124,9 +144,10 @@ function registerReading(app: FastifyInstance, desk: BatchDesk): void {
     handler: (request, reply) =>
       inFlight(desk, async () => {
         const found = await foundBatch(desk, request, reply, request.params.id);
-        if (found === undefined) return reply;
+        if (found === undefined || !reachable(desk, request, reply, found)) return reply;
         const batch = await refreshed(desk.settling, found, SETTLING_SECONDS);
         if (!hasResults(batch)) return notYet(request, reply, batch);
+        if (upstreamFor(desk, request, reply, batch) === undefined) return reply;
         reply.hijack();
         await sendResults(desk.settling, batch, reply.raw, request.id).catch((error: unknown) => {
           request.log.error({ err: error }, 'results failed');
@@ -151,7 +172,9 @@ function registerEnding(app: FastifyInstance, desk: BatchDesk): void {
     async handler(request, reply) {
       const batch = await foundBatch(desk, request, reply, request.params.id);
       if (batch === undefined) return reply;
-      const answer = await askAbout(desk.upstream, 'POST', upstreamIdOf(batch), '/cancel');
+      const upstream = upstreamFor(desk, request, reply, batch);
+      if (upstream === undefined) return reply;
+      const answer = await askAbout(upstream, 'POST', upstreamIdOf(batch), '/cancel');
       const seen = batchIn(answer);
       if (seen === undefined) return passedOn(request, reply, batch, answer);
       return shownBatch(await noteBatch(desk.pool, batch, seen), urlOf(desk, request));
@@ -169,6 +192,8 @@ function registerEnding(app: FastifyInstance, desk: BatchDesk): void {
       inFlight(desk, async () => {
         const found = await foundBatch(desk, request, reply, request.params.id);
         if (found === undefined) return reply;
+        const upstream = upstreamFor(desk, request, reply, found);
+        if (upstream === undefined) return reply;
         const batch = await refreshed(desk.settling, found, SETTLING_SECONDS);
         if (batch.state === 'in_progress' || batch.state === 'canceling') {
           return notYet(request, reply, batch);
@@ -179,7 +204,7 @@ function registerEnding(app: FastifyInstance, desk: BatchDesk): void {
         if (settled !== 'settled') {
           return sendRefusal(request, reply, UNSETTLED[settled]);
         }
-        const answer = await askAbout(desk.upstream, 'DELETE', upstreamIdOf(batch));
+        const answer = await askAbout(upstream, 'DELETE', upstreamIdOf(batch));
         const gone = answer.outcome === 'answered' && [200, 404].includes(answer.status);
         if (!gone) return passedOn(request, reply, batch, answer);
         if (!(await deleteBatch(desk.pool, batch))) return notYet(request, reply, batch);
@@ -201,12 +226,26 @@ async function foundBatch(
   return batch;
 }
 
+/** Whether what is still to come of a batch can be asked for; otherwise the refusal is sent. */
+const reachable = (
+  desk: BatchDesk,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  batch: Batch,
+): boolean =>
+  !['in_progress', 'canceling', 'ended'].includes(batch.state) ||
+  upstreamFor(desk, request, reply, batch) !== undefined;
+
 function notYet(request: FastifyRequest, reply: FastifyReply, batch: Batch): FastifyReply {
-  const message =
-    batch.state === 'in_progress' || batch.state === 'canceling'
-      ? `Batch ${batch.id} has not ended yet. Wait until its processing_status is "ended".`
-      : `Batch ${batch.id} has no results.`;
-  return sendRefusal(request, reply, 'invalid_request', { message });
+  return sendRefusal(request, reply, 'invalid_request', { message: whyNoResults(batch) });
+}
+
+function whyNoResults({ id, state, resultsEndedAt }: Batch): string {
+  if (state === 'in_progress' || state === 'canceling') {
+    return `Batch ${id} has not ended yet. Wait until its processing_status is "ended".`;
+  }
+  if (resultsEndedAt === null) return `Batch ${id} has no results.`;
+  return `Batch ${id} has no results any more: they are available for 29 days after creation.`;
 }
 
 /** What the upstream said instead, under our name of the batch. */

@@ -7,6 +7,7 @@ import {
   judge,
   rescue,
 } from '#gateway/desk';
+import { madeNotes } from '#gateway/made-notes';
 import { outputCounter } from '#gateway/output-count';
 import type { Reading } from '#gateway/upstream';
 import type { Ending } from '#gateway/verdict';
@@ -46,6 +47,7 @@ export function streamAnswer(
   const { call, client } = exchange;
   const fold = streamFold(expectationOf(call));
   const output = outputCounter();
+  const made = madeNotes(desk.noteMade, call.caller);
   let held: Buffer[] = [];
   let heldBytes = 0;
   let finalEventSeen = false;
@@ -59,6 +61,7 @@ export function streamAnswer(
     const value = data === UNREAD ? null : parsed(data);
     if (type === 'message_start') exchange.meter?.started(value);
     fold.event(type, value);
+    made.see(value);
   });
 
   client.begin(200, clientHeaders(headers, call.requestId));
@@ -125,6 +128,7 @@ export function streamAnswer(
   }
 
   async function book(ending: Ending): Promise<void> {
+    if (made.noted !== undefined) await made.noted;
     const command = judge(desk, exchange, ending, 200);
     if (command.resolution === 'void') {
       await desk.settlements.release(command);

@@ -211,6 +211,15 @@ export const REFUSALS = {
     errorCode: 'upstream_malformed',
     shouldRetry: true,
   },
+  // What was begun at an upstream that the operator has taken out of the configuration.
+  upstream_removed: {
+    status: 503,
+    type: 'api_error',
+    message: 'The server that this batch runs on is not available right now.',
+    errorCode: 'upstream_removed',
+    shouldRetry: true,
+    retryAfterSeconds: 60,
+  },
   upstream_usage_unreliable: {
     status: 503,
     type: 'api_error',

@@ -1,6 +1,8 @@
+import { purgeBatches } from '#batches/purge';
 import { forgetKeys } from '#charging/idempotency';
 import { expireLapsedHolds } from '#charging/lapse';
 import { bookAllStoppedGrants } from '#ledger/breakage';
+import { forgetContainers } from '#orgs/containers';
 import type { PaymentsDeps, PaymentsLog } from '#payments/deps';
 import { pollDuePurchases, sweepEvents } from '#payments/sweep';
 
@@ -12,6 +14,7 @@ export interface Timer {
 
 const HOLDS_PER_SWEEP = 1_000;
 const KEYS_PER_SWEEP = 10_000;
+const CONTAINERS_PER_SWEEP = 10_000;
 
 /** Everything that happens by the clock. Real time: what they look at follows real time too. */
 export function timers(payments: PaymentsDeps): readonly Timer[] {
@@ -35,6 +38,17 @@ export function timers(payments: PaymentsDeps): readonly Timer[] {
       name: 'forget idempotency keys',
       everyMs: 60_000,
       run: () => forgetKeys(payments.pool, KEYS_PER_SWEEP),
+    },
+    {
+      // Nobody can ask for it any more: this only keeps the tables small.
+      name: 'purge message batches',
+      everyMs: 60_000,
+      run: () => purgeBatches(payments.pool),
+    },
+    {
+      name: 'forget containers',
+      everyMs: 3_600_000,
+      run: () => forgetContainers(payments.pool, CONTAINERS_PER_SWEEP),
     },
   ];
 }
