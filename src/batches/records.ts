@@ -197,6 +197,21 @@ export async function findBatch(
   return row && read(row);
 }
 
+/** For operators: of whichever customer, also one that its customer cannot see. */
+export async function findAnyBatch(db: Db, id: string): Promise<Batch | undefined> {
+  const [row] = await db.query<sql.BatchRow>(sql.anyBatch(id));
+  return row && read(row);
+}
+
+/** For operators: newest first, of all workspaces and in every state. */
+export async function newestBatches(
+  db: Db,
+  organizationId: OrganizationId,
+  limit: number,
+): Promise<readonly Batch[]> {
+  return (await db.query<sql.BatchRow>(sql.newestBatches(organizationId, limit))).map(read);
+}
+
 export interface BatchPage {
   readonly batches: readonly Batch[];
   readonly hasMore: boolean;

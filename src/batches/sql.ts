@@ -175,6 +175,19 @@ export const batchOf = (organizationId: string, workspaceId: string, id: string)
   values: [organizationId, workspaceId, id],
 });
 
+/** For operators: whatever became of it, by its id alone. */
+export const anyBatch = (id: string): Statement => ({
+  text: `SELECT ${BATCH} FROM batches.batches b WHERE id = $1`,
+  values: [id],
+});
+
+/** For operators: the newest of an organization, in all its workspaces and in every state. */
+export const newestBatches = (organizationId: string, limit: number): Statement => ({
+  text: `SELECT ${BATCH} FROM batches.batches b
+    WHERE organization_id = $1 ORDER BY id DESC LIMIT $2`,
+  values: [organizationId, limit],
+});
+
 export interface PageAsked {
   readonly limit: number;
   readonly beforeId: string | null;

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import type { Answer, CliHost } from '#cli/answer';
 import { addBalanceVerb } from '#cli/balance';
+import { addBatchVerbs } from '#cli/batch';
 import { addClockVerbs } from '#cli/clock';
 import { addDatabaseVerbs } from '#cli/database';
 import { addDiscountVerbs } from '#cli/discount';
@@ -95,6 +96,7 @@ function addVerbs(verbs: Verbs, host: CliHost): void {
   addDiscountVerbs(verbs);
   addPurchaseVerbs(verbs);
   addRequestVerbs(verbs);
+  addBatchVerbs(verbs);
   addLedgerVerbs(verbs, host);
   addClockVerbs(verbs);
   addSignInLinkVerb(verbs);
