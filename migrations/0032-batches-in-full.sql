@@ -18,6 +18,54 @@ CREATE INDEX batches_by_id ON batches.batches (id);
 -- The ledger can never take it, so its result is given to nobody.
 ALTER TABLE batches.items ADD COLUMN withheld boolean NOT NULL DEFAULT false;
 
+-- An item is found by its number or by its name, and each way has one index that can be used for it.
+-- With two that begin alike, a table whose statistics are old is read whole for every item.
+CREATE UNIQUE INDEX items_by_name ON batches.items (custom_id, batch_id);
+ALTER TABLE batches.items DROP CONSTRAINT items_organization_id_batch_id_custom_id_key;
+
+-- Of the items of a batch those with these names, one look for each.
+CREATE FUNCTION batches.items_named(p_org text, p_batch text, p_names text[])
+RETURNS SETOF batches.items LANGUAGE plpgsql STABLE
+SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+BEGIN
+  RETURN QUERY
+    SELECT i.* FROM unnest(p_names) AS asked (custom_id)
+     CROSS JOIN LATERAL (
+       SELECT * FROM batches.items AS named
+        WHERE named.custom_id = asked.custom_id AND named.batch_id = p_batch COLLATE "C"
+          -- Not by the primary key, of which this is the beginning.
+          AND named.organization_id || '' = p_org OFFSET 0) AS i;
+END $$;
+
+-- Notes that items are resolved in the ledger, and which of them it can never take. No later note
+-- takes that back.
+CREATE FUNCTION batches.mark_settled(
+  p_org text, p_batch text, p_numbers integer[], p_withheld integer[])
+RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+BEGIN
+  UPDATE batches.items
+     SET settled = true, withheld = withheld OR number = ANY (p_withheld)
+   WHERE organization_id = p_org AND batch_id = p_batch COLLATE "C" AND number = ANY (p_numbers);
+END $$;
+
+-- As before, but each hold is found by its key: no partial index of open holds can be used, which
+-- would be read from its beginning for thousands of them at a time.
+CREATE OR REPLACE FUNCTION charging.keep_holds(p_org text, p_ids text[], p_lease_ms integer)
+RETURNS integer LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+DECLARE
+  kept integer;
+BEGIN
+  UPDATE ledger.holds
+     SET lease_expires_at = greatest(lease_expires_at,
+           bursar.real_now() + make_interval(secs => p_lease_ms / 1000.0))
+   WHERE organization_id = p_org AND id = ANY (p_ids) AND state || '' = 'open'
+     AND lease_expires_at > bursar.real_now();
+  GET DIAGNOSTICS kept = ROW_COUNT;
+  RETURN kept;
+END $$;
+
 -- Which batch was made under an Idempotency-Key. What has become of it is read from the batch.
 CREATE TABLE batches.creation_keys (
   organization_id text NOT NULL,

@@ -214,10 +214,8 @@ export const itemsNamed = (
   customIds: string[],
 ): Statement => ({
   name: 'batches.items_named',
-  text: `SELECT i.number, i.custom_id, i.model, i.output_tokens_max, i.settled, i.withheld
-    FROM unnest($3::text[]) AS asked (custom_id)
-    CROSS JOIN LATERAL (SELECT * FROM batches.items
-      WHERE organization_id = $1 AND batch_id = $2 AND custom_id = asked.custom_id OFFSET 0) AS i`,
+  text: `SELECT number, custom_id, model, output_tokens_max, settled, withheld
+    FROM batches.items_named($1, $2, $3)`,
   values: [organizationId, batchId, customIds],
 });
 
@@ -241,9 +239,7 @@ export const markSettled = (
   withheld: number[],
 ): Statement => ({
   name: 'batches.mark_settled',
-  text: `UPDATE batches.items
-      SET settled = true, withheld = withheld OR number = ANY ($4::integer[])
-    WHERE organization_id = $1 AND batch_id = $2 AND number = ANY ($3::integer[])`,
+  text: 'SELECT batches.mark_settled($1, $2, $3, $4)',
   values: [organizationId, batchId, numbers, withheld],
 });
 
@@ -262,9 +258,9 @@ export const claimPurge: Statement = {
 };
 
 export const purgeItems = (organizationId: string, batchId: string, limit: number): Statement => ({
-  text: `DELETE FROM batches.items WHERE organization_id = $1 AND batch_id = $2 AND number IN (
-      SELECT number FROM batches.items WHERE organization_id = $1 AND batch_id = $2
-       ORDER BY number LIMIT $3)
+  // By where they lie: a list of numbers would be looked for one by one, perhaps in all of them.
+  text: `DELETE FROM batches.items WHERE ctid = ANY (ARRAY(
+      SELECT ctid FROM batches.items WHERE organization_id = $1 AND batch_id = $2 LIMIT $3))
     RETURNING 1`,
   values: [organizationId, batchId, limit],
 });

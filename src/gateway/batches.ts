@@ -32,6 +32,7 @@ import {
   shownBatch,
 } from '#gateway/batch-view';
 import { callerOf, guard, sendRefusal } from '#gateway/guard';
+import { receiveInOnePiece } from '#gateway/large-body';
 import { madeIn } from '#gateway/made-things';
 import { clientHeaders } from '#gateway/wire';
 import { isObject } from '#kernel/json';
@@ -84,18 +85,22 @@ const checked = (desk: BatchDesk) =>
   };
 
 function registerCreation(app: FastifyInstance, desk: BatchDesk): void {
-  app.post(BATCHES_PATH, {
-    onRequest: [guard(desk), checked(desk)],
-    bodyLimit: BODY_BYTES_MAX,
-    schema: {
-      summary: 'Create a batch of messages, each at batch prices',
-      ...{ tags, security },
-      headers: creationHeaders,
-      body: messageBatchRequest,
-      response: { 200: messageBatch },
-    },
-    validatorCompiler: () => (value: unknown) => ({ value }),
-    handler: (request, reply) => inFlight(desk, () => createBatch(desk, request, reply)),
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', receiveInOnePiece);
+    scope.post(BATCHES_PATH, {
+      onRequest: [guard(desk), checked(desk)],
+      bodyLimit: BODY_BYTES_MAX,
+      schema: {
+        summary: 'Create a batch of messages, each at batch prices',
+        ...{ tags, security },
+        headers: creationHeaders,
+        body: messageBatchRequest,
+        response: { 200: messageBatch },
+      },
+      validatorCompiler: () => (value: unknown) => ({ value }),
+      handler: (request, reply) => inFlight(desk, () => createBatch(desk, request, reply)),
+    });
   });
 }
 
