@@ -138,7 +138,7 @@ describe('T11: a container is of the workspace whose answer told of it', () => {
     expect(await mayUse(own)).toBe(false);
     const got = await asking(own, { ...question, stream });
     expect(got.body.toString()).toBe(stream ? events() : JSON.stringify(message()));
-    expect(await mayUse(own)).toBe(true);
+    await expect.poll(() => mayUse(own)).toBe(true);
     expect([await mayUse(beside), await mayUse(stranger)]).toEqual([false, false]);
   });
 
@@ -217,8 +217,8 @@ describe('a file that a tool has made', () => {
     const path = `/v1/files/${id.file}/content`;
     expect((await fetched(own, path)).status).toBe(404);
     await asking(own, { ...question, stream });
-    const got = await fetched(own, path);
-    expect([got.status, got.body.toString()]).toEqual([200, 'made by a tool']);
+    const got = async () => (await fetched(own, path)).body.toString();
+    await expect.poll(got).toBe('made by a tool');
     expect((await fetched(own, `/v1/files/${id.file}`)).status).toBe(200);
     for (const by of [beside, stranger]) expect((await fetched(by, path)).status).toBe(404);
   });
@@ -259,7 +259,7 @@ describe('the items of a batch', () => {
     const { id: batchId } = JSON.parse(created.body.toString());
     expect(await mayUse(own)).toBe(false);
     expect((await fetched(own, `/v1/messages/batches/${batchId}/results`)).status).toBe(200);
-    expect(await mayUse(own)).toBe(true);
+    await expect.poll(() => mayUse(own)).toBe(true);
     expect((await fetched(own, `/v1/files/${id.file}`)).status).toBe(200);
     expect(await mayUse(stranger)).toBe(false);
   });
