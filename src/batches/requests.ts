@@ -20,6 +20,7 @@ const ITEMS_MAX = 100_000;
 const CUSTOM_ID = /^[\x21-\x7e]{1,64}$/;
 /** A large body is read in turns, so that streams beside it go on. */
 const BYTES_A_TURN = 1_048_576;
+const ITEMS_A_TURN = 250;
 /** Beside its items a creation has nothing to say. */
 const ENVELOPE_BYTES_MAX = 65_536;
 
@@ -65,7 +66,7 @@ export async function readItems<Stop>(
     const stop = take(item);
     if (stop !== undefined) return { outcome: 'stopped', stop };
     turn += item.bytes.length;
-    if (turn > BYTES_A_TURN) {
+    if (turn > BYTES_A_TURN || number % ITEMS_A_TURN === 0) {
       turn = 0;
       await new Promise(setImmediate);
     }
