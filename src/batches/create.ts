@@ -55,7 +55,7 @@ export interface PreparedBatch {
 }
 
 /** What items name of the operator's account, where the upstream would let anybody use it. */
-export interface NamedThings {
+export interface NamedCheck {
   /** Called with each item, as it is read; to be cheap where it names nothing. */
   read(item: AskedItem): void;
   /** What of it is not the caller's; `unknown` if nobody can say at the moment. Never rejects. */
@@ -70,7 +70,7 @@ export interface Asked {
   readonly upstream: string;
   /** The Idempotency-Key that was claimed for it. Kept alive here, released by nobody here. */
   readonly claim?: CreationClaim | undefined;
-  readonly named?: NamedThings | undefined;
+  readonly named?: NamedCheck | undefined;
 }
 
 type Refusal =
@@ -124,7 +124,7 @@ async function readPriced(
   body: Buffer,
   prices: PinnedPrices,
   at: Date,
-  named: NamedThings | undefined,
+  named: NamedCheck | undefined,
 ): Promise<Read> {
   const items: PricedItem[] = [];
   let total = 0n;

@@ -5,7 +5,7 @@ import {
   acceptPrepared,
   type CreateDeps,
   dropPrepared,
-  type NamedThings,
+  type NamedCheck,
   type Prepared,
   type PreparedBatch,
   prepareBatch,
@@ -51,7 +51,9 @@ export async function createBatch(
     onFailure: (error) => batches.log.error({ err: error }, 'batch: the store did not take it'),
   };
   const key = idempotencyKeyOf(request.headers);
-  if (key === undefined) return await executed(desk, request, reply, undefined);
+  const at = desk.fleet.at();
+  if (at === undefined) return sendRefusal(request, reply, 'upstream_unreachable');
+  if (key === undefined) return await executed(desk, request, reply, at, undefined);
   if (key === null) {
     const why = `${KEY_HEADER}: must be 1 to 255 printable characters`;
     return sendRefused(desk, request, reply, refused('invalid_request', why));
@@ -66,7 +68,7 @@ export async function createBatch(
   if (claimed === undefined) return sendRefusal(request, reply, 'ledger_unavailable');
   switch (claimed.outcome) {
     case 'claimed':
-      return await executed(desk, request, reply, claim);
+      return await executed(desk, request, reply, at, claim);
     case 'made':
       return await again(desk, request, reply, claimed.batchId);
     default:
@@ -99,13 +101,12 @@ async function executed(
   desk: CreationDesk,
   request: FastifyRequest,
   reply: FastifyReply,
+  at: NamedUpstream,
   claim: CreationClaim | undefined,
 ) {
   const { organizationId, workspaceId, apiKeyId } = callerOf(request);
   const owner = { organizationId, workspaceId, apiKeyId };
-  const at = desk.fleet.at();
-  if (at === undefined) return sendRefusal(request, reply, 'upstream_unreachable');
-  const named = namedThings(desk, owner);
+  const named = namedCheck(desk, owner);
   const asked: Asked = { owner, body: bodyOf(request), upstream: at.name, claim, named };
   const prepared = await prepareBatch(desk, asked);
   if (prepared.outcome === 'prepared') return await sent(desk, request, reply, at, prepared.batch);
@@ -114,7 +115,7 @@ async function executed(
   return sendRefused(desk, request, reply, refusalOf(desk, prepared));
 }
 
-function namedThings(desk: BatchDesk, owner: Asked['owner']): NamedThings {
+function namedCheck(desk: BatchDesk, owner: Asked['owner']): NamedCheck {
   const named = nothingNamed();
   return {
     read({ bytes, params }) {

@@ -32,7 +32,10 @@ export interface BatchDesk extends BatchesDeps {
   readonly settling: SettleDeps;
 }
 
-/** Where a batch is asked about; otherwise the operator is told, the refusal sent, and undefined returned. */
+/**
+ * Where a batch is asked about. If its upstream is not in the configuration, the operator is told,
+ * the refusal sent, and undefined returned.
+ */
 export function upstreamFor(
   desk: BatchDesk,
   request: FastifyRequest,

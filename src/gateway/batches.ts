@@ -60,11 +60,10 @@ export function registerBatches(app: FastifyInstance, deps: BatchesDeps): () => 
     pricesOf: (batch) => pricesAt(deps.pool, batch.organizationId, batch.priceEpoch),
     alarm: ({ id }, what, details) => deps.log.error({ batch: id, ...details }, `batch: ${what}`),
     async noteMade(batch, results) {
-      for (const result of results) {
-        const made =
-          isObject(result) && isObject(result.result) ? madeIn(result.result) : undefined;
-        if (made !== undefined) await deps.noteMade?.(batch, made);
-      }
+      const made = results.flatMap((result) => (isObject(result) && madeIn(result.result)) || []);
+      if (made.length === 0) return;
+      const containers = made.flatMap((one) => one.containers);
+      await deps.noteMade?.(batch, { containers, files: made.flatMap((one) => one.files) });
     },
   };
   const desk: BatchDesk = { ...deps, settling };

@@ -18,8 +18,9 @@ export const noteMade =
   async (scope, made) => {
     const noting = async (): Promise<void> => {
       await containers.record(scope, made.containers);
-      // How large it is, nobody has said.
-      for (const id of made.files) await files.record(scope, { id, sizeBytes: 0, expiresAt: null });
+      // How large they are, nobody has said.
+      const file = (id: string) => files.record(scope, { id, sizeBytes: 0, expiresAt: null });
+      await Promise.all(made.files.map(file));
     };
     await within(noting(), STORE_MS).catch(onFailure);
   };
