@@ -31,6 +31,7 @@ import {
   messageBatchRequest,
   shownBatch,
 } from '#gateway/batch-view';
+import { bodyRoom } from '#gateway/body-room';
 import { callerOf, guard, sendRefusal } from '#gateway/guard';
 import { receiveInOnePiece } from '#gateway/large-body';
 import { madeIn } from '#gateway/made-things';
@@ -39,6 +40,8 @@ import { isObject } from '#kernel/json';
 
 /** The largest creation the public API takes: 256 MB. */
 const BODY_BYTES_MAX = 268_435_456;
+/** Of all creations that are under way in this process: four of the largest. */
+const BODIES_BYTES_MAX = 4 * BODY_BYTES_MAX;
 const tags = ['Message batches'];
 const security = [{ apiKey: [] }, { bearer: [] }];
 const idParams = z.object({ id: z.string() });
@@ -88,7 +91,7 @@ function registerCreation(app: FastifyInstance, desk: BatchDesk): void {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', receiveInOnePiece);
     scope.post(BATCHES_PATH, {
-      onRequest: [guard(desk), checked(desk)],
+      onRequest: [guard(desk), checked(desk), bodyRoom(BODIES_BYTES_MAX)],
       bodyLimit: BODY_BYTES_MAX,
       schema: {
         summary: 'Create a batch of messages, each at batch prices',

@@ -190,6 +190,14 @@ export const REFUSALS = {
     shouldRetry: true,
     retryAfterSeconds: 1,
   },
+  // More at once than the memory of this process is for.
+  overloaded: {
+    status: 529,
+    type: 'overloaded_error',
+    message: 'Overloaded',
+    shouldRetry: true,
+    retryAfterSeconds: 5,
+  },
   upstream_unreachable: {
     status: 502,
     type: 'api_error',
