@@ -1,3 +1,4 @@
+import { type Container, codeRun, containerOf } from './containers.ts';
 import { type Block, blockOf } from './content.ts';
 import { answeringModel, withIterations } from './iterations.ts';
 import { type MessagesRequest, roughTokens } from './request.ts';
@@ -13,6 +14,7 @@ export interface Answer {
   /** Blocks before and after the text. */
   readonly before: readonly Block[];
   readonly after: readonly Block[];
+  readonly container: Container | null;
   readonly stopReason: string | null;
   readonly stopDetails: JsonObject | null;
   /** Usage of a JSON body and of the final event; null where a scenario leaves it out. */
@@ -62,7 +64,8 @@ export function composeAnswer(
     id: `msg_sim${digest.slice(0, 24)}`,
     model: answeringModel(request.model, scenario),
     text: silent.has(scenario.name) ? '' : lead(scenario) + textOf(textTokens),
-    before: scenario.name === 'thinking' ? [thought(digest)] : [],
+    container: containerOf(request, scenario, digest),
+    before: beforeText(scenario, digest),
     after:
       called === null
         ? []
@@ -79,6 +82,11 @@ export function composeAnswer(
 
 const silent: ReadonlySet<string> = new Set(['refusal', 'fallback_declined']);
 const declining: ReadonlySet<string> = new Set([...silent, 'refusal_midstream']);
+
+function beforeText({ name }: Scenario, digest: string): readonly Block[] {
+  if (name === 'code_execution') return codeRun(digest);
+  return name === 'thinking' ? [thought(digest)] : [];
+}
 
 const lead = (scenario: Scenario): string => (scenario.name === 'odd_bytes' ? foreign : '');
 
@@ -115,7 +123,7 @@ export function messageOf(answer: Answer): JsonObject {
     stop_reason: answer.stopReason,
     stop_sequence: answer.stopReason === 'stop_sequence' ? 'stop' : null,
     stop_details: answer.stopDetails,
-    container: null,
+    container: answer.container,
     ...(answer.usage === null ? {} : { usage: answer.usage }),
   };
 }

@@ -125,7 +125,10 @@ function readItems(body: Buffer): Item[] | string {
   }
   const requests = isRecord(value) ? value.requests : undefined;
   if (!Array.isArray(requests) || requests.length === 0) return 'requests: Field required';
-  if (requests.length > ITEMS_MAX) return `requests: at most ${ITEMS_MAX} items`;
+  if (requests.length > ITEMS_MAX) {
+    const told = `${ITEMS_MAX} items after validation, not ${requests.length}`;
+    return `requests: List should have at most ${told}`;
+  }
   const items: Item[] = [];
   const seen = new Set<string>();
   for (const [index, entry] of requests.entries()) {

@@ -6,7 +6,12 @@ type JsonObject = Readonly<Record<string, unknown>>;
 export type Block =
   | { readonly type: 'text'; readonly text: string }
   | { readonly type: 'thinking'; readonly thinking: string; readonly signature: string }
-  | ({ readonly type: 'tool_use' } & ToolCall);
+  | ({ readonly type: 'tool_use' | 'server_tool_use' } & ToolCall)
+  | {
+      readonly type: 'bash_code_execution_tool_result';
+      readonly tool_use_id: string;
+      readonly content: JsonObject;
+    };
 
 /** A block of a JSON body. */
 export function blockOf(block: Block): JsonObject {
@@ -21,7 +26,11 @@ export function emptyBlockOf(block: Block): JsonObject {
     case 'thinking':
       return { type: 'thinking', thinking: '', signature: '' };
     case 'tool_use':
-      return { type: 'tool_use', id: block.id, name: block.name, input: {} };
+    case 'server_tool_use':
+      return { type: block.type, id: block.id, name: block.name, input: {} };
+    case 'bash_code_execution_tool_result':
+      // It comes whole, and no deltas follow.
+      return { ...block };
   }
 }
 
@@ -35,7 +44,10 @@ export function deltasOf(block: Block, pieces: number): readonly JsonObject[] {
         ...cut(block.thinking, pieces).map((thinking) => ({ type: 'thinking_delta', thinking })),
         { type: 'signature_delta', signature: block.signature },
       ];
-    case 'tool_use': {
+    case 'bash_code_execution_tool_result':
+      return [];
+    case 'tool_use':
+    case 'server_tool_use': {
       const parts = cut(JSON.stringify(block.input), pieces);
       return parts.map((part) => ({ type: 'input_json_delta', partial_json: part }));
     }

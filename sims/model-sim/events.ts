@@ -47,7 +47,7 @@ export function messageDelta(answer: Answer): string {
     stop_reason: answer.stopReason,
     stop_sequence: answer.stopReason === 'stop_sequence' ? 'stop' : null,
     stop_details: answer.stopDetails,
-    container: null,
+    container: answer.container,
   };
   return event('message_delta', {
     delta,

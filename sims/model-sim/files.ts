@@ -44,6 +44,26 @@ export class Files {
     } else sendJson(res, 200, JSON.stringify(said), requestId);
   }
 
+  /** A file that a tool has made. */
+  make(id: string, filename: string, content: Buffer): void {
+    this.#keep({ id, filename, mime_type: 'text/plain', expires_at: null }, content);
+  }
+
+  #keep(
+    of: Pick<SimFile['metadata'], 'id' | 'filename' | 'mime_type' | 'expires_at'>,
+    content: Buffer,
+  ): SimFile['metadata'] {
+    const metadata = {
+      ...of,
+      type: 'file',
+      size_bytes: content.length,
+      created_at: new Date(Date.UTC(2026, 0, 1, 0, 0, this.#made)).toISOString(),
+      downloadable: true,
+    } as const;
+    this.#files.set(of.id, { metadata, content });
+    return metadata;
+  }
+
   #said(req: IncomingMessage, body: Buffer): SimFile | object | 'not_found' | 'no_file' {
     const { pathname, searchParams } = new URL(req.url ?? '/', 'http://model-sim');
     const [id, content, ...more] = pathname.split('/').slice(3);
@@ -66,18 +86,15 @@ export class Files {
     this.#made += 1;
     const seconds = parts.find(({ name }) => name === 'expires_in_seconds')?.content.toString();
     const digest = hash('sha256', file.content, 'hex').slice(0, 16);
-    const metadata = {
-      id: `file_sim${String(this.#made).padStart(6, '0')}${digest}`,
-      type: 'file',
-      filename: file.filename ?? 'unnamed',
-      mime_type: file.type ?? 'application/octet-stream',
-      size_bytes: file.content.length,
-      created_at: new Date(Date.UTC(2026, 0, 1, 0, 0, this.#made)).toISOString(),
-      downloadable: true,
-      expires_at: seconds === undefined ? null : expiry(Number.parseInt(seconds, 10)),
-    } as const;
-    this.#files.set(metadata.id, { metadata, content: file.content });
-    return metadata;
+    return this.#keep(
+      {
+        id: `file_sim${String(this.#made).padStart(6, '0')}${digest}`,
+        filename: file.filename ?? 'unnamed',
+        mime_type: file.type ?? 'application/octet-stream',
+        expires_at: seconds === undefined ? null : expiry(Number.parseInt(seconds, 10)),
+      },
+      file.content,
+    );
   }
 
   #list(query: URLSearchParams): object {

@@ -9,6 +9,8 @@ export interface MessagesRequest {
   readonly speed: string;
   readonly inferenceGeo: string;
   readonly bodyBytes: number;
+  /** The container it is to be worked on in. */
+  readonly container: string | null;
   /** The client's tool that an answer may call. */
   readonly tool: Omit<ToolCall, 'id'> | null;
 }
@@ -57,9 +59,16 @@ export function readMessagesRequest(
     speed: typeof value.speed === 'string' ? value.speed : 'standard',
     inferenceGeo: typeof value.inference_geo === 'string' ? value.inference_geo : 'global',
     bodyBytes: body.length,
+    container: containerIn(value.container),
     tool: offeredTool(value),
   };
   return { kind: 'request', request };
+}
+
+/** By its id, or by an object that has it. */
+function containerIn(container: unknown): string | null {
+  const id = isRecord(container) ? container.id : container;
+  return typeof id === 'string' ? id : null;
 }
 
 /** A rough count, as the real endpoint's is: one token for every four bytes of the body. */

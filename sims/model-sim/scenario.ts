@@ -45,6 +45,7 @@ const scenarioKeys = {
   unknown_iteration: [...whole, 'iteration_model'],
   tool_use: whole,
   thinking: whole,
+  code_execution: whole,
   odd_bytes: [...whole, 'line_end', 'comments', 'split'],
   double_start: whole,
   double_delta: whole,

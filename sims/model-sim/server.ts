@@ -1,10 +1,11 @@
 import { hash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { composeAnswer, messageOf } from './answer.ts';
+import { type Answer, composeAnswer, messageOf } from './answer.ts';
 import { answerBatches } from './batch-wire.ts';
 import { Batches } from './batches.ts';
 import { sendHtml, sendRedirect, sendTruncated, sendWithExtra } from './broken-http.ts';
 import { type Call, CallLog } from './calls.ts';
+import { Containers } from './containers.ts';
 import { Files, uploadBytesMax } from './files.ts';
 import { isModel, modelById, modelPage } from './models.ts';
 import { sendRefusal } from './refusals.ts';
@@ -29,10 +30,9 @@ export async function startModelSim(options: {
   port: number;
 }): Promise<{ url: string; close(): Promise<void> }> {
   const calls = new CallLog();
-  const batches = new Batches();
-  const files = new Files();
+  const kept = { batches: new Batches(), files: new Files(), containers: new Containers() };
   const server = createServer((req, res) => {
-    handle(req, res, calls, batches, files).catch((fault: unknown) => {
+    handle(req, res, calls, kept).catch((fault: unknown) => {
       process.emitWarning(fault instanceof Error ? fault : String(fault));
       res.destroy();
     });
@@ -57,12 +57,18 @@ export async function startModelSim(options: {
   };
 }
 
+/** What calls leave behind for later ones. */
+interface Kept {
+  readonly batches: Batches;
+  readonly files: Files;
+  readonly containers: Containers;
+}
+
 async function handle(
   req: IncomingMessage,
   res: ServerResponse,
   calls: CallLog,
-  batches: Batches,
-  files: Files,
+  { batches, files, containers }: Kept,
 ): Promise<void> {
   const target = req.url ?? '/';
   const query = target.indexOf('?');
@@ -124,6 +130,10 @@ async function handle(
   }
   const { model } = read.request;
   if (!isModel(model)) return sendError(res, 'not_found_error', `model: ${model}`, requestId);
+  const { container } = read.request;
+  if (container !== null && !containers.knows(container)) {
+    return sendError(res, 'not_found_error', `container: ${container}`, requestId);
+  }
   if (counting) {
     const counted = JSON.stringify({ input_tokens: roughTokens(read.request.bodyBytes) });
     return sendJson(res, 200, counted, requestId);
@@ -133,7 +143,10 @@ async function handle(
     return sendError(res, 'invalid_request_error', outcome.message, requestId);
   }
   const retries = Number.parseInt(headerOf(req, 'x-stainless-retry-count') ?? '0', 10);
-  await play(res, read.request, onRetry(outcome.scenario, retries), digest, requestId);
+  const scenario = onRetry(outcome.scenario, retries);
+  const answer = composeAnswer(read.request, scenario, digest);
+  containers.keep(answer, digest, files);
+  await play(res, read.request, scenario, answer, requestId);
 }
 
 /** Plays one scenario for one valid request. */
@@ -141,7 +154,7 @@ async function play(
   res: ServerResponse,
   request: MessagesRequest,
   scenario: Scenario,
-  digest: string,
+  answer: Answer,
   requestId: string,
 ): Promise<void> {
   const firstMs = scenario.numbers.get('first_ms') ?? 0;
@@ -160,7 +173,6 @@ async function play(
     default:
       break;
   }
-  const answer = composeAnswer(request, scenario, digest);
   const chunkMs = scenario.numbers.get('chunk_ms') ?? 0;
   if (request.stream) return sendStream(res, planStream(answer, scenario), chunkMs, requestId);
   if (scenario.name === 'overloaded_midstream') {

@@ -53,7 +53,7 @@ beforeEach(async () => {
 const keeper = (charging: Charging = node.charging): SettleDeps => ({
   pool: world.db.pool,
   charging,
-  upstream: batchUpstream(upstream),
+  upstreamOf: () => batchUpstream(upstream),
   pricesOf: (batch) => pricesAt(world.db.pool, batch.organizationId, batch.priceEpoch),
   alarm,
 });
@@ -67,7 +67,11 @@ const creation = async (charging: Charging, pool: Pool = world.db.pool): Promise
   refusesModel: () => false,
   onFailure: () => {},
 });
-const bodyOf = (count: number) => Buffer.from(JSON.stringify({ requests: many(count) }));
+const asked = (count: number) => ({
+  owner: customer,
+  body: Buffer.from(JSON.stringify({ requests: many(count) })),
+  upstream: 'default',
+});
 const balance = () => world.balance(customer);
 const whole = async (): Promise<void> => {
   expect(await verifyLedger(world.db.pool)).toMatchObject({ ok: true });
@@ -94,7 +98,7 @@ describe('a process that dies while it makes a batch', () => {
       return new Promise(() => {});
     };
     const cut: Pool = { ...world.db.pool, query, transaction };
-    void prepareBatch(await creation(dying.charging, cut), customer, bodyOf(3));
+    void prepareBatch(await creation(dying.charging, cut), asked(3));
     await allHeld;
     await vi.waitFor(async () => {
       await expireLapsedHolds(world.db.pool, 10);
@@ -107,7 +111,7 @@ describe('a process that dies while it makes a batch', () => {
 
   test('S19: before it knows what the upstream said, costs nobody anything', async () => {
     const dying = chargingOn(world.db.url);
-    const prepared = await prepareBatch(await creation(dying.charging), customer, bodyOf(3));
+    const prepared = await prepareBatch(await creation(dying.charging), asked(3));
     expect(prepared.outcome).toBe('prepared');
     await dying.close();
     expect((await balance()).held).toBeGreaterThan(0n);
@@ -137,7 +141,7 @@ describe('a batch that the upstream has taken', () => {
     ...{ endedAt: null, cancelInitiatedAt: null, archivedAt: null },
   } as const;
   const made = async (deps: CreateDeps): Promise<PreparedBatch> => {
-    const prepared = await prepareBatch(deps, customer, bodyOf(3));
+    const prepared = await prepareBatch(deps, asked(3));
     if (prepared.outcome !== 'prepared') throw new Error(prepared.outcome);
     return prepared.batch;
   };

@@ -5,14 +5,15 @@ import { keepHolds } from '#charging/lapse';
 import type { Pool } from '#db/pool';
 import { type BatchId, type Entropy, newId } from '#kernel/ids';
 import { nanos } from '#kernel/money';
+import { type CreationClaim, keepCreation } from './creation-keys.ts';
 import { type HoldKeeper, holdKeeper, KEPT_AT_ONCE } from './hold-keeper.ts';
 import {
   giveBackAll,
   holdAll,
   type PinnedPrices,
   type PricedItem,
-  type PricedItems,
-  priceItems,
+  priceItem,
+  type Unpriced,
 } from './holds.ts';
 import { BATCH_LEASE_MS } from './keep.ts';
 import {
@@ -25,7 +26,7 @@ import {
   noteBatch,
   recordBatch,
 } from './records.ts';
-import { type AskedItems, readItems } from './requests.ts';
+import { type AskedItem, type AskedItems, readItems } from './requests.ts';
 import type { BatchUpstream, UpstreamBatch } from './upstream-batch.ts';
 
 export interface CreateDeps {
@@ -53,11 +54,37 @@ export interface PreparedBatch {
   readonly keeper: HoldKeeper;
 }
 
+/** What items name of the operator's account, where the upstream would let anybody use it. */
+export interface NamedCheck {
+  /** Called with each item, as it is read; to be cheap where it names nothing. */
+  read(item: AskedItem): void;
+  /** What of it is not the caller's; `unknown` if nobody can say at the moment. Never rejects. */
+  foreign(): Promise<string | 'unknown' | undefined>;
+}
+
+/** A creation as it was asked for. */
+export interface Asked {
+  readonly owner: BatchOwner;
+  readonly body: Buffer;
+  /** The upstream it will be made at. */
+  readonly upstream: string;
+  /** The Idempotency-Key that was claimed for it. Kept alive here, released by nobody here. */
+  readonly claim?: CreationClaim | undefined;
+  readonly named?: NamedCheck | undefined;
+}
+
+type Refusal =
+  | Extract<AskedItems<never>, { outcome: 'invalid' }>
+  | Unpriced
+  | { readonly outcome: 'model_refused' }
+  /** It names, in these words, what is not its customer's. */
+  | { readonly outcome: 'foreign'; readonly what: string };
+
 export type Prepared =
   | { readonly outcome: 'prepared'; readonly batch: PreparedBatch }
-  | Exclude<AskedItems, { outcome: 'read' }>
-  | Exclude<PricedItems, { outcome: 'priced' }>
-  | { readonly outcome: 'model_refused' }
+  | Refusal
+  /** Its key went to another creation, because this one stood still for too long. */
+  | { readonly outcome: 'overtaken' }
   | { readonly outcome: 'not_held'; readonly why: Exclude<HoldOutcome, { outcome: 'held' }> };
 
 /** Prices that change while holds are taken are rare; that they do so each time is not believable. */
@@ -67,37 +94,60 @@ const TOTAL_NANOS_MAX = 2n ** 62n;
 const unavailable = { outcome: 'not_held', why: { outcome: 'ledger_unavailable' } } as const;
 
 /** Reads, prices and holds a batch, all of its items or none, and writes it down. */
-export async function prepareBatch(
-  deps: CreateDeps,
-  owner: BatchOwner,
-  body: Buffer,
-): Promise<Prepared> {
-  const asked = await readItems(body);
-  if (asked.outcome !== 'read') return asked;
+export async function prepareBatch(deps: CreateDeps, asked: Asked): Promise<Prepared> {
   for (let attempt = 1; attempt <= TRIES; attempt++) {
     const live = await orNothing(deps, deps.prices.latest());
     if (live === undefined) return unavailable;
     const prices = {
       book: live.prices.book,
-      terms: live.prices.termsOf(owner.organizationId),
+      terms: live.prices.termsOf(asked.owner.organizationId),
     };
-    const priced = await priceItems(prices, asked.items, live.now, deps.carriedToolUses);
-    if (priced.outcome !== 'priced') return priced;
-    if (priced.items.some(({ model }) => deps.refusesModel(model))) {
-      return { outcome: 'model_refused' };
-    }
-    if (priced.total > TOTAL_NANOS_MAX) {
-      return { outcome: 'invalid', message: 'requests: they could cost more than can be held' };
-    }
-    const held = await holdAndRecord(deps, owner, live, prices, priced.items, priced.total);
+    const named = attempt === 1 ? asked.named : undefined;
+    const read = await readPriced(deps, asked.body, prices, live.now, named);
+    if (read.outcome !== 'priced') return read;
+    const foreign = await named?.foreign();
+    if (foreign === 'unknown') return unavailable;
+    if (foreign !== undefined) return { outcome: 'foreign', what: foreign };
+    const held = await holdAndRecord(deps, asked, live, prices, read.items, read.total);
     if (held !== 'prices_changed') return held;
   }
   return unavailable;
 }
 
+type Read =
+  | { readonly outcome: 'priced'; readonly items: readonly PricedItem[]; readonly total: bigint }
+  | Refusal;
+
+/** Of each item only its name and what it can cost stay in memory. */
+async function readPriced(
+  deps: CreateDeps,
+  body: Buffer,
+  prices: PinnedPrices,
+  at: Date,
+  named: NamedCheck | undefined,
+): Promise<Read> {
+  const items: PricedItem[] = [];
+  let total = 0n;
+  const read = await readItems<Refusal>(body, (asked) => {
+    const item = priceItem(prices, asked, at, deps.carriedToolUses);
+    if ('outcome' in item) return item;
+    if (deps.refusesModel(item.model)) return { outcome: 'model_refused' };
+    named?.read(asked);
+    items.push(item);
+    total += item.hold;
+    return undefined;
+  });
+  if (read.outcome === 'stopped') return read.stop;
+  if (read.outcome === 'invalid') return read;
+  if (total > TOTAL_NANOS_MAX) {
+    return { outcome: 'invalid', message: 'requests: they could cost more than can be held' };
+  }
+  return { outcome: 'priced', items, total };
+}
+
 async function holdAndRecord(
   deps: CreateDeps,
-  owner: BatchOwner,
+  { owner, claim, upstream }: Asked,
   live: PricesNow,
   prices: PinnedPrices,
   items: readonly PricedItem[],
@@ -110,7 +160,8 @@ async function holdAndRecord(
   const would = await orNothing(deps, deps.wouldHold({ ...first, amount: nanos(total) }));
   if (would === undefined) return unavailable;
   if (would.outcome !== 'held') return { outcome: 'not_held', why: would };
-  const keeper = holdKeeper(deps.pool, owner.organizationId, deps.onFailure);
+  const keepClaim = async () => claim && (await keepCreation(deps.pool, claim));
+  const keeper = holdKeeper(deps.pool, owner.organizationId, deps.onFailure, keepClaim);
   const batch = { owner, id, items, prices, admittedAt: live.now, keeper };
   const stillSo = (asOf: { readonly epoch: bigint; readonly now: Date }): boolean =>
     live.prices.epoch === asOf.epoch && live.prices.steady(live.now, asOf.now);
@@ -124,13 +175,12 @@ async function holdAndRecord(
   });
   if (held.outcome === 'prices_changed') return held.outcome;
   if (held.outcome === 'refused') return { outcome: 'not_held', why: held.why };
-  const written = { ...owner, id, priceEpoch: live.prices.epoch, admittedAt: live.now, items };
-  try {
-    await recordBatch(deps.pool, written);
-  } catch (error) {
-    deps.onFailure(error);
+  const priceEpoch = live.prices.epoch;
+  const row = { ...owner, id, upstream, priceEpoch, admittedAt: live.now, items, claim };
+  const written = await orNothing(deps, recordBatch(deps.pool, row));
+  if (written !== true) {
     await giveBack(deps, batch, 'S6', items);
-    return unavailable;
+    return written === undefined ? unavailable : { outcome: 'overtaken' };
   }
   return { outcome: 'prepared', batch };
 }

@@ -23,6 +23,8 @@ export function holdKeeper(
   db: Db,
   organizationId: OrganizationId,
   onFailure: (error: unknown) => void,
+  /** Keeps alive, each time, what else must not lapse meanwhile. */
+  beside: () => Promise<unknown> = async () => {},
   everyMs = RENEW_EVERY_MS,
 ): HoldKeeper {
   const kept: RequestId[] = [];
@@ -33,6 +35,7 @@ export function holdKeeper(
     for (let from = 0; from < kept.length && !stopped; from += KEPT_AT_ONCE) {
       await keepHolds(db, organizationId, kept.slice(from, from + KEPT_AT_ONCE), LEASE_MS);
     }
+    if (!stopped) await beside();
   }
   const timer = setInterval(() => {
     renewing ??= renew()

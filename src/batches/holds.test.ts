@@ -14,8 +14,10 @@ const owner = {
   workspaceId: newId('workspace', systemEntropy),
   apiKeyId: newId('apiKey', systemEntropy),
 };
-const body = (count: number) =>
-  Buffer.from(JSON.stringify({ requests: itemsOf(...Array.from({ length: count }, () => 'ok')) }));
+const asked = (count: number) => {
+  const requests = itemsOf(...Array.from({ length: count }, () => 'ok'));
+  return { owner, body: Buffer.from(JSON.stringify({ requests })), upstream: 'default' };
+};
 
 /** A store that takes whatever it is given to write down. */
 const pool: CreateDeps['pool'] = {
@@ -34,7 +36,7 @@ const deps = (charging: MemoryCharging, changes: Partial<CreateDeps> = {}): Crea
 describe('the holds of a batch', () => {
   test('are taken for every item, each under an id of its own', async () => {
     const charging = new MemoryCharging(10_000_000_000n);
-    const made = await prepareBatch(deps(charging), owner, body(300));
+    const made = await prepareBatch(deps(charging), asked(300));
     if (made.outcome !== 'prepared') throw new Error(made.outcome);
     const { id, items } = made.batch;
     expect([...charging.holds.keys()]).toEqual(
@@ -54,7 +56,7 @@ describe('the holds of a batch', () => {
       const asOf = standing();
       return { outcome: 'insufficient_credit', available, required: command.amount, asOf };
     };
-    const made = await prepareBatch(deps(charging), owner, body(300));
+    const made = await prepareBatch(deps(charging), asked(300));
     expect(made).toMatchObject({ outcome: 'not_held', why: { outcome: 'insufficient_credit' } });
     expect(charging.holds.size).toBe(0);
     expect(charging.resolved.size).toBe(200);
@@ -75,7 +77,7 @@ describe('the holds of a batch', () => {
       ...standingPrices(),
       latest: async () => ({ prices: known, now: standing().now }),
     };
-    const made = await prepareBatch(deps(charging, { prices }), owner, body(3));
+    const made = await prepareBatch(deps(charging, { prices }), asked(3));
     expect(made.outcome).toBe('prepared');
     expect(charging.holds.size).toBe(3);
     expect(charging.resolved.size).toBe(3);
@@ -84,7 +86,7 @@ describe('the holds of a batch', () => {
   test('go back when the batch cannot be written down', async () => {
     const charging = new MemoryCharging(10_000_000_000n);
     const failing = { ...pool, transaction: () => Promise.reject(new Error('away')) };
-    const made = await prepareBatch(deps(charging, { pool: failing }), owner, body(3));
+    const made = await prepareBatch(deps(charging, { pool: failing }), asked(3));
     expect(made).toMatchObject({ outcome: 'not_held', why: { outcome: 'ledger_unavailable' } });
     expect(charging.holds.size).toBe(0);
   });

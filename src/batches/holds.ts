@@ -18,41 +18,30 @@ export interface PricedItem extends BatchItem {
   readonly hold: NanoUsd;
 }
 
-export type PricedItems =
-  | { readonly outcome: 'priced'; readonly items: PricedItem[]; readonly total: bigint }
-  /** The first item whose cost has no bound, and why. */
-  | {
-      readonly outcome: 'unpriced';
-      readonly number: number;
-      readonly why: Exclude<Bound, { outcome: 'bounded' }>;
-    };
+export type Unpriced = {
+  readonly outcome: 'unpriced';
+  readonly number: number;
+  readonly why: Exclude<Bound, { outcome: 'bounded' }>;
+};
 
 /** Items that are submitted before the first of them is answered: others wait behind no more. */
 export const AT_ONCE = 128;
-const PRICED_A_TURN = 500;
 
-/** The most each item can cost, at batch prices (H1–H3, S18). */
-export async function priceItems(
+/** The most an item can cost, at batch prices (H1–H3, S18), or why that has no bound. */
+export function priceItem(
   { book, terms }: PinnedPrices,
-  asked: readonly AskedItem[],
+  { number, customId, params, bytes }: AskedItem,
   at: Date,
   carriedUses: number,
-): Promise<PricedItems> {
-  const items: PricedItem[] = [];
-  let total = 0n;
-  for (const { number, customId, params, bytes } of asked) {
-    const bound = boundHold(book, params, bytes, at, terms, carriedUses, 'batch');
-    if (bound.outcome !== 'bounded') return { outcome: 'unpriced', number, why: bound };
-    const { amount: hold, model, outputTokensMax } = bound;
-    if (outputTokensMax < 1) {
-      const message = 'max_tokens: Input should be greater than or equal to 1';
-      return { outcome: 'unpriced', number, why: { outcome: 'invalid_request', message } };
-    }
-    items.push({ number, customId, model, outputTokensMax, hold });
-    total += hold;
-    if (number % PRICED_A_TURN === 0) await new Promise(setImmediate);
+): PricedItem | Unpriced {
+  const bound = boundHold(book, params, bytes.length, at, terms, carriedUses, 'batch');
+  if (bound.outcome !== 'bounded') return { outcome: 'unpriced', number, why: bound };
+  const { amount: hold, model, outputTokensMax } = bound;
+  if (outputTokensMax < 1) {
+    const message = 'max_tokens: Input should be greater than or equal to 1';
+    return { outcome: 'unpriced', number, why: { outcome: 'invalid_request', message } };
   }
-  return { outcome: 'priced', items, total };
+  return { number, customId, model, outputTokensMax, hold };
 }
 
 export type HeldAll =

@@ -45,6 +45,11 @@ export async function keepBatch(deps: SettleDeps, batch: Batch): Promise<void> {
     return await giveUp(deps, batch, what);
   }
   if (batch.leaseIsShort) await renewLease(deps, batch);
+  if (deps.upstreamOf(batch) === undefined) {
+    const what =
+      'its upstream is not in the configuration: put it back; its holds are kept meanwhile';
+    deps.alarm(batch, what, { upstream: batch.upstream });
+  }
   const seen = await refreshed(deps, batch, SETTLING_SECONDS);
   const settled = seen.state === 'ended' ? await settleBatch(deps, seen) : undefined;
   // Given up only after it was asked for: it may be us who were away for so long.
@@ -63,13 +68,13 @@ async function giveUp(deps: SettleDeps, batch: Batch, why: string): Promise<void
  * goes on to settle one that has just ended asks the others to look `later`.
  */
 export async function refreshed(
-  deps: Pick<SettleDeps, 'pool' | 'upstream'>,
+  deps: Pick<SettleDeps, 'pool' | 'upstreamOf'>,
   batch: Batch,
   laterSeconds = 0,
 ): Promise<Batch> {
   const running = batch.state === 'in_progress' || batch.state === 'canceling';
   if (!running || batch.upstreamId === null) return batch;
-  const seen = await deps.upstream.read(batch.upstreamId);
+  const seen = await deps.upstreamOf(batch)?.read(batch.upstreamId);
   return seen === undefined ? batch : await noteBatch(deps.pool, batch, seen, laterSeconds);
 }
 

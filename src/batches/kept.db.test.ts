@@ -55,7 +55,7 @@ test('a batch that nobody looked at for days is asked for before it is given up'
   await keepBatches({
     pool: world.db.pool,
     charging: node.charging,
-    upstream: batchUpstream(upstream),
+    upstreamOf: () => batchUpstream(upstream),
     pricesOf: (batch) => pricesAt(world.db.pool, batch.organizationId, batch.priceEpoch),
     alarm,
   });

@@ -9,6 +9,7 @@ import {
   type RequestId,
   type WorkspaceId,
 } from '#kernel/ids';
+import { bindCreation, type CreationClaim } from './creation-keys.ts';
 import * as sql from './sql.ts';
 import type { BatchEvent, BatchState } from './states.ts';
 import type { BatchCounts, UpstreamBatch } from './upstream-batch.ts';
@@ -20,6 +21,9 @@ export interface Batch {
   readonly apiKeyId: ApiKeyId;
   readonly id: BatchId;
   readonly state: BatchState;
+  /** The upstream it was made at, by its operator's name; null is the first there is. */
+  readonly upstream: string | null;
+  /** Its name there. */
   readonly upstreamId: string | null;
   readonly items: number;
   readonly priceEpoch: bigint;
@@ -34,6 +38,8 @@ export interface Batch {
   /** Its holds must be kept alive now. */
   readonly leaseIsShort: boolean;
   readonly overdue: boolean;
+  /** Since when its results are not to be had any more, if so. */
+  readonly resultsEndedAt: Date | null;
 }
 
 /** One request of a batch, without its content. */
@@ -47,6 +53,8 @@ export interface BatchItem {
 
 export interface KnownItem extends BatchItem {
   readonly settled: boolean;
+  /** The ledger can never take it: its result is given to nobody. */
+  readonly withheld: boolean;
 }
 
 /** Who made a batch. */
@@ -54,9 +62,12 @@ export type BatchOwner = Pick<Batch, 'organizationId' | 'workspaceId' | 'apiKeyI
 
 export interface NewBatch extends BatchOwner {
   readonly id: BatchId;
+  readonly upstream: string;
   readonly priceEpoch: bigint;
   readonly admittedAt: Date;
   readonly items: readonly BatchItem[];
+  /** The Idempotency-Key that it is made under. */
+  readonly claim?: CreationClaim | undefined;
 }
 
 const INSERTED_AT_ONCE = 5_000;
@@ -74,10 +85,15 @@ export function itemRequestId(batchId: BatchId, number: number): RequestId {
   return id;
 }
 
-/** Writes a batch and its items, all or nothing, before the upstream is asked. */
-export async function recordBatch(pool: Pool, batch: NewBatch): Promise<void> {
-  const { organizationId, id, items } = batch;
-  await pool.transaction(async (tx) => {
+/**
+ * Writes a batch and its items, all or nothing, before the upstream is asked. False, and nothing is
+ * written, if its Idempotency-Key has become another's.
+ */
+export async function recordBatch(pool: Pool, batch: NewBatch): Promise<boolean> {
+  const { organizationId, id, items, claim } = batch;
+  return await pool.transaction(async (tx) => {
+    // First, so that whoever wants the key waits until it is known what it stands for.
+    if (claim !== undefined && !(await bindCreation(tx, claim, id))) return false;
     await tx.query(sql.insertBatch({ ...batch, items: items.length }));
     for (let from = 0; from < items.length; from += INSERTED_AT_ONCE) {
       const part = items.slice(from, from + INSERTED_AT_ONCE);
@@ -90,6 +106,7 @@ export async function recordBatch(pool: Pool, batch: NewBatch): Promise<void> {
         ]),
       );
     }
+    return true;
   });
 }
 
@@ -180,6 +197,21 @@ export async function findBatch(
   return row && read(row);
 }
 
+/** For operators: of whichever customer, also one that its customer cannot see. */
+export async function findAnyBatch(db: Db, id: string): Promise<Batch | undefined> {
+  const [row] = await db.query<sql.BatchRow>(sql.anyBatch(id));
+  return row && read(row);
+}
+
+/** For operators: newest first, of all workspaces and in every state. */
+export async function newestBatches(
+  db: Db,
+  organizationId: OrganizationId,
+  limit: number,
+): Promise<readonly Batch[]> {
+  return (await db.query<sql.BatchRow>(sql.newestBatches(organizationId, limit))).map(read);
+}
+
 export interface BatchPage {
   readonly batches: readonly Batch[];
   readonly hasMore: boolean;
@@ -226,9 +258,15 @@ export async function* unsettledItems(
   }
 }
 
-export async function markSettled(db: Db, batch: Named, numbers: readonly number[]): Promise<void> {
+/** `withheld`: those of them that the ledger can never take. */
+export async function markSettled(
+  db: Db,
+  batch: Named,
+  numbers: readonly number[],
+  withheld: Iterable<number> = [],
+): Promise<void> {
   if (numbers.length === 0) return;
-  await db.query(sql.markSettled(batch.organizationId, batch.id, [...numbers]));
+  await db.query(sql.markSettled(batch.organizationId, batch.id, [...numbers], [...withheld]));
 }
 
 const itemOf = (row: sql.ItemRow): KnownItem => ({
@@ -237,6 +275,7 @@ const itemOf = (row: sql.ItemRow): KnownItem => ({
   model: row.model,
   outputTokensMax: row.output_tokens_max,
   settled: row.settled,
+  withheld: row.withheld,
 });
 
 function read(row: sql.BatchRow): Batch {
@@ -247,6 +286,7 @@ function read(row: sql.BatchRow): Batch {
     apiKeyId: stored(parseId('apiKey', row.api_key_id)),
     id: stored(parseId('batch', row.id)),
     state: row.state,
+    upstream: row.upstream,
     upstreamId: row.upstream_id,
     items: row.items,
     priceEpoch: row.price_epoch,
@@ -259,6 +299,7 @@ function read(row: sql.BatchRow): Batch {
     archivedAt: row.archived_at,
     leaseIsShort: row.lease_is_short,
     overdue: row.overdue,
+    resultsEndedAt: row.results_ended_at,
   };
 }
 

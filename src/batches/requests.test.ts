@@ -1,18 +1,26 @@
 import { describe, expect, test } from 'vitest';
-import { readItems } from './requests.ts';
+import { type AskedItem, readItems } from './requests.ts';
 
 const params = { model: 'm', max_tokens: 1, messages: [] };
-const read = (text: string) => readItems(Buffer.from(text));
+const read = async (text: string) => {
+  const items: AskedItem[] = [];
+  const outcome = await readItems<never>(Buffer.from(text), (item) => void items.push(item));
+  return { ...outcome, items };
+};
 const item = (name: string, more = '') =>
   `{"custom_id":"${name}","params":${JSON.stringify(params)}${more}}`;
 
 describe('the items of a creation', () => {
   test('are read as they came, with the bytes that each takes', async () => {
     const body = ` {"requests" : [ ${item('a')} ,\n${item('b')}]}`;
-    const { items } = Object.assign({ items: [] }, await read(body));
+    const { items } = await read(body);
     expect(items).toMatchObject([
       { number: 0, customId: 'a', params },
-      { number: 1, customId: 'b', params, bytes: Buffer.byteLength(`\n${item('b')}`) },
+      { number: 1, customId: 'b', params },
+    ]);
+    expect(items.map(({ bytes }) => bytes.toString())).toEqual([
+      ` ${item('a')} `,
+      `\n${item('b')}`,
     ]);
   });
 
@@ -69,6 +77,23 @@ describe('the items of a creation', () => {
 
   test('more than 100,000 are refused', async () => {
     const body = `{"requests":[${Array.from({ length: 100_001 }, () => '1').join()}]}`;
-    expect((await read(body)).outcome).toBe('too_many');
+    expect(await read(body)).toMatchObject({
+      outcome: 'invalid',
+      message: 'requests: List should have at most 100000 items after validation, not 100001',
+      items: [],
+    });
+  });
+
+  test('are not read on once enough is known', async () => {
+    const body = Buffer.from(`{"requests":[${item('a')},${item('b')},"no item"]}`);
+    const stopped = await readItems(body, ({ customId }) =>
+      customId === 'b' ? 'enough' : undefined,
+    );
+    expect(stopped).toEqual({ outcome: 'stopped', stop: 'enough' });
+  });
+
+  test('have little beside them: what is not an item is not read at length', async () => {
+    const around = ' '.repeat(70_000);
+    expect((await read(`{${around}"requests":[${item('a')}]}`)).outcome).toBe('invalid');
   });
 });

@@ -6,45 +6,54 @@ export interface AskedItem {
   readonly number: number;
   readonly customId: string;
   readonly params: unknown;
-  /** What the item takes of the body, its name included: never fewer bytes than its parameters. */
-  readonly bytes: number;
+  /** The item as it stands in the body, its name included: never fewer bytes than its parameters. */
+  readonly bytes: Buffer;
 }
 
-export type AskedItems =
-  | { readonly outcome: 'read'; readonly items: AskedItem[] }
-  | { readonly outcome: 'invalid' | 'too_many'; readonly message: string };
+export type AskedItems<Stop> =
+  | { readonly outcome: 'read'; readonly count: number }
+  /** `take` wanted no more. */
+  | { readonly outcome: 'stopped'; readonly stop: Stop }
+  | { readonly outcome: 'invalid'; readonly message: string };
 
 const ITEMS_MAX = 100_000;
 const CUSTOM_ID = /^[\x21-\x7e]{1,64}$/;
 /** A large body is read in turns, so that streams beside it go on. */
 const BYTES_A_TURN = 1_048_576;
+const ITEMS_A_TURN = 250;
+/** Beside its items a creation has nothing to say. */
+const ENVELOPE_BYTES_MAX = 65_536;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
-const OPEN = new Set([0x5b, 0x7b]);
-const CLOSE = new Set([0x5d, 0x7d]);
+const OPEN_ARRAY = 0x5b;
+const CLOSE_ARRAY = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
 
-const invalid = (message: string): AskedItems => ({ outcome: 'invalid', message });
+type Invalid = Extract<AskedItems<never>, { outcome: 'invalid' }>;
+const invalid = (message: string): Invalid => ({ outcome: 'invalid', message });
 
 /**
  * Reads `{"requests":[…]}` item by item, so that a body of hundreds of megabytes is never one value
- * in memory. Each item and what is around them are read strictly: see `strict-json.ts`.
+ * in memory: each item is handed to `take` and not kept. What `take` answers ends the reading. Each
+ * item and what is around them are read strictly: see `strict-json.ts`.
  */
-export async function readItems(body: Buffer): Promise<AskedItems> {
+export async function readItems<Stop>(
+  body: Buffer,
+  take: (item: AskedItem) => Stop | undefined,
+): Promise<AskedItems<Stop>> {
   const found = await spansOf(body);
   if (found === undefined) return invalid('The request body is not valid JSON.');
-  const around = Buffer.concat([body.subarray(0, found.from), body.subarray(found.upto)]);
-  const envelope = parseStrict(around);
-  if (envelope.outcome === 'invalid') return invalid(envelope.message);
-  const wrong = wrongEnvelope(envelope.value);
+  const wrong = wrongEnvelope(body, found);
   if (wrong !== undefined) return invalid(wrong);
-  const { spans } = found;
-  if (spans.length === 0) return invalid('requests: a batch needs at least one');
-  if (spans.length > ITEMS_MAX) {
-    return { outcome: 'too_many', message: `requests: at most ${ITEMS_MAX} in a batch` };
+  const { spans, count } = found;
+  if (count === 0) return invalid('requests: a batch needs at least one');
+  if (count > ITEMS_MAX) {
+    const message = `List should have at most ${ITEMS_MAX} items after validation, not ${count}`;
+    return invalid(`requests: ${message}`);
   }
-  const items: AskedItem[] = [];
   const seen = new Set<string>();
   let turn = 0;
   for (const [number, span] of spans.entries()) {
@@ -54,17 +63,26 @@ export async function readItems(body: Buffer): Promise<AskedItems> {
       return invalid(`requests.${number}.custom_id: another item of the batch has it too`);
     }
     seen.add(item.customId);
-    items.push(item);
-    turn += item.bytes;
-    if (turn > BYTES_A_TURN) {
+    const stop = take(item);
+    if (stop !== undefined) return { outcome: 'stopped', stop };
+    turn += item.bytes.length;
+    if (turn > BYTES_A_TURN || number % ITEMS_A_TURN === 0) {
       turn = 0;
       await new Promise(setImmediate);
     }
   }
-  return { outcome: 'read', items };
+  return { outcome: 'read', count };
 }
 
-function wrongEnvelope(value: unknown): string | undefined {
+function wrongEnvelope(body: Buffer, { from, upto }: Span): string | undefined {
+  if (body.length - (upto - from) > ENVELOPE_BYTES_MAX) {
+    return 'The request body has more around its requests than there is to say.';
+  }
+  const parsed = parseStrict(Buffer.concat([body.subarray(0, from), body.subarray(upto)]));
+  return parsed.outcome === 'invalid' ? parsed.message : wrongFields(parsed.value);
+}
+
+function wrongFields(value: unknown): string | undefined {
   if (!isObject(value)) return 'The request body must be a JSON object.';
   const { requests, ...others } = value;
   const [other] = Object.keys(others);
@@ -92,7 +110,7 @@ function readItem(bytes: Buffer, number: number): AskedItem | string {
     return `requests.${number}.custom_id: 1 to 64 letters, digits or signs are needed`;
   }
   if (!isObject(params)) return `requests.${number}.params: Field required`;
-  return { number, customId, params, bytes: bytes.length };
+  return { number, customId, params, bytes };
 }
 
 interface Span {
@@ -100,37 +118,52 @@ interface Span {
   readonly upto: number;
 }
 
+interface Spans extends Span {
+  /** The first of them: no more than a batch may have. */
+  readonly spans: readonly Span[];
+  readonly count: number;
+}
+
 /**
  * Where the elements of the first list of the outermost object begin and end. Nothing here decides
  * whether they are JSON: each is read by itself afterwards.
  */
-async function spansOf(body: Buffer): Promise<(Span & { spans: Span[] }) | undefined> {
+async function spansOf(body: Buffer): Promise<Spans | undefined> {
   const spans: Span[] = [];
+  let count = 0;
   let depth = 0;
   let listFrom = -1;
   let elementFrom = 0;
   let nextPause = BYTES_A_TURN;
+  function element(upto: number): void {
+    count++;
+    if (count <= ITEMS_MAX) spans.push({ from: elementFrom, upto });
+    elementFrom = upto + 1;
+  }
   for (let at = 0; at < body.length; at++) {
-    const byte = body[at] ?? 0;
-    if (byte === QUOTE) {
-      at = stringEnd(body, at + 1);
-    } else if (OPEN.has(byte)) {
-      depth++;
-      if (depth === 2 && listFrom === -1 && byte === 0x5b) {
-        listFrom = at + 1;
-        elementFrom = at + 1;
-      }
-    } else if (CLOSE.has(byte)) {
-      depth--;
-      if (depth === 1 && listFrom !== -1) {
-        if (spans.length > 0 || !isBlank(body, elementFrom, at)) {
-          spans.push({ from: elementFrom, upto: at });
+    switch (body[at]) {
+      case QUOTE:
+        at = stringEnd(body, at + 1);
+        break;
+      case OPEN_ARRAY:
+        depth++;
+        if (depth === 2 && listFrom === -1) {
+          listFrom = at + 1;
+          elementFrom = at + 1;
         }
-        return { from: listFrom, upto: at, spans };
-      }
-    } else if (byte === COMMA && depth === 2 && listFrom !== -1) {
-      spans.push({ from: elementFrom, upto: at });
-      elementFrom = at + 1;
+        break;
+      case OPEN_OBJECT:
+        depth++;
+        break;
+      case CLOSE_ARRAY:
+      case CLOSE_OBJECT:
+        depth--;
+        if (depth !== 1 || listFrom === -1) break;
+        if (count > 0 || !isBlank(body, elementFrom, at)) element(at);
+        return { from: listFrom, upto: at, spans, count };
+      case COMMA:
+        if (depth === 2 && listFrom !== -1) element(at);
+        break;
     }
     if (at > nextPause) {
       nextPause = at + BYTES_A_TURN;
@@ -138,7 +171,7 @@ async function spansOf(body: Buffer): Promise<(Span & { spans: Span[] }) | undef
     }
   }
   // No list at all: the envelope says what is wrong.
-  return listFrom === -1 ? { from: body.length, upto: body.length, spans } : undefined;
+  return listFrom === -1 ? { from: body.length, upto: body.length, spans, count } : undefined;
 }
 
 /** Index of the quote that closes the string; the end of the bytes if none does. */

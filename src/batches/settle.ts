@@ -19,11 +19,17 @@ import { type ItemVerdict, itemVerdict, missingVerdict } from './verdict.ts';
 export interface SettleDeps {
   readonly pool: Pool;
   readonly charging: Charging;
-  readonly upstream: BatchUpstream;
+  /** Where the batch was made; undefined if its operator's configuration names that no more. */
+  readonly upstreamOf: (batch: Batch) => BatchUpstream | undefined;
   /** What the batch was admitted by: the book and the discounts of its epoch. */
   readonly pricesOf: (batch: Batch) => Promise<PinnedPrices>;
   /** Told of what a person must look at; never of content. */
   readonly alarm: (batch: Batch, what: string, details: Readonly<Record<string, unknown>>) => void;
+  /**
+   * Told of results that are about to be handed out, parsed: what they made in the operator's account
+   * is noted as their customer's. Absent: nobody notes it.
+   */
+  readonly noteMade?: ((batch: Batch, results: readonly unknown[]) => Promise<void>) | undefined;
 }
 
 export type Settled =
@@ -33,6 +39,8 @@ export type Settled =
   | 'no_results'
   /** The upstream does not keep them any more. */
   | 'results_gone'
+  /** The upstream it was made at is not in the configuration. */
+  | 'upstream_removed'
   /** The ledger did not answer. What is booked is booked; another pass does the rest. */
   | 'ledger_unavailable';
 
@@ -54,6 +62,8 @@ export async function settleBatch(
 ): Promise<Settled> {
   const { upstreamId } = batch;
   if (upstreamId === null) return 'no_results';
+  const upstream = deps.upstreamOf(batch);
+  if (upstream === undefined) return 'upstream_removed';
   const prices = await deps.pricesOf(batch);
   const lines = jsonLines();
   let waiting: Buffer[] = [];
@@ -70,7 +80,7 @@ export async function settleBatch(
     else if (accepted.length > 0) await deliver(asBytes(accepted));
   }
 
-  const read = await deps.upstream.results(upstreamId, async (part) => {
+  const read = await upstream.results(upstreamId, async (part) => {
     for (const line of lines.take(part)) {
       if (line.length > 0) waiting.push(line);
       waitingBytes += line.length;
@@ -111,7 +121,7 @@ async function bookLines(
   const results = lines.map(parsed);
   const names = results.flatMap((result) => customIdOf(result) ?? []);
   const items = await itemsNamed(deps.pool, batch, [...new Set(names)]);
-  const accepted: { line: Buffer; number: number }[] = [];
+  const accepted: { line: Buffer; result: unknown; number: number }[] = [];
   const resolving = new Map<number, { item: KnownItem; verdict: ItemVerdict }>();
   for (const [index, result] of results.entries()) {
     const item = items.get(customIdOf(result) ?? '');
@@ -121,7 +131,8 @@ async function bookLines(
       deps.alarm(batch, 'a line of the results names no item of the batch', {});
       continue;
     }
-    accepted.push({ line, number: item.number });
+    if (item.withheld) continue;
+    accepted.push({ line, result, number: item.number });
     if (item.settled || resolving.has(item.number)) continue;
     const folded = foldBatchItem(result, () => expectationOf(batch, item, prices));
     if (folded.outcome !== 'item') continue;
@@ -129,7 +140,12 @@ async function bookLines(
   }
   const unbooked = await book(deps, batch, [...resolving.values()]);
   if (unbooked === undefined) return undefined;
-  return accepted.filter(({ number }) => !unbooked.has(number)).map(({ line }) => line);
+  const given = accepted.filter(({ number }) => !unbooked.has(number));
+  await deps.noteMade?.(
+    batch,
+    given.map(({ result }) => result),
+  );
+  return given.map(({ line }) => line);
 }
 
 interface Resolving {
@@ -171,7 +187,8 @@ async function book(
     const reason = verdict.quarantined;
     deps.alarm(batch, 'quarantined: not charged, a person must look', { requestId, reason });
   }
-  await markSettled(deps.pool, batch, done);
+  // Also that it is withheld: every later reading must know it, in whatever process.
+  await markSettled(deps.pool, batch, done, unbooked);
   return done.length === resolving.length ? unbooked : undefined;
 }
 

@@ -8,6 +8,7 @@ export interface BatchRow {
   readonly workspace_id: string;
   readonly api_key_id: string;
   readonly state: BatchState;
+  readonly upstream: string | null;
   readonly upstream_id: string | null;
   readonly items: number;
   readonly price_epoch: bigint;
@@ -26,6 +27,8 @@ export interface BatchRow {
   readonly lease_is_short: boolean;
   /** Long after its end nothing was heard of it. */
   readonly overdue: boolean;
+  /** When its results stop being there, if that time has come. */
+  readonly results_ended_at: Date | null;
 }
 
 export interface ItemRow {
@@ -34,6 +37,7 @@ export interface ItemRow {
   readonly model: string;
   readonly output_tokens_max: number;
   readonly settled: boolean;
+  readonly withheld: boolean;
 }
 
 export interface NewBatchRow {
@@ -41,6 +45,7 @@ export interface NewBatchRow {
   readonly id: string;
   readonly workspaceId: string;
   readonly apiKeyId: string;
+  readonly upstream: string;
   readonly items: number;
   readonly priceEpoch: bigint;
   readonly admittedAt: Date;
@@ -51,17 +56,23 @@ const CREATING_SECONDS = 1_200;
 /** How long after its last hour the upstream may stay silent about a batch. */
 const OVERDUE = `interval '48 hours'`;
 
+/** From its creation on, by the upstream's clock: as long as the public API keeps them. */
+const RESULTS_END = `coalesce(b.created_at, b.made_at) + interval '29 days'`;
+/** Whoever began to read results in time has read them by then. */
+const PURGED_AFTER = `interval '30 days'`;
+
 const BATCH = `b.*, b.leased_until < bursar.real_now() + interval '12 hours' AS lease_is_short,
-  coalesce(b.expires_at, b.made_at + interval '24 hours') + ${OVERDUE} < bursar.real_now() AS overdue`;
+  coalesce(b.expires_at, b.made_at + interval '24 hours') + ${OVERDUE} < bursar.real_now() AS overdue,
+  CASE WHEN ${RESULTS_END} <= bursar.real_now() THEN ${RESULTS_END} END AS results_ended_at`;
 
 export const insertBatch = (b: NewBatchRow): Statement => ({
   text: `INSERT INTO batches.batches (organization_id, id, workspace_id, api_key_id, state, items,
-      processing, price_epoch, admitted_at, leased_until, look_at)
+      processing, price_epoch, admitted_at, leased_until, look_at, upstream)
     VALUES ($1, $2, $3, $4, 'creating', $5, $5, $6, $7, bursar.real_now(),
-      bursar.real_now() + make_interval(secs => $8))`,
+      bursar.real_now() + make_interval(secs => $8), $9)`,
   values: [
     ...[b.organizationId, b.id, b.workspaceId, b.apiKeyId, b.items, b.priceEpoch, b.admittedAt],
-    CREATING_SECONDS,
+    ...[CREATING_SECONDS, b.upstream],
   ],
 });
 
@@ -164,6 +175,19 @@ export const batchOf = (organizationId: string, workspaceId: string, id: string)
   values: [organizationId, workspaceId, id],
 });
 
+/** For operators: whatever became of it, by its id alone. */
+export const anyBatch = (id: string): Statement => ({
+  text: `SELECT ${BATCH} FROM batches.batches b WHERE id = $1`,
+  values: [id],
+});
+
+/** For operators: the newest of an organization, in all its workspaces and in every state. */
+export const newestBatches = (organizationId: string, limit: number): Statement => ({
+  text: `SELECT ${BATCH} FROM batches.batches b
+    WHERE organization_id = $1 ORDER BY id DESC LIMIT $2`,
+  values: [organizationId, limit],
+});
+
 export interface PageAsked {
   readonly limit: number;
   readonly beforeId: string | null;
@@ -190,10 +214,8 @@ export const itemsNamed = (
   customIds: string[],
 ): Statement => ({
   name: 'batches.items_named',
-  text: `SELECT i.number, i.custom_id, i.model, i.output_tokens_max, i.settled
-    FROM unnest($3::text[]) AS asked (custom_id)
-    CROSS JOIN LATERAL (SELECT * FROM batches.items
-      WHERE organization_id = $1 AND batch_id = $2 AND custom_id = asked.custom_id OFFSET 0) AS i`,
+  text: `SELECT number, custom_id, model, output_tokens_max, settled, withheld
+    FROM batches.items_named($1, $2, $3)`,
   values: [organizationId, batchId, customIds],
 });
 
@@ -203,24 +225,48 @@ export const unsettledItems = (
   above: number,
   limit: number,
 ): Statement => ({
-  text: `SELECT number, custom_id, model, output_tokens_max, settled FROM batches.items
+  text: `SELECT number, custom_id, model, output_tokens_max, settled, withheld FROM batches.items
     WHERE organization_id = $1 AND batch_id = $2 AND number > $3 AND NOT settled
     ORDER BY number LIMIT $4`,
   values: [organizationId, batchId, above, limit],
 });
 
+/** `withheld` are those of the numbers that the ledger can never take. No reading takes it back. */
 export const markSettled = (
   organizationId: string,
   batchId: string,
   numbers: number[],
+  withheld: number[],
 ): Statement => ({
   name: 'batches.mark_settled',
-  text: `UPDATE batches.items SET settled = true
-    WHERE organization_id = $1 AND batch_id = $2 AND number = ANY ($3::integer[])`,
-  values: [organizationId, batchId, numbers],
+  text: 'SELECT batches.mark_settled($1, $2, $3, $4)',
+  values: [organizationId, batchId, numbers, withheld],
 });
 
 export const deleteItems = (organizationId: string, batchId: string): Statement => ({
   text: 'DELETE FROM batches.items WHERE organization_id = $1 AND batch_id = $2',
+  values: [organizationId, batchId],
+});
+
+/** One batch of which nothing is to be kept any more, locked against whoever else purges. */
+export const claimPurge: Statement = {
+  text: `SELECT b.organization_id, b.id FROM batches.batches b
+    WHERE state IN ('settled', 'abandoned') AND purged_at IS NULL
+      AND made_at + ${PURGED_AFTER} <= bursar.real_now()
+      AND coalesce(created_at, made_at) + ${PURGED_AFTER} <= bursar.real_now()
+    ORDER BY made_at LIMIT 1 FOR UPDATE SKIP LOCKED`,
+};
+
+export const purgeItems = (organizationId: string, batchId: string, limit: number): Statement => ({
+  // By where they lie: a list of numbers would be looked for one by one, perhaps in all of them.
+  text: `DELETE FROM batches.items WHERE ctid = ANY (ARRAY(
+      SELECT ctid FROM batches.items WHERE organization_id = $1 AND batch_id = $2 LIMIT $3))
+    RETURNING 1`,
+  values: [organizationId, batchId, limit],
+});
+
+export const notePurged = (organizationId: string, batchId: string): Statement => ({
+  text: `UPDATE batches.batches SET purged_at = bursar.real_now()
+    WHERE organization_id = $1 AND id = $2 AND purged_at IS NULL`,
   values: [organizationId, batchId],
 });

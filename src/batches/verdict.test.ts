@@ -19,7 +19,13 @@ const batch: Batch = {
   admittedAt: new Date('2026-11-21T00:00:00Z'),
   counts: { processing: 0, succeeded: 1, errored: 0, canceled: 0, expired: 0 },
   ...{ createdAt: null, expiresAt: null, endedAt: null, cancelInitiatedAt: null },
-  ...{ archivedAt: null, leaseIsShort: false, overdue: false },
+  ...{
+    archivedAt: null,
+    resultsEndedAt: null,
+    upstream: null,
+    leaseIsShort: false,
+    overdue: false,
+  },
 };
 const item = { number: 7, customId: 'a', model: 'claude-opus-5', outputTokensMax: 100 };
 const prices: PinnedPrices = { book: bundledBook(), terms: [] };

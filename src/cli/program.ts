@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import type { Answer, CliHost } from '#cli/answer';
 import { addBalanceVerb } from '#cli/balance';
+import { addBatchVerbs } from '#cli/batch';
 import { addClockVerbs } from '#cli/clock';
 import { addDatabaseVerbs } from '#cli/database';
 import { addDiscountVerbs } from '#cli/discount';
@@ -107,6 +108,7 @@ export function addVerbs(verbs: Verbs, host: CliHost): void {
   addDisputeVerbs(verbs);
   addReconcileVerb(verbs);
   addRequestVerbs(verbs);
+  addBatchVerbs(verbs);
   addLedgerVerbs(verbs, host);
   addClockVerbs(verbs);
   addSignInLinkVerb(verbs);

@@ -36,6 +36,7 @@ export async function sendResults(
 export const UNSETTLED = {
   no_results: 'upstream_unreachable',
   results_gone: 'not_found',
+  upstream_removed: 'upstream_removed',
   ledger_unavailable: 'ledger_unavailable',
 } as const satisfies Record<Exclude<Settled, 'settled'>, RefusalCode>;
 

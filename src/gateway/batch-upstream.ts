@@ -6,6 +6,7 @@ import {
   type UpstreamBatch,
 } from '#batches/upstream-batch';
 import type { Reading, Upstream, UpstreamCall } from '#gateway/upstream';
+import type { NamedUpstream } from '#gateway/upstream-pool';
 import { wholeBody } from '#gateway/whole';
 import type { RefusalCode } from '#http/wire-errors';
 
@@ -18,6 +19,12 @@ export type WholeAnswer =
       readonly body: Buffer;
     }
   | { readonly outcome: 'failed'; readonly code: RefusalCode };
+
+/** The upstreams there are: a batch goes on where it was begun. */
+export interface BatchFleet {
+  /** The first without a name; undefined if the configuration has it no more. */
+  at(name?: string | null): NamedUpstream | undefined;
+}
 
 export const BATCHES_PATH = '/v1/messages/batches';
 const ANSWER_BYTES_MAX = 1_048_576;

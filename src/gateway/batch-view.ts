@@ -36,6 +36,16 @@ export const messageBatchPage = z
 export const deletedMessageBatch = z
   .object({ id: z.string(), type: z.literal('message_batch_deleted') })
   .meta({ id: 'DeletedMessageBatch' });
+export const creationHeaders = z.looseObject({
+  'idempotency-key': z
+    .string()
+    .regex(/^[\x20-\x7e]{1,255}$/)
+    .optional()
+    .describe(
+      'Of all creations with one key within 24 hours one is executed. Once its batch is made, ' +
+        'others are answered with that batch; before, with 409.',
+    ),
+});
 /** Describes a creation, which is read by hand. */
 export const messageBatchRequest = z
   .object({
@@ -61,8 +71,9 @@ const SHOWN: Readonly<Record<BatchState, MessageBatch['processing_status']>> = {
 };
 const DAY_MS = 86_400_000;
 
-/** Whether there are results, or soon will be. */
-export const hasResults = ({ state }: Batch): boolean => state === 'ended' || state === 'settled';
+/** Whether there are results, or soon will be. After 29 days there are none any more. */
+export const hasResults = ({ state, resultsEndedAt }: Batch): boolean =>
+  (state === 'ended' || state === 'settled') && resultsEndedAt === null;
 
 /** A batch as the Messages API shows it, under our name. `gatewayUrl` has no final slash. */
 export function shownBatch(batch: Batch, gatewayUrl: string): MessageBatch {
@@ -77,7 +88,7 @@ export function shownBatch(batch: Batch, gatewayUrl: string): MessageBatch {
     expires_at: expires.toISOString(),
     ended_at: batch.endedAt?.toISOString() ?? null,
     cancel_initiated_at: batch.cancelInitiatedAt?.toISOString() ?? null,
-    archived_at: batch.archivedAt?.toISOString() ?? null,
+    archived_at: (batch.archivedAt ?? batch.resultsEndedAt)?.toISOString() ?? null,
     results_url: hasResults(batch) ? `${gatewayUrl}/v1/messages/batches/${batch.id}/results` : null,
   };
 }

@@ -105,15 +105,6 @@ test('the beta namespace of the client reaches the same batches', async () => {
   expect(found).toEqual(['a0']);
 });
 
-test('what a batch cannot promise is refused: an Idempotency-Key', async () => {
-  const client = customer.client(node);
-  const headers = { 'idempotency-key': 'once' };
-  await expect(
-    client.messages.batches.create({ requests: itemsOf(sized) }, { headers }),
-  ).rejects.toThrow('Idempotency-Key: not known for batches');
-  expect(await world.balance(customer)).toMatchObject({ available: usd('5'), held: 0n });
-});
-
 test('every route is described', async () => {
   const answer = await ask({ url: node.url, key: '' }, { method: 'GET', path: '/openapi.json' });
   const { paths } = JSON.parse(answer.body.toString());

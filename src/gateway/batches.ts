@@ -7,7 +7,13 @@ import { type SettleDeps, settleBatch } from '#batches/settle';
 import { pricesAt } from '#catalog/live';
 import { checkHeaders } from '#gateway/admit';
 import { createBatch } from '#gateway/batch-create';
-import { type BatchDesk, type BatchesDeps, sendRefused, urlOf } from '#gateway/batch-desk';
+import {
+  type BatchDesk,
+  type BatchesDeps,
+  sendRefused,
+  upstreamFor,
+  urlOf,
+} from '#gateway/batch-desk';
 import { sendResults, UNSETTLED } from '#gateway/batch-results';
 import {
   askAbout,
@@ -17,6 +23,7 @@ import {
   type WholeAnswer,
 } from '#gateway/batch-upstream';
 import {
+  creationHeaders,
   deletedMessageBatch,
   hasResults,
   messageBatch,
@@ -24,12 +31,18 @@ import {
   messageBatchRequest,
   shownBatch,
 } from '#gateway/batch-view';
+import { bodyRoom } from '#gateway/body-room';
 import { callerOf, guard, sendRefusal } from '#gateway/guard';
+import { receiveInOnePiece } from '#gateway/large-body';
+import { madeIn } from '#gateway/made-things';
 import { clientHeaders } from '#gateway/wire';
 import { BOTH_SIDES, onOneSide, pageFields } from '#http/list-query';
+import { isObject } from '#kernel/json';
 
 /** The largest creation the public API takes: 256 MB. */
 const BODY_BYTES_MAX = 268_435_456;
+/** Of all creations that are under way in this process: four of the largest. */
+const BODIES_BYTES_MAX = 4 * BODY_BYTES_MAX;
 const tags = ['Message batches'];
 const security = [{ apiKey: [] }, { bearer: [] }];
 const idParams = z.object({ id: z.string() });
@@ -40,9 +53,18 @@ export function registerBatches(app: FastifyInstance, deps: BatchesDeps): () => 
   const settling: SettleDeps = {
     pool: deps.pool,
     charging: deps.charging,
-    upstream: batchUpstream(deps.upstream),
+    upstreamOf(batch) {
+      const found = deps.fleet.at(batch.upstream);
+      return found && batchUpstream(found.upstream);
+    },
     pricesOf: (batch) => pricesAt(deps.pool, batch.organizationId, batch.priceEpoch),
     alarm: ({ id }, what, details) => deps.log.error({ batch: id, ...details }, `batch: ${what}`),
+    async noteMade(batch, results) {
+      const made = results.flatMap((result) => (isObject(result) && madeIn(result.result)) || []);
+      if (made.length === 0) return;
+      const containers = made.flatMap((one) => one.containers);
+      await deps.noteMade?.(batch, { containers, files: made.flatMap((one) => one.files) });
+    },
   };
   const desk: BatchDesk = { ...deps, settling };
   registerCreation(app, desk);
@@ -62,17 +84,22 @@ const checked = (desk: BatchDesk) =>
   };
 
 function registerCreation(app: FastifyInstance, desk: BatchDesk): void {
-  app.post(BATCHES_PATH, {
-    onRequest: [guard(desk), checked(desk)],
-    bodyLimit: BODY_BYTES_MAX,
-    schema: {
-      summary: 'Create a batch of messages, each at batch prices',
-      ...{ tags, security },
-      body: messageBatchRequest,
-      response: { 200: messageBatch },
-    },
-    validatorCompiler: () => (value: unknown) => ({ value }),
-    handler: (request, reply) => inFlight(desk, () => createBatch(desk, request, reply)),
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', receiveInOnePiece);
+    scope.post(BATCHES_PATH, {
+      onRequest: [guard(desk), checked(desk), bodyRoom(BODIES_BYTES_MAX)],
+      bodyLimit: BODY_BYTES_MAX,
+      schema: {
+        summary: 'Create a batch of messages, each at batch prices',
+        ...{ tags, security },
+        headers: creationHeaders,
+        body: messageBatchRequest,
+        response: { 200: messageBatch },
+      },
+      validatorCompiler: () => (value: unknown) => ({ value }),
+      handler: (request, reply) => inFlight(desk, () => createBatch(desk, request, reply)),
+    });
   });
 }
 
@@ -106,7 +133,7 @@ function registerReading(app: FastifyInstance, desk: BatchDesk): void {
     },
     async handler(request, reply) {
       const batch = await foundBatch(desk, request, reply, request.params.id);
-      if (batch === undefined) return reply;
+      if (batch === undefined || !reachable(desk, request, reply, batch)) return reply;
       return shownBatch(await refreshed(desk.settling, batch), urlOf(desk, request));
     },
   });
@@ -120,9 +147,10 @@ function registerReading(app: FastifyInstance, desk: BatchDesk): void {
     handler: (request, reply) =>
       inFlight(desk, async () => {
         const found = await foundBatch(desk, request, reply, request.params.id);
-        if (found === undefined) return reply;
+        if (found === undefined || !reachable(desk, request, reply, found)) return reply;
         const batch = await refreshed(desk.settling, found, SETTLING_SECONDS);
         if (!hasResults(batch)) return notYet(request, reply, batch);
+        if (upstreamFor(desk, request, reply, batch) === undefined) return reply;
         reply.hijack();
         await sendResults(desk.settling, batch, reply.raw, request.id).catch((error: unknown) => {
           request.log.error({ err: error }, 'results failed');
@@ -147,7 +175,9 @@ function registerEnding(app: FastifyInstance, desk: BatchDesk): void {
     async handler(request, reply) {
       const batch = await foundBatch(desk, request, reply, request.params.id);
       if (batch === undefined) return reply;
-      const answer = await askAbout(desk.upstream, 'POST', upstreamIdOf(batch), '/cancel');
+      const upstream = upstreamFor(desk, request, reply, batch);
+      if (upstream === undefined) return reply;
+      const answer = await askAbout(upstream, 'POST', upstreamIdOf(batch), '/cancel');
       const seen = batchIn(answer);
       if (seen === undefined) return passedOn(request, reply, batch, answer);
       return shownBatch(await noteBatch(desk.pool, batch, seen), urlOf(desk, request));
@@ -165,6 +195,8 @@ function registerEnding(app: FastifyInstance, desk: BatchDesk): void {
       inFlight(desk, async () => {
         const found = await foundBatch(desk, request, reply, request.params.id);
         if (found === undefined) return reply;
+        const upstream = upstreamFor(desk, request, reply, found);
+        if (upstream === undefined) return reply;
         const batch = await refreshed(desk.settling, found, SETTLING_SECONDS);
         if (batch.state === 'in_progress' || batch.state === 'canceling') {
           return notYet(request, reply, batch);
@@ -175,7 +207,7 @@ function registerEnding(app: FastifyInstance, desk: BatchDesk): void {
         if (settled !== 'settled') {
           return sendRefusal(request, reply, UNSETTLED[settled]);
         }
-        const answer = await askAbout(desk.upstream, 'DELETE', upstreamIdOf(batch));
+        const answer = await askAbout(upstream, 'DELETE', upstreamIdOf(batch));
         const gone = answer.outcome === 'answered' && [200, 404].includes(answer.status);
         if (!gone) return passedOn(request, reply, batch, answer);
         if (!(await deleteBatch(desk.pool, batch))) return notYet(request, reply, batch);
@@ -197,12 +229,26 @@ async function foundBatch(
   return batch;
 }
 
+/** Whether what is still to come of a batch can be asked for; otherwise the refusal is sent. */
+const reachable = (
+  desk: BatchDesk,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  batch: Batch,
+): boolean =>
+  !['in_progress', 'canceling', 'ended'].includes(batch.state) ||
+  upstreamFor(desk, request, reply, batch) !== undefined;
+
 function notYet(request: FastifyRequest, reply: FastifyReply, batch: Batch): FastifyReply {
-  const message =
-    batch.state === 'in_progress' || batch.state === 'canceling'
-      ? `Batch ${batch.id} has not ended yet. Wait until its processing_status is "ended".`
-      : `Batch ${batch.id} has no results.`;
-  return sendRefusal(request, reply, 'invalid_request', { message });
+  return sendRefusal(request, reply, 'invalid_request', { message: whyNoResults(batch) });
+}
+
+function whyNoResults({ id, state, resultsEndedAt }: Batch): string {
+  if (state === 'in_progress' || state === 'canceling') {
+    return `Batch ${id} has not ended yet. Wait until its processing_status is "ended".`;
+  }
+  if (resultsEndedAt === null) return `Batch ${id} has no results.`;
+  return `Batch ${id} has no results any more: they are available for 29 days after creation.`;
 }
 
 /** What the upstream said instead, under our name of the batch. */

@@ -3,6 +3,7 @@ import type { ExtendCommand, ExtendOutcome, SettleCommand } from '#charging/comm
 import type { AdmittedCall } from '#gateway/admit';
 import type { Audience } from '#gateway/audience';
 import type { QuarantineBreaker } from '#gateway/breaker';
+import type { NoteMade } from '#gateway/made-notes';
 import type { Pumps } from '#gateway/pumps';
 import type { UsageMeter } from '#gateway/rates';
 import type { Settlements } from '#gateway/settlement';
@@ -30,6 +31,8 @@ export interface Desk {
   readonly log: FastifyBaseLogger;
   /** How long a stream may be silent before its client is sent a ping, in ms. */
   readonly pingAfterMs?: number | undefined;
+  /** Told of what an answer made in the operator's account. Absent: nobody notes it. */
+  readonly noteMade?: NoteMade | undefined;
 }
 
 /** One admitted call while its answer is on the way. */

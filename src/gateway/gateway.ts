@@ -12,14 +12,15 @@ import { quarantineBreaker } from '#gateway/breaker';
 import { businessTime } from '#gateway/business-time';
 import { admitOrigin } from '#gateway/cross-origin';
 import type { Desk } from '#gateway/desk';
-import { ownFilesOnly } from '#gateway/file-references';
 import { registerFiles } from '#gateway/files';
 import { CALLER_DECORATION, callerOf, guard } from '#gateway/guard';
 import { inFlight } from '#gateway/in-flight';
 import { keyFinder } from '#gateway/key-finder';
 import type { Claims } from '#gateway/keyed-turns';
+import { noteMade, type ThingOwners } from '#gateway/made-notes';
 import { registerMessages } from '#gateway/messages';
 import { registerModels } from '#gateway/models';
+import { noContainers, ownThingsOnly } from '#gateway/owned-things';
 import { registerProbes } from '#gateway/probes';
 import { PUMP_LIMITS, type PumpLimits, pumps } from '#gateway/pumps';
 import { registerQuote } from '#gateway/quote';
@@ -35,6 +36,7 @@ import { createApp } from '#http/app';
 import type { LoggerOptions } from '#http/request-log';
 import type { Clock } from '#kernel/clock';
 import type { Entropy } from '#kernel/ids';
+import { type ContainerOwners, containerOwners } from '#orgs/containers';
 import { type FileOwners, fileOwners } from '#orgs/files';
 import type { FoundKey } from '#orgs/key-lookup';
 import { findKeys } from '#orgs/key-lookup';
@@ -43,6 +45,8 @@ export interface GatewayParts {
   readonly findKey: (digest: Buffer) => Promise<FoundKey | undefined>;
   /** Whose the files are that were uploaded here. */
   readonly files: FileOwners;
+  /** Whose the containers are that were made here; without it they are nobody's. */
+  readonly containers?: ContainerOwners;
   readonly charging: Charging;
   /** Where a settlement is safe that the store does not answer. Without one, answers wait for it. */
   readonly journal?: Journal;
@@ -89,7 +93,10 @@ export interface Door {
 }
 
 /** Keys are looked up in `pool`; money goes through `charging` alone. */
-export type GatewayDeps = Omit<GatewayParts, 'findKey' | 'files' | 'wouldHold' | 'claims'> & {
+export type GatewayDeps = Omit<
+  GatewayParts,
+  'findKey' | 'files' | 'containers' | 'wouldHold' | 'claims'
+> & {
   readonly pool: Pool;
 };
 
@@ -118,6 +125,7 @@ export function createGateway(deps: GatewayDeps): Promise<Gateway> {
     ...deps,
     findKey: keyFinder((digests) => findKeys(pool, digests)),
     files: fileOwners(pool),
+    containers: containerOwners(pool),
     wouldHold: (command) => wouldHold(pool, command),
     claims: {
       claim: (claim) => claimKey(pool, claim),
@@ -153,6 +161,7 @@ export async function assembleGateway(parts: GatewayParts): Promise<Gateway> {
     onTrouble: ({ requestId }, why) => log.warn({ reqId: requestId, why }, 'settlement'),
   });
   const breaker = quarantineBreaker(clock);
+  const things: ThingOwners = { files: parts.files, containers: parts.containers ?? noContainers };
   const desk: Desk = {
     upstream,
     settlements: booked,
@@ -165,6 +174,7 @@ export async function assembleGateway(parts: GatewayParts): Promise<Gateway> {
     brand,
     log,
     pingAfterMs: parts.pingAfterMs,
+    noteMade: noteMade(things, (error) => log.error({ err: error }, 'whose it is was not noted')),
   };
   const door = keyDoor({
     find: parts.findKey,
@@ -198,7 +208,7 @@ export async function assembleGateway(parts: GatewayParts): Promise<Gateway> {
       onTrouble: (requestId, error) => log.error({ reqId: requestId, err: error }, 'idempotency'),
     }),
   });
-  app.addHook('preHandler', ownFilesOnly(parts.files));
+  app.addHook('preHandler', ownThingsOnly(things));
   registerFiles(app, { door, running, upstream, owners: parts.files });
   const models = upstreamModels(upstream, clock);
   registerModels(app, { prices, door, running, clock, upstreamModels: models });
@@ -210,7 +220,8 @@ export async function assembleGateway(parts: GatewayParts): Promise<Gateway> {
   const keepBatches =
     parts.pool &&
     registerBatches(app, {
-      ...{ pool: parts.pool, prices, door, running, charging, upstream, breaker, log, brand },
+      ...{ pool: parts.pool, prices, door, running, charging, fleet: upstream, things, breaker },
+      ...{ log, brand, noteMade: desk.noteMade },
       ...{ wouldHold: parts.wouldHold, entropy: parts.entropy, carriedToolUses },
       ...{ billingUrl: parts.billingUrl, publicUrl: parts.publicUrl, rates },
     });

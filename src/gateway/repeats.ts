@@ -33,7 +33,7 @@ export const sameAsked = (one: Asked, other: Asked): boolean =>
   one.bodyBytes === other.bodyBytes && one.digest().equals(other.digest());
 
 /** Version, beta features, user profile: headers of the API change the answer, others do not. */
-function headOf(target: string, headers: IncomingHttpHeaders): string {
+export function headOf(target: string, headers: IncomingHttpHeaders): string {
   const spoken = Object.keys(headers).filter((name) => name.startsWith('anthropic-'));
   return JSON.stringify([target, ...spoken.sort().map((name) => [name, headers[name]])]);
 }

@@ -7,6 +7,7 @@ import {
   judge,
   rescue,
 } from '#gateway/desk';
+import { madeNotes } from '#gateway/made-notes';
 import { type OutputCounter, outputCounter } from '#gateway/output-count';
 import type { Booking } from '#gateway/settlement';
 import type { Reading } from '#gateway/upstream';
@@ -47,6 +48,7 @@ export function streamAnswer(
 ): StreamInProgress {
   const { call, client } = exchange;
   const fold = streamFold(expectationOf(call));
+  const made = madeNotes(desk.noteMade, call.caller);
   let held: Buffer[] = [];
   let heldBytes = 0;
   let finalEventSeen = false;
@@ -60,6 +62,7 @@ export function streamAnswer(
     output.event(type, value);
     if (type === 'message_start') exchange.meter?.started(value);
     fold.event(type, value);
+    made.see(value);
   });
 
   client.begin(200, clientHeaders(headers, call.requestId));
@@ -126,6 +129,7 @@ export function streamAnswer(
   }
 
   async function book(ending: Ending): Promise<void> {
+    if (made.noted !== undefined) await made.noted;
     const command = judge(desk, exchange, ending, 200);
     if (command.resolution === 'void') return letGo(await desk.settlements.release(command));
     const booking = await desk.settlements.book(command);

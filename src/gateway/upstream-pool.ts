@@ -9,7 +9,15 @@ import type { Entropy } from '#kernel/ids';
 export interface UpstreamPool extends Upstream {
   /** Goes by another list from the next call on. Calls under way end where they are. */
   replace(specs: readonly UpstreamSpec[]): void;
+  /** For what was begun at one: the first without a name; undefined if the list has it no more. */
+  at(name?: string | null): NamedUpstream | undefined;
   health(): readonly UpstreamState[];
+}
+
+/** One upstream of the list, and no other. */
+export interface NamedUpstream {
+  readonly name: string;
+  readonly upstream: Upstream;
 }
 
 export interface UpstreamState {
@@ -48,6 +56,12 @@ export function openUpstreamPool(options: PoolOptions): UpstreamPool {
     origin.retire().then(gone, gone);
   }
 
+  const only = (member: Member): Upstream => ({
+    call: (call, sink) =>
+      askInTurn({ ...options, members: [member], turn }, { ...call, model: undefined }, sink),
+    close: async () => {},
+  });
+
   return {
     call: (call, sink) => askInTurn({ ...options, members, turn }, call, sink),
     replace(specs) {
@@ -62,6 +76,11 @@ export function openUpstreamPool(options: PoolOptions): UpstreamPool {
         return kept;
       });
       for (const { origin } of before.values()) retire(origin);
+    },
+    at(name) {
+      const member = members.find(({ spec }) => (name ?? spec.name) === spec.name);
+      if (member === undefined) return undefined;
+      return { name: member.spec.name, upstream: only(member) };
     },
     health: () => members.map(({ spec, health }) => ({ name: spec.name, state: health.state })),
     async close() {

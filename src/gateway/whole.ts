@@ -8,6 +8,7 @@ import {
   refuse,
   rescue,
 } from '#gateway/desk';
+import { madeNotes } from '#gateway/made-notes';
 import type { Booking } from '#gateway/settlement';
 import type { Reading } from '#gateway/upstream';
 import type { Ending } from '#gateway/verdict';
@@ -76,6 +77,9 @@ export function jsonAnswer(
       return refuse(desk, exchange, 'upstream_malformed');
     }
     const folded = foldMessage(value, expectationOf(exchange.call));
+    const made = madeNotes(desk.noteMade, exchange.call.caller);
+    made.see(value);
+    if (made.noted !== undefined) await made.noted;
     const command = judge(desk, exchange, { how: 'answered', folded }, 200);
     const charged = command.resolution === 'settle';
     const booking = await desk.settlements[charged ? 'book' : 'release'](command);

@@ -14,7 +14,7 @@ const statuses: Readonly<Record<string, readonly number[]>> = {
   timeout_error: [408, 504],
   api_error: [500, 502, 503],
   rate_limit_error: [429],
-  overloaded_error: [503],
+  overloaded_error: [503, 529],
 };
 
 function isCode(text: string): text is RefusalCode {

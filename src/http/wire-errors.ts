@@ -197,6 +197,14 @@ export const REFUSALS = {
     shouldRetry: true,
     retryAfterSeconds: 1,
   },
+  // More at once than the memory of this process is for.
+  overloaded: {
+    status: 529,
+    type: 'overloaded_error',
+    message: 'Overloaded',
+    shouldRetry: true,
+    retryAfterSeconds: 5,
+  },
   upstream_unreachable: {
     status: 502,
     type: 'api_error',
@@ -217,6 +225,15 @@ export const REFUSALS = {
     message: 'The model gave an answer that could not be read. You were not charged.',
     errorCode: 'upstream_malformed',
     shouldRetry: true,
+  },
+  // What was begun at an upstream that the operator has taken out of the configuration.
+  upstream_removed: {
+    status: 503,
+    type: 'api_error',
+    message: 'The server that this batch runs on is not available right now.',
+    errorCode: 'upstream_removed',
+    shouldRetry: true,
+    retryAfterSeconds: 60,
   },
   upstream_usage_unreliable: {
     status: 503,

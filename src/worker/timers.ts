@@ -1,6 +1,8 @@
+import { purgeBatches } from '#batches/purge';
 import { forgetKeys } from '#charging/idempotency';
 import { expireLapsedHolds } from '#charging/lapse';
 import { bookAllStoppedGrants } from '#ledger/breakage';
+import { forgetContainers } from '#orgs/containers';
 import { watchAlarms } from '#payments/alarms';
 import type { PaymentsDeps, PaymentsLog } from '#payments/deps';
 import { lookAtOpenDisputes } from '#payments/disputes';
@@ -20,6 +22,7 @@ export interface Timer {
 
 const HOLDS_PER_SWEEP = 1_000;
 const KEYS_PER_SWEEP = 10_000;
+const CONTAINERS_PER_SWEEP = 10_000;
 
 /** Everything that happens by the clock. Real time: what they look at follows real time too. */
 export function timers(payments: PaymentsDeps): readonly Timer[] {
@@ -52,6 +55,17 @@ export function timers(payments: PaymentsDeps): readonly Timer[] {
     },
     // Well within the minute after which money that is no credit is an alarm.
     { name: 'look for alarms', everyMs: 15_000, run: () => watchAlarms(payments) },
+    {
+      // Nobody can ask for it any more: this only keeps the tables small.
+      name: 'purge message batches',
+      everyMs: 60_000,
+      run: () => purgeBatches(payments.pool),
+    },
+    {
+      name: 'forget containers',
+      everyMs: 3_600_000,
+      run: () => forgetContainers(payments.pool, CONTAINERS_PER_SWEEP),
+    },
     ...ofTheBooks(payments),
   ];
 }
