@@ -98,24 +98,6 @@ test('a configuration cannot be printed with its secrets, nor changed', () => {
   expect(config.database?.ownerUrl.reveal()).toBe('postgres://u:hunter2@h/d');
 });
 
-test('production with a shared database needs the shared pepper', () => {
-  const shared = { NODE_ENV: 'production', DATABASE_URL: 'postgres://h/d' };
-  expect(problems(shared)).toMatchObject([{ variable: 'BURSAR_KEY_PEPPER', found: 'nothing' }]);
-  expect(problems({ ...shared, BURSAR_KEY_PEPPER: 'p'.repeat(32) })).toEqual([]);
-});
-
-test('a role that joins needs to be told the database', () => {
-  expect(problems({ BURSAR_ROLE: 'worker' })).toMatchObject([{ variable: 'DATABASE_URL' }]);
-});
-
-test('in production a Stripe key needs the secret that proves its webhooks', () => {
-  const stripe = { STRIPE_SECRET_KEY: 'sk_live_abc' };
-  expect(problems({ ...stripe, NODE_ENV: 'production' }).map((p) => p.variable)).toEqual([
-    'STRIPE_WEBHOOK_SECRET',
-  ]);
-  expect(problems(stripe)).toEqual([]);
-});
-
 test('the tiers of a file are part of the one report: variable, found with its place, expected', () => {
   const files = { 'tiers.yaml': 'tiers:\n  gold: { count_tokens: x }\n' };
   const found = problems({ BURSAR_TIERS_FILE: 'tiers.yaml', BURSAR_ROLE: 'boss' }, files);
@@ -145,4 +127,22 @@ test('the default tier is one there is', () => {
       expected: 'one of none, start, build, scale',
     },
   ]);
+});
+
+test('production with a shared database needs the shared pepper', () => {
+  const shared = { NODE_ENV: 'production', DATABASE_URL: 'postgres://h/d' };
+  expect(problems(shared)).toMatchObject([{ variable: 'BURSAR_KEY_PEPPER', found: 'nothing' }]);
+  expect(problems({ ...shared, BURSAR_KEY_PEPPER: 'p'.repeat(32) })).toEqual([]);
+});
+
+test('a role that joins needs to be told the database', () => {
+  expect(problems({ BURSAR_ROLE: 'worker' })).toMatchObject([{ variable: 'DATABASE_URL' }]);
+});
+
+test('in production a Stripe key needs the secret that proves its webhooks', () => {
+  const stripe = { STRIPE_SECRET_KEY: 'sk_live_abc' };
+  expect(problems({ ...stripe, NODE_ENV: 'production' }).map((p) => p.variable)).toEqual([
+    'STRIPE_WEBHOOK_SECRET',
+  ]);
+  expect(problems(stripe)).toEqual([]);
 });

@@ -25,12 +25,12 @@ export interface System {
   readonly entropy: Entropy;
   readonly pepper: Buffer;
   readonly identity: Identity;
+  /** The tier of whoever has none of its own; absent for none. */
+  readonly defaultTier?: string;
   /** The book this deployment was given: for receipts of a release that kept no lines. */
   readonly book: PriceBook;
   /** The tiers of this deployment; absent for the bundled ones. */
   readonly tiers?: TierBook;
-  /** The tier of whoever has none of its own; absent for none. */
-  readonly defaultTier?: string;
   /** The prices in force, and business time. */
   latestPrices(): Promise<PricesNow>;
   close(): Promise<void>;

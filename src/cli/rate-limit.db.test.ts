@@ -32,11 +32,11 @@ async function bursar(...words: string[]) {
   const consoleUrl = 'http://127.0.0.1:4000';
   const system: System = {
     ...{ pool, databaseUrl, entropy: systemEntropy, pepper, book: bundledBook() },
+    defaultTier: standard,
     identity: createIdentity({
       ...{ pool, entropy: systemEntropy, pepper, mailer, consoleUrl, brand: 'Bursar' },
     }),
     latestPrices: async () => (await recordedPrices(pool)).latest(),
-    defaultTier: standard,
     close: async () => {},
   };
   const exitCode = await runCli([...words, '--json'], {

@@ -4,10 +4,10 @@ import type { LimitsResponse, SetLimitRequest, SpendLimit } from '#console-api/c
 import { LIMIT_ACTIONS } from '#console-api/contract';
 import { Refusal } from '../../api/client.ts';
 import { limitsQuery, setLimit } from '../../api/limits.ts';
+import { Choice } from '../../ui/choice.tsx';
 import { Dialog } from '../../ui/dialog.tsx';
 import { Field } from '../../ui/field.tsx';
 import { explain, Problem } from '../../ui/problem.tsx';
-import { Select } from '../../ui/select.tsx';
 import { readLimit } from './limit-entry.ts';
 import { ACTIONS, LEVELS } from './words.ts';
 
@@ -62,7 +62,7 @@ export function LimitDialog(props: {
     <Dialog title={own === undefined ? 'Set a spend limit' : 'Change the limit'} onClose={onClose}>
       <form className="form" onSubmit={submit} noValidate>
         {own === undefined ? (
-          <Select
+          <Choice
             label="Applies to"
             value={chosen}
             options={subjects.map((one) => ({ value: one.subject_id, text: called(one) }))}
@@ -82,7 +82,7 @@ export function LimitDialog(props: {
           problem={problem ?? (ofAmount ? explain(save.error).message : undefined)}
           onChange={(event) => setTyped(event.target.value)}
         />
-        <Select
+        <Choice
           label="When it is reached"
           value={action}
           options={LIMIT_ACTIONS.map((one) => ({ value: one, text: ACTIONS[one].choice }))}

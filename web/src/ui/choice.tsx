@@ -1,7 +1,7 @@
 import { useId } from 'react';
 
 /** A labelled choice of one among a few. */
-export function Select<Value extends string>(props: {
+export function Choice<Value extends string>(props: {
   label: string;
   value: Value;
   options: readonly { readonly value: Value; readonly text: string }[];
