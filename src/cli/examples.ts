@@ -16,7 +16,7 @@ const PER_MINUTE = 'Limits are requests or tokens a minute.';
 const PER_MILLION = 'Prices are US dollars for a million tokens, unless it says for what.';
 const ORG = '--org "$ORG"';
 
-/** By the words of the verb. Each has one line here. */
+/** By the words of the verb. Each verb has its line here. */
 export const EXAMPLES: Readonly<Record<string, Told>> = {
   start: {
     units: 'Ports are numbers, 0 for any free one; BURSAR_DRAIN_SECONDS is seconds.',
@@ -80,6 +80,26 @@ export const EXAMPLES: Readonly<Record<string, Told>> = {
   'discount cancel': { example: 'bursar discount cancel "$DISCOUNT"' },
   'purchase show': { units: USD, example: 'bursar purchase show "$PURCHASE"' },
   'request show': { units: USD, example: 'bursar request show "$REQUEST"' },
+  'refund make': {
+    units: USD,
+    example: 'bursar refund --purchase "$PURCHASE" --usd 2.50 --reason "bought twice"',
+  },
+  'refund show': { units: USD, example: 'bursar refund show "$REFUND"' },
+  'refund list': { units: USD, example: 'bursar refund list' },
+  'payment list': { units: USD, example: 'bursar payment list' },
+  'payment credit': {
+    units: USD,
+    example: `bursar payment credit "$PAYMENT" ${ORG} --reason "wrong account"`,
+  },
+  'payment refund': {
+    units: USD,
+    example: 'bursar payment refund "$PAYMENT" --reason "for another product"',
+  },
+  'dispute list': { units: USD, example: 'bursar dispute list --open' },
+  'warning list': { units: TIMES, example: 'bursar warning list' },
+  reconcile: { units: `${USD}\n${TIMES}`, example: 'bursar reconcile --from 2026-11-01' },
+  'batch list': { units: TIMES, example: `bursar batch list ${ORG}` },
+  'batch show': { units: USD, example: 'bursar batch show "$BATCH"' },
   'ledger verify': { example: 'bursar ledger verify --full' },
   'ledger export': {
     units: `${USD}\n${TIMES}`,
@@ -104,8 +124,8 @@ export function verbsOf(command: Command, before: readonly string[] = []): [stri
   });
 }
 
-/** `bursar grant --usd 5` gives: its help is that of the group, too. */
-const IMPLIED = 'grant give';
+/** `bursar grant --usd 5` gives: what most people look for under the name of the group. */
+export const IMPLIED: ReadonlySet<string> = new Set(['grant give', 'refund make']);
 
 /** To be called once every verb is there. */
 export function addExamples(program: Command): void {
@@ -115,6 +135,7 @@ export function addExamples(program: Command): void {
     const units = told.units === undefined ? '' : `\n${told.units}\n`;
     const text = `${units}\nExample:\n  ${told.example}`;
     verb.addHelpText('after', text);
-    if (words === IMPLIED) verb.parent?.addHelpText('after', text);
+    if (!IMPLIED.has(words)) continue;
+    verb.parent?.addHelpText('after', () => `\n${verb.helpInformation()}${text}`);
   }
 }

@@ -128,7 +128,7 @@ export function addGrantVerb({ program, onSystem }: Verbs): void {
   const verb = program
     .command('grant')
     .description('give an organization credit that nobody paid for, or take it back');
-  const give = verb
+  verb
     // The default: `bursar grant --org …` gives.
     .command('give', { isDefault: true })
     .description('give an organization credit that nobody paid for')
@@ -138,8 +138,6 @@ export function addGrantVerb({ program, onSystem }: Verbs): void {
     .option('--expires <time>', 'default: one year from now')
     .option('--reason <text>', 'why, for the books')
     .action(onSystem(grant));
-  // Its options are what most people look for under the name of both.
-  verb.addHelpText('after', () => `\n${give.helpInformation()}`);
   verb
     .command('void <id>')
     .description('take back what is unspent of credit given by mistake')
