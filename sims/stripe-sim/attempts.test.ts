@@ -237,6 +237,7 @@ describe('what would go wrong later is refused at once', () => {
     [{ confirm: false, off_session: true }, 'off_session'],
     [{ confirm: false, error_on_requires_action: true }, 'error_on_requires_action'],
     [{ amount: 49 }, 'amount'],
+    [{ currency: '<b>' }, 'currency'],
     [{ amount: 29, currency: 'gbp' }, 'amount'],
     [{ amount: 399, currency: 'hkd' }, 'amount'],
     [{ amount: 100_000_000 }, 'amount'],

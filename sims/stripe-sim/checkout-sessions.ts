@@ -105,7 +105,7 @@ function toSave(call: Call, base: Session): Session {
   });
   return sim.store.checkout_sessions.put({
     ...base,
-    currency: params.text('currency')?.toLowerCase() ?? null,
+    currency: params.given('currency') ? params.currency('currency') : null,
     mode: 'setup',
     payment_status: 'no_payment_required',
     setup_intent: intent.id,

@@ -67,7 +67,7 @@ const REASONS = ['abandoned', 'duplicate', 'fraudulent', 'requested_by_customer'
 function create(call: Call): Stripe.PaymentIntent {
   const { sim, cause, params } = call;
   refuseLost(params);
-  const currency = params.required('currency').toLowerCase();
+  const currency = params.currency('currency');
   params.required('amount');
   const amount = params.integer('amount') ?? 0;
   refuseAmount(amount, currency, 'amount');

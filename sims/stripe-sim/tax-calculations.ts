@@ -51,7 +51,7 @@ export function calculationNamed(sim: Sim, id: string, param?: string): StoredCa
 
 function create(call: Call): Calculation {
   const { sim, params } = call;
-  const currency = params.required('currency').toLowerCase();
+  const currency = params.currency('currency');
   const items = params.items('line_items');
   if (items.length === 0) {
     throw invalid('Missing required param: line_items.', 'line_items', 'parameter_missing');
