@@ -205,6 +205,11 @@ describe('S18: verification', () => {
     expect((await charge(card)).intent?.status).toBe('succeeded');
     const asked = await charge(card, { payment_method_options: options });
     expect(asked.intent?.status).toBe('requires_action');
+    const late = await charge(card, { confirm: false });
+    const confirmed = await on.stripe.paymentIntents.confirm(late.intent?.id ?? '', {
+      payment_method_options: options,
+    });
+    expect(confirmed.status).toBe('requires_action');
   });
 });
 
@@ -232,6 +237,9 @@ describe('what would go wrong later is refused at once', () => {
     [{ confirm: false, off_session: true }, 'off_session'],
     [{ confirm: false, error_on_requires_action: true }, 'error_on_requires_action'],
     [{ amount: 49 }, 'amount'],
+    [{ currency: '<b>' }, 'currency'],
+    [{ amount: 29, currency: 'gbp' }, 'amount'],
+    [{ amount: 399, currency: 'hkd' }, 'amount'],
     [{ amount: 100_000_000 }, 'amount'],
     [{ customer: 'cus_none' }, 'customer'],
     [{ payment_method: 'pm_none' }, 'payment_method'],
@@ -265,6 +273,27 @@ describe('what would go wrong later is refused at once', () => {
     const capture = on.stripe.paymentIntents.capture(intent?.id ?? '');
     await expect(capture).rejects.toMatchObject({ code: 'payment_intent_unexpected_state' });
   });
+});
+
+it('an intent can be restated until it is paid, and keeps what it was told', async () => {
+  const { intent } = await charge('pm_card_visa', { confirm: false });
+  const changed = await on.stripe.paymentIntents.update(intent?.id ?? '', {
+    amount: 700,
+    description: 'x',
+    metadata: { a: '1' },
+    statement_descriptor_suffix: 'CREDITS',
+    payment_method_options: { card: { stored_credential_usage: 'unscheduled' } },
+  });
+  expect(changed).toMatchObject({
+    amount: 700,
+    metadata: { a: '1' },
+    statement_descriptor_suffix: 'CREDITS',
+    payment_method_options: { card: { stored_credential_usage: 'unscheduled' } },
+  });
+  const done = await on.stripe.paymentIntents.confirm(changed.id);
+  expect(done).toMatchObject({ status: 'succeeded', amount_received: 700 });
+  const again = on.stripe.paymentIntents.update(changed.id, { amount: 800 });
+  await expect(again).rejects.toMatchObject({ code: 'payment_intent_unexpected_state' });
 });
 
 it('with automatic capture the balance is there at once, otherwise when it settles', async () => {

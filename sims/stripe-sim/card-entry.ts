@@ -12,7 +12,8 @@ export interface EntryRefusal {
   code: string;
   declineCode: string | null;
   message: string;
-  field: 'number' | 'expiry' | 'cvc' | 'address' | 'tax_id';
+  /** Null if it is about none of them. */
+  field: 'number' | 'expiry' | 'cvc' | 'address' | 'tax_id' | null;
 }
 
 export type EntryResult =

@@ -55,7 +55,7 @@ export function addressFields(typed: Typed, wrong: string | null): string {
 <div>${field(typed, 'postal_code', 'Postal code', '', wrong === 'address' ? 'postal_code' : null)}
 </div></div>
 <div class="pair"><div>${field(typed, 'state', 'State (US, CA)', 'maxlength="20"')}</div>
-<div>${field(typed, 'country', 'Country (two letters)', country)}</div></div>`;
+<div>${field(typed, 'country', 'Country (code)', country)}</div></div>`;
 }
 
 export function taxIdField(typed: Typed, wrong: string | null): string {

@@ -2,7 +2,7 @@ import type Stripe from 'stripe';
 import { type AttemptResult, attempt, type Verification } from './attempt.ts';
 import type { CheckoutResult } from './checkout-card.ts';
 import { draftOf, sessionNamed } from './checkout-sessions.ts';
-import { changeCustomer } from './customers.ts';
+import { changeCustomer } from './customer-object.ts';
 import { emit } from './events.ts';
 import { idOf } from './ids.ts';
 import { newIntent } from './new-intent.ts';
@@ -48,7 +48,7 @@ export function payIn(
 }
 
 /** Made by the first submit and kept for every further card. */
-function intentOf(sim: Sim, session: Session): Stripe.PaymentIntent {
+export function intentOf(sim: Sim, session: Session): Stripe.PaymentIntent {
   const existing = sim.store.payment_intents.get(idOf(session.payment_intent) ?? '');
   if (existing !== undefined) return existing;
   const intent = newIntent(sim, {
@@ -56,6 +56,10 @@ function intentOf(sim: Sim, session: Session): Stripe.PaymentIntent {
     amount: session.amount_total ?? 0,
     currency: session.currency ?? 'usd',
     customer: idOf(session.customer),
+    cardOptions: {
+      request_three_d_secure:
+        session.payment_method_options?.card?.request_three_d_secure ?? 'automatic',
+    },
   });
   emit(sim, NO_REQUEST, 'payment_intent.created', intent);
   return intent;

@@ -43,6 +43,6 @@ function refused(session: Stripe.Checkout.Session, code: string, message: string
   return {
     kind: 'refused',
     session,
-    refusal: { code, declineCode: null, message, field: 'address' },
+    refusal: { code, declineCode: null, message, field: null },
   };
 }

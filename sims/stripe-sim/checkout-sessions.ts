@@ -1,5 +1,5 @@
 import type Stripe from 'stripe';
-import { customerNamed } from './customers.ts';
+import { customerNamed } from './customer-object.ts';
 import { invalid, missing } from './error.ts';
 import { emit } from './events.ts';
 import { idOf, randomText } from './ids.ts';
@@ -105,7 +105,7 @@ function toSave(call: Call, base: Session): Session {
   });
   return sim.store.checkout_sessions.put({
     ...base,
-    currency: params.text('currency')?.toLowerCase() ?? null,
+    currency: params.given('currency') ? params.currency('currency') : null,
     mode: 'setup',
     payment_status: 'no_payment_required',
     setup_intent: intent.id,
@@ -193,7 +193,7 @@ function knownDetails(
 
 function expiry(sim: Sim, params: Params): number {
   const asked = params.integer('expires_at');
-  if (asked === undefined) return sim.now() + DAY;
+  if (asked === undefined) return endsAt(sim, sim.now() + DAY);
   const ahead = asked - sim.now();
   if (ahead < HALF_HOUR - SLACK || ahead > DAY + SLACK) {
     throw invalid(
@@ -201,16 +201,29 @@ function expiry(sim: Sim, params: Params): number {
       'expires_at',
     );
   }
-  return asked;
+  return endsAt(sim, asked);
 }
+
+function endsAt(sim: Sim, at: number): number {
+  const next = nextEnd.get(sim);
+  if (next !== undefined) nextEnd.set(sim, Math.min(next, at));
+  return at;
+}
+
+/** When the next open session ends, so that most calls need not look at all of them. */
+const nextEnd = new WeakMap<Sim, number>();
 
 /** Ends every open session whose time is over; called on reads and by a timer. */
 export function expireDue(sim: Sim): void {
+  const now = sim.now();
+  if (now < (nextEnd.get(sim) ?? 0)) return;
+  let next = Number.POSITIVE_INFINITY;
   for (const session of sim.store.checkout_sessions.oldestFirst()) {
-    if (session.status === 'open' && session.expires_at <= sim.now()) {
-      expire(sim, NO_REQUEST, session);
-    }
+    if (session.status !== 'open') continue;
+    if (session.expires_at <= now) expire(sim, NO_REQUEST, session);
+    else next = Math.min(next, session.expires_at);
   }
+  nextEnd.set(sim, next);
 }
 
 function expire(sim: Sim, cause: Cause, before: Session): Session {

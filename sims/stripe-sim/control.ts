@@ -1,8 +1,8 @@
 import type Stripe from 'stripe';
 import { z } from 'zod';
 import { chargeNamed } from './charges.ts';
-import { type CheckoutResult, type Submission, submitCard } from './checkout-card.ts';
-import { submitSaved } from './checkout-saved.ts';
+import { pay, payBody, payLate } from './control-pay.ts';
+import { deliveries, payments } from './control-views.ts';
 import type { Deliveries } from './deliveries.ts';
 import { closeDispute, escalateInquiry, isOpen } from './dispute-course.ts';
 import { disputeNamed, openDispute } from './disputes.ts';
@@ -19,26 +19,7 @@ import { REFUND_OUTCOMES } from './refund-course.ts';
 import { refund } from './refunds.ts';
 import { PERCENT } from './settings.ts';
 import { NO_REQUEST, type Sim } from './sim.ts';
-import { finishVerification } from './verification.ts';
 import { rollSecret } from './webhook-endpoints.ts';
-
-const payBody = z.strictObject({
-  number: z.string().default(''),
-  /** A card kept with the customer, instead of a number. */
-  payment_method: z.string().optional(),
-  exp_month: z.union([z.string(), z.int()]).optional(),
-  exp_year: z.union([z.string(), z.int()]).optional(),
-  cvc: z.string().optional(),
-  name: z.string().optional(),
-  email: z.string().optional(),
-  country: z.string().optional(),
-  postal_code: z.string().optional(),
-  line1: z.string().optional(),
-  city: z.string().optional(),
-  state: z.string().optional(),
-  tax_id: z.string().optional(),
-  three_ds: z.enum(['pass', 'fail', 'abandon']).optional(),
-});
 
 const settingsBody = z.strictObject({
   tax_rate_percent: z.string().regex(PERCENT).optional(),
@@ -101,6 +82,8 @@ export function control(
   switch (`${method} ${name}`) {
     case 'POST pay':
       return pay(sim, argument ?? '', read(payBody, body));
+    case 'POST late_success':
+      return payLate(sim, argument ?? '');
     case 'GET faults':
       return sim.faults;
     case 'PUT faults':
@@ -161,106 +144,6 @@ function read<T>(schema: z.ZodType<T>, body: string): T {
   if (result.success) return result.data;
   const problem = result.error.issues[0];
   throw invalid(problem?.message ?? 'Invalid body.', problem?.path.join('.'));
-}
-
-function pay(sim: Sim, session: string, person: z.infer<typeof payBody>): object {
-  const result =
-    person.payment_method === undefined
-      ? submitCard(sim, session, submissionOf(sim, person))
-      : submitSaved(sim, session, person.payment_method, null);
-  if (result.kind !== 'needs_verification' || person.three_ds === 'abandon') return told(result);
-  const answer = person.three_ds === 'fail' ? 'fail' : 'pass';
-  const verified = finishVerification(sim, result.intent, answer);
-  return told(verified === undefined || verified.kind === 'returned' ? result : verified);
-}
-
-function submissionOf(sim: Sim, person: z.infer<typeof payBody>): Submission {
-  const number = person.number.replaceAll(/[\s-]/g, '');
-  return {
-    entry: {
-      number,
-      expMonth: String(person.exp_month ?? 12),
-      expYear: String(person.exp_year ?? new Date(sim.now() * 1000).getUTCFullYear() + 3),
-      cvc: person.cvc ?? (/^3[47]/.test(number) ? '1234' : '123'),
-    },
-    holder: {
-      name: person.name ?? 'Test Person',
-      email: person.email ?? null,
-      country: person.country ?? 'US',
-      postalCode: person.postal_code ?? (person.country === undefined ? '10001' : null),
-      line1: person.line1 ?? null,
-      city: person.city ?? null,
-      state: person.state ?? null,
-    },
-    taxId: person.tax_id ?? null,
-    shownTotal: null,
-  };
-}
-
-function told(result: CheckoutResult): object {
-  switch (result.kind) {
-    case 'complete':
-      return { status: 'complete', ...named(result.intent), decline_code: null };
-    case 'declined': {
-      const { decline_code: declineCode, code } = result.error;
-      const why = declineCode ?? code ?? null;
-      return { status: 'declined', ...named(result.intent), decline_code: why };
-    }
-    case 'refused':
-      return {
-        status: 'declined',
-        payment_intent: idOf(result.session.payment_intent),
-        decline_code: result.refusal.declineCode ?? result.refusal.code,
-      };
-    case 'needs_verification':
-      return { status: 'requires_action', ...named(result.intent), decline_code: null };
-    case 'repriced':
-      return { status: 'repriced', payment_intent: null, decline_code: null };
-    case 'closed':
-      throw invalid(`This Checkout Session has a status of ${result.session.status}.`);
-  }
-}
-
-/** Answers speak of `payment_intent`; those about saving a card of `setup_intent` as well. */
-function named(intent: string): object {
-  if (intent.startsWith('pi_')) return { payment_intent: intent };
-  return { payment_intent: null, setup_intent: intent };
-}
-
-function payments(sim: Sim): object[] {
-  return sim.store.payment_intents.newestFirst().map((intent) => ({
-    payment_intent: intent.id,
-    status: intent.status,
-    amount: intent.amount,
-    amount_received: intent.amount_received,
-    currency: intent.currency,
-    customer: idOf(intent.customer),
-    metadata: intent.metadata,
-    created: intent.created,
-    checkout_session:
-      sim.store.checkout_sessions
-        .newestFirst()
-        .find((session) => session.payment_intent === intent.id)?.id ?? null,
-    charges: sim.store.charges
-      .oldestFirst()
-      .filter((charge) => charge.payment_intent === intent.id)
-      .map((charge) => ({
-        id: charge.id,
-        status: charge.status,
-        amount: charge.amount,
-        amount_refunded: charge.amount_refunded,
-        disputed: charge.disputed,
-        decline_code: charge.paid ? null : (charge.outcome?.reason ?? null),
-        last4: charge.payment_method_details?.card?.last4 ?? null,
-      })),
-  }));
-}
-
-function deliveries(sim: Sim): object[] {
-  return sim.store.deliveries.newestFirst().map((delivery) => ({
-    ...delivery,
-    url: sim.store.webhook_endpoints.get(delivery.endpoint)?.url ?? null,
-  }));
 }
 
 /** The event once more, to every endpoint that is there and takes it. */

@@ -1,12 +1,13 @@
 import type Stripe from 'stripe';
 import { addressNames, readAddress } from './addresses.ts';
-import { invalid, missing } from './error.ts';
+import { changeCustomer, customerNamed } from './customer-object.ts';
+import { invalid } from './error.ts';
 import { emit } from './events.ts';
 import { newId, randomText } from './ids.ts';
 import { page } from './list.ts';
 import { LIST_NAMES, type Params } from './params.ts';
 import { attachTo, detach, methodNamed } from './payment-methods.ts';
-import type { Call, Cause, Route, Sim } from './sim.ts';
+import type { Call, Route, Sim } from './sim.ts';
 import { addTaxId, readTaxId } from './tax-ids.ts';
 import { refuseUnlocated } from './tax-places.ts';
 import { clockNamed } from './test-clocks.ts';
@@ -33,12 +34,6 @@ const CREATE_NAMES = [
   'payment_method',
   'test_clock',
 ];
-
-export function customerNamed(sim: Sim, id: string, param?: string): Stripe.Customer {
-  const customer = sim.store.customers.get(id);
-  if (customer === undefined) throw missing('customer', id, param);
-  return customer;
-}
 
 function create(call: Call): Stripe.Customer {
   const { sim, cause, params } = call;
@@ -97,23 +92,6 @@ function update(call: Call): Stripe.Customer {
   const { sim, cause, params, id } = call;
   const before = customerNamed(sim, id);
   return changeCustomer(sim, cause, before, changes(sim, params, before));
-}
-
-/** Stores and announces a change, wherever it came from. */
-export function changeCustomer(
-  sim: Sim,
-  cause: Cause,
-  before: Stripe.Customer,
-  changed: Partial<Stripe.Customer>,
-): Stripe.Customer {
-  const after = sim.store.customers.put({ ...before, ...changed });
-  const previous: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(before)) {
-    const now = Object.entries(after).find(([name]) => name === key)?.[1];
-    if (JSON.stringify(value) !== JSON.stringify(now)) previous[key] = value;
-  }
-  if (Object.keys(previous).length > 0) emit(sim, cause, 'customer.updated', after, previous);
-  return after;
 }
 
 function changes(sim: Sim, params: Params, before: Stripe.Customer): Partial<Stripe.Customer> {

@@ -21,8 +21,9 @@ export function finalize(sim: Sim, cause: Cause, before: StoredInvoice): StoredI
     throw unlocatable('automatic_tax');
   }
   const now = sim.now();
-  const days = draft.due_date === null ? null : Math.round((draft.due_date - draft.created) / DAY);
-  const dueDate = days === null ? null : now + days * DAY;
+  // Whole days after the draft were asked for in days, which count from now; a date stays.
+  const ahead = draft.due_date === null ? null : draft.due_date - draft.created;
+  const dueDate = ahead !== null && ahead % DAY === 0 ? now + ahead : draft.due_date;
   const invoice = sim.store.invoices.put({
     ...draft,
     automatically_finalizes_at: null,

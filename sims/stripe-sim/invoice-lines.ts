@@ -192,7 +192,7 @@ export function lineOfSession(
   return taxed === null ? made : withTax(sim, made, taxed, inclusive);
 }
 
-/** The line with automatic tax. Tax that came with the line is left as it is. */
+/** The line with automatic tax, instead of any it had. */
 export function withTax(
   sim: Sim,
   line: StoredInvoiceLine,

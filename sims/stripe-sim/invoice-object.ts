@@ -79,7 +79,7 @@ export function customerParts(sim: Sim, customer: Stripe.Customer | null) {
   };
 }
 
-/** Sums of the lines, with automatic tax on those that came without. Stored. */
+/** Sums of the lines, with automatic tax as it is now if it is on. Stored. */
 export function recomputed(sim: Sim, before: StoredInvoice): StoredInvoice {
   const invoice = before.automatic_tax.enabled ? automaticallyTaxed(sim, before) : before;
   const lines = invoice.lines.data;
@@ -123,12 +123,15 @@ function automaticallyTaxed(sim: Sim, invoice: StoredInvoice): StoredInvoice {
     lines: {
       ...invoice.lines,
       data: located
-        ? invoice.lines.data.map((line) =>
-            line.taxes === null ? withTax(sim, line, decided) : line,
-          )
+        ? invoice.lines.data.map((line) => withTax(sim, line, decided, isInclusive(sim, line)))
         : invoice.lines.data,
     },
   };
+}
+
+function isInclusive(sim: Sim, line: StoredInvoiceLine): boolean {
+  const price = sim.store.prices.get(line.pricing?.price_details.price ?? '');
+  return price?.tax_behavior === 'inclusive';
 }
 
 /** The next number of the customer's own series, or of nobody's. */

@@ -128,6 +128,11 @@ it('automatic tax is worked out, or stops the invoice where no place is known', 
   const taxed = await draft({ automatic_tax: { enabled: true } }, LINE);
   expect(taxed).toMatchObject({ total: 3075, automatic_tax: { status: 'complete' } });
   await on.control('PUT', 'settings', { tax_rate_percent: 'by_place' });
+  await on.stripe.customers.update(customer.id, { address: { country: 'DE' } });
+  const moved = await on.stripe.invoices.finalizeInvoice(taxed.id);
+  expect(moved).toMatchObject({ total: 2975, customer_address: { country: 'DE' } });
+  const double = draft({ automatic_tax: { enabled: true } }, WITH_TAX);
+  await expect(double).rejects.toMatchObject({ param: 'lines' });
   await on.stripe.customers.update(customer.id, { address: '' });
   const lost = await draft({ automatic_tax: { enabled: true } }, LINE);
   expect(lost.automatic_tax.status).toBe('requires_location_inputs');

@@ -1,5 +1,5 @@
 import type Stripe from 'stripe';
-import { customerNamed } from './customers.ts';
+import { customerNamed } from './customer-object.ts';
 import { invalid } from './error.ts';
 import { emit } from './events.ts';
 import { pay } from './invoice-collection.ts';
@@ -57,7 +57,7 @@ function create(call: Call): StoredInvoice {
   const autoAdvance = params.flag('auto_advance') ?? false;
   const invoice = newInvoice(sim, {
     customer,
-    currency: params.text('currency')?.toLowerCase() ?? customer.currency ?? 'usd',
+    currency: params.currency('currency', customer.currency ?? 'usd'),
     collection,
     autoAdvance,
     automaticTax: params.flag('automatic_tax.enabled') ?? false,
@@ -129,6 +129,9 @@ function addLines({ sim, cause, params, id }: Call): StoredInvoice {
   const items = params.items('lines');
   if (items.length === 0) {
     throw invalid('Missing required param: lines.', 'lines', 'parameter_missing');
+  }
+  if (before.automatic_tax.enabled && items.some((item) => item.given('tax_amounts'))) {
+    throw invalid('Lines of an invoice with automatic tax cannot bring their own.', 'lines');
   }
   const added = items.map((item) => readInvoiceLine(sim, id, before.currency, item));
   const lines = { ...before.lines, data: [...before.lines.data, ...added] };

@@ -99,16 +99,35 @@ export function totalsOf(lines: StoredLine[]): LineTotals {
   };
 }
 
-/** Stripe's bounds for a charge: half a unit of the major currencies, eight digits. */
+/** The least that can be charged, in the minor unit; half a unit of the major currencies. */
+const LEAST: Record<string, number> = {
+  aed: 200,
+  czk: 1500,
+  dkk: 250,
+  gbp: 30,
+  hkd: 400,
+  huf: 17_500,
+  jpy: 50,
+  mxn: 1000,
+  myr: 200,
+  nok: 300,
+  pln: 200,
+  ron: 200,
+  sek: 300,
+  thb: 1000,
+};
+
+/** Stripe's bounds for a charge: what is worth it, and eight digits. */
 export function refuseAmount(amount: number, currency: string, param?: string): void {
-  if (amount < 50) {
+  const least = LEAST[currency] ?? 50;
+  if (amount < least) {
     throw invalid(
-      `The amount must be at least 50 of the smallest unit of ${currency}.`,
+      `Amount must be at least ${least} of the smallest unit of ${currency}.`,
       param,
       'amount_too_small',
     );
   }
   if (amount > 99_999_999) {
-    throw invalid('The amount must be at most 99999999.', param, 'amount_too_large');
+    throw invalid('Amount must be no more than 99999999.', param, 'amount_too_large');
   }
 }

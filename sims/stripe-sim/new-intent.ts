@@ -20,8 +20,10 @@ export interface IntentFacts {
   suffix: string | null;
   taxCalculation?: string | undefined;
   captureMethod?: 'automatic' | 'automatic_async';
-  threeDSecure?: 'any' | 'automatic' | 'challenge' | undefined;
+  cardOptions?: Partial<CardOptions>;
 }
+
+export type CardOptions = Stripe.PaymentIntent.PaymentMethodOptions.Card;
 
 export function newIntent(sim: Sim, facts: IntentFacts): Stripe.PaymentIntent {
   const id = newId('pi');
@@ -64,7 +66,8 @@ export function newIntent(sim: Sim, facts: IntentFacts): Stripe.PaymentIntent {
         installments: null,
         mandate_options: null,
         network: null,
-        request_three_d_secure: facts.threeDSecure ?? 'automatic',
+        request_three_d_secure: 'automatic',
+        ...facts.cardOptions,
       },
     },
     payment_method_types: ['card'],

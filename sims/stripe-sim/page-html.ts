@@ -28,7 +28,7 @@ border:1px solid var(--line);border-radius:.5rem}
 input[aria-invalid]{border-color:var(--bad)}
 input:focus-visible,button:focus-visible,a:focus-visible,summary:focus-visible{
 outline:3px solid var(--accent);outline-offset:2px}
-.pair{display:grid;grid-template-columns:1fr 1fr;gap:.75rem}
+.pair{display:grid;grid-template-columns:1fr 1fr;gap:.75rem;align-items:end}
 button{width:100%;min-height:2.75rem;margin-top:1.25rem;padding:.7rem;font:inherit;font-weight:600;
 border:0;border-radius:.5rem;background:var(--accent);color:var(--accent-ink);cursor:pointer}
 button.quiet{background:none;color:inherit;border:1px solid var(--line);margin-top:.75rem}

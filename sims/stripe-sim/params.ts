@@ -106,6 +106,13 @@ export class Params {
     throw invalid(`Invalid ${name}: must be one of ${allowed.join(', ')}`, name);
   }
 
+  /** A currency code in small letters, or the one to take if none is given. */
+  currency(path: string, otherwise?: string): string {
+    const value = (this.text(path) ?? otherwise ?? this.required(path)).toLowerCase();
+    if (/^[a-z]{3}$/.test(value)) return value;
+    throw invalid(`Invalid currency: ${value}.`, this.name(path));
+  }
+
   texts(path: string): string[] {
     const raw = this.#raw(path);
     if (raw === undefined || typeof raw === 'string') return [];

@@ -6,8 +6,8 @@ import { savedCards, submitSaved } from './checkout-saved.ts';
 import { draftOf, sessionNamed } from './checkout-sessions.ts';
 import { idOf } from './ids.ts';
 import type { StoredLine } from './line-items.ts';
+import { notice, type PageAnswer, type PageRequest, redirect } from './page-answer.ts';
 import { document_, escaped, money, problemBox } from './page-html.ts';
-import { notice, type PageAnswer, type PageRequest, redirect } from './pages.ts';
 import { needsPlace } from './session-tax.ts';
 import type { Sim } from './sim.ts';
 

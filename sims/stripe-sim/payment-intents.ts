@@ -1,36 +1,33 @@
 import type Stripe from 'stripe';
 import { attempt } from './attempt.ts';
-import { customerNamed } from './customers.ts';
+import { customerNamed } from './customer-object.ts';
 import { invalid, StripeFailure } from './error.ts';
 import { emit } from './events.ts';
 import { idOf } from './ids.ts';
 import { refuseAmount } from './line-items.ts';
 import { page } from './list.ts';
-import { intentNamed, newIntent } from './new-intent.ts';
+import { type CardOptions, intentNamed, newIntent } from './new-intent.ts';
 import { LIST_NAMES, type Params } from './params.ts';
 import { methodNamed } from './payment-methods.ts';
 import type { Call, Route } from './sim.ts';
 import { calculationNamed } from './tax-calculations.ts';
 
+const CARD = 'payment_method_options.card';
+
 const OPTION_NAMES = [
-  'payment_method_options.card.request_three_d_secure',
-  'payment_method_options.card.setup_credential_usage',
-  'payment_method_options.card.stored_credential_usage',
-  'payment_method_options.card.setup_future_usage',
+  `${CARD}.request_three_d_secure`,
+  `${CARD}.setup_credential_usage`,
+  `${CARD}.stored_credential_usage`,
 ];
 
-const FACT_NAMES = [
+/** What can still be said of an intent that has not been paid. */
+const UPDATE_NAMES = [
   'amount',
-  'currency',
-  'customer',
   'payment_method',
-  'payment_method_types.#',
-  'allowed_payment_method_types.#',
   'description',
   'metadata.*',
   'receipt_email',
   'setup_future_usage',
-  'statement_descriptor',
   'statement_descriptor_suffix',
   'hooks.inputs.tax.calculation',
   'expand.#',
@@ -38,7 +35,10 @@ const FACT_NAMES = [
 ];
 
 const CREATE_NAMES = [
-  ...FACT_NAMES,
+  ...UPDATE_NAMES,
+  'currency',
+  'customer',
+  'allowed_payment_method_types.#',
   'automatic_payment_methods.enabled',
   'automatic_payment_methods.allow_redirects',
   'capture_method',
@@ -46,6 +46,7 @@ const CREATE_NAMES = [
   'off_session',
   'error_on_requires_action',
   'return_url',
+  'statement_descriptor',
   'use_stripe_sdk',
 ];
 
@@ -66,7 +67,7 @@ const REASONS = ['abandoned', 'duplicate', 'fraudulent', 'requested_by_customer'
 function create(call: Call): Stripe.PaymentIntent {
   const { sim, cause, params } = call;
   refuseLost(params);
-  const currency = params.required('currency').toLowerCase();
+  const currency = params.currency('currency');
   params.required('amount');
   const amount = params.integer('amount') ?? 0;
   refuseAmount(amount, currency, 'amount');
@@ -77,9 +78,6 @@ function create(call: Call): Stripe.PaymentIntent {
   const confirm = params.flag('confirm') === true;
   if (confirm && found === undefined) throw needsMethod();
   if (found !== undefined) refuseForeign(found, customer ?? null);
-  const hook = 'hooks.inputs.tax.calculation';
-  const calculation = params.text(hook);
-  if (calculation !== undefined) calculationNamed(sim, calculation, params.name(hook));
   const fresh = newIntent(sim, {
     amount,
     currency,
@@ -89,9 +87,9 @@ function create(call: Call): Stripe.PaymentIntent {
     receiptEmail: params.textOrNull('receipt_email'),
     setupFutureUsage: params.oneOf('setup_future_usage', ['off_session', 'on_session']) ?? null,
     suffix: params.textOrNull('statement_descriptor_suffix'),
-    taxCalculation: calculation,
+    taxCalculation: calculationIn(call),
     captureMethod: params.oneOf('capture_method', CAPTURES) ?? 'automatic_async',
-    threeDSecure: params.oneOf(THREE_D_SECURE, ['any', 'automatic', 'challenge']),
+    cardOptions: cardOptions(params),
   });
   const intent = sim.store.payment_intents.put({
     ...fresh,
@@ -103,7 +101,56 @@ function create(call: Call): Stripe.PaymentIntent {
 }
 
 const CAPTURES = ['automatic', 'automatic_async'] as const;
-const THREE_D_SECURE = 'payment_method_options.card.request_three_d_secure';
+const CREDENTIALS = ['installment', 'recurring', 'unscheduled'] as const;
+
+/** The options of this request; those not given stay as they were. */
+function cardOptions(params: Params): Partial<CardOptions> {
+  const three = params.oneOf(`${CARD}.request_three_d_secure`, ['any', 'automatic', 'challenge']);
+  const setup = params.oneOf(`${CARD}.setup_credential_usage`, CREDENTIALS);
+  const stored = params.oneOf(`${CARD}.stored_credential_usage`, CREDENTIALS);
+  return {
+    ...(three === undefined ? {} : { request_three_d_secure: three }),
+    ...(setup === undefined ? {} : { setup_credential_usage: setup }),
+    ...(stored === undefined ? {} : { stored_credential_usage: stored }),
+  };
+}
+
+function calculationIn({ sim, params }: Call): string | undefined {
+  const hook = 'hooks.inputs.tax.calculation';
+  const id = params.text(hook);
+  return id === undefined ? undefined : calculationNamed(sim, id, params.name(hook)).id;
+}
+
+const USAGES = ['off_session', 'on_session'] as const;
+
+/** The intent with everything this request says about it but the card and the amount. */
+function restated(call: Call, before: Stripe.PaymentIntent): Stripe.PaymentIntent {
+  const { params } = call;
+  const after: Stripe.PaymentIntent = {
+    ...before,
+    metadata: params.metadata('metadata', before.metadata),
+    payment_method_options: {
+      ...before.payment_method_options,
+      card: { ...BLANK, ...before.payment_method_options?.card, ...cardOptions(params) },
+    },
+    setup_future_usage: params.oneOf('setup_future_usage', USAGES) ?? before.setup_future_usage,
+  };
+  const calculation = calculationIn(call);
+  if (calculation !== undefined) after.hooks = { inputs: { tax: { calculation } } };
+  if (params.given('description')) after.description = params.textOrNull('description');
+  if (params.given('receipt_email')) after.receipt_email = params.textOrNull('receipt_email');
+  if (params.given('statement_descriptor_suffix')) {
+    after.statement_descriptor_suffix = params.textOrNull('statement_descriptor_suffix');
+  }
+  return after;
+}
+
+const BLANK: CardOptions = {
+  installments: null,
+  mandate_options: null,
+  network: null,
+  request_three_d_secure: 'automatic',
+};
 
 /** Parameters that would silently do nothing, or that cards do not take. */
 function refuseLost(params: Params): void {
@@ -140,9 +187,7 @@ function confirm(call: Call): Stripe.PaymentIntent {
   if (named === null) throw needsMethod();
   const method = methodNamed(sim, named);
   refuseForeign(method, idOf(before.customer));
-  const usage = params.oneOf('setup_future_usage', ['off_session', 'on_session']);
-  const intent = usage === undefined ? before : { ...before, setup_future_usage: usage };
-  return confirmWith(call, intent, method);
+  return confirmWith(call, restated(call, before), method);
 }
 
 function confirmWith(
@@ -172,13 +217,7 @@ function update(call: Call): Stripe.PaymentIntent {
   }
   const amount = params.integer('amount') ?? before.amount;
   refuseAmount(amount, before.currency, 'amount');
-  const after: Stripe.PaymentIntent = {
-    ...before,
-    amount,
-    metadata: params.metadata('metadata', before.metadata),
-  };
-  if (params.given('description')) after.description = params.textOrNull('description');
-  if (params.given('receipt_email')) after.receipt_email = params.textOrNull('receipt_email');
+  const after = { ...restated(call, before), amount };
   if (method !== undefined) {
     after.payment_method = methodNamed(sim, method).id;
     after.status = 'requires_confirmation';
@@ -254,7 +293,7 @@ export const paymentIntentRoutes: Route[] = [
     names: ['expand.#', 'client_secret'],
     run: ({ sim, id }) => intentNamed(sim, id),
   },
-  { method: 'POST', path: '/v1/payment_intents/:id', names: FACT_NAMES, run: update },
+  { method: 'POST', path: '/v1/payment_intents/:id', names: UPDATE_NAMES, run: update },
   {
     method: 'POST',
     path: '/v1/payment_intents/:id/capture',

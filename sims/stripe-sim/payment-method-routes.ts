@@ -2,7 +2,7 @@ import type Stripe from 'stripe';
 import { addressNames, readAddress } from './addresses.ts';
 import { cardError } from './card-declined.ts';
 import { cardByName } from './cards.ts';
-import { customerNamed } from './customers.ts';
+import { customerNamed } from './customer-object.ts';
 import { invalid, missing, StripeFailure } from './error.ts';
 import { emit } from './events.ts';
 import { idOf } from './ids.ts';

@@ -1,7 +1,7 @@
 import type Stripe from 'stripe';
 import { address } from './addresses.ts';
 import { cardByName, fingerprintOf, type TestCard } from './cards.ts';
-import { changeCustomer } from './customers.ts';
+import { changeCustomer } from './customer-object.ts';
 import { invalid, missing } from './error.ts';
 import { emit } from './events.ts';
 import { idOf, newId } from './ids.ts';

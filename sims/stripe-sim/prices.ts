@@ -39,10 +39,7 @@ export function newPrice(sim: Sim, params: Params, active: boolean): StoredPrice
   if (unitAmount === undefined || unitAmount < 0) {
     throw invalid('Missing required param: unit_amount.', params.name('unit_amount'));
   }
-  const currency = params.required('currency').toLowerCase();
-  if (!/^[a-z]{3}$/.test(currency)) {
-    throw invalid(`Invalid currency: ${currency}`, params.name('currency'));
-  }
+  const currency = params.currency('currency');
   return sim.store.prices.put({
     id: newId('price'),
     object: 'price',

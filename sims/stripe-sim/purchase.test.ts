@@ -113,6 +113,22 @@ it('an expired session cannot be paid and says so in an event', async () => {
   expect(events.data).toHaveLength(1);
 });
 
+it('S37: a payment can go through while its session expires, which stays expired', async () => {
+  const session = await on.stripe.checkout.sessions.create(purchase(customer.id));
+  const early = await on.control('POST', `late_success/${session.id}`);
+  expect(early).toHaveProperty('error');
+  await pay(session, '4000000000009995');
+  await on.stripe.checkout.sessions.expire(session.id);
+  const late = await on.control('POST', `late_success/${session.id}`);
+  const intent = await on.stripe.paymentIntents.retrieve(String(late.payment_intent));
+  expect(intent).toMatchObject({ status: 'succeeded', amount_received: 3075, canceled_at: null });
+  expect(await on.stripe.checkout.sessions.retrieve(session.id)).toMatchObject({
+    status: 'expired',
+    payment_status: 'unpaid',
+    payment_intent: intent.id,
+  });
+});
+
 it('a session ends by itself when its time is over', async () => {
   let now = Date.UTC(2026, 0, 1);
   const timed = await simForTests({ now: () => now });

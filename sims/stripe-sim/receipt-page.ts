@@ -1,6 +1,6 @@
 import type Stripe from 'stripe';
+import { notice, type PageAnswer } from './page-answer.ts';
 import { day, document_, escaped, facts, money } from './page-html.ts';
-import { notice, type PageAnswer } from './pages.ts';
 import type { Sim } from './sim.ts';
 
 /** What the customer is mailed in live mode: amount, card, what the statement will say. */

@@ -25,7 +25,7 @@ import { taxRateRoutes } from './tax-rates.ts';
 import { testClockRoutes } from './test-clocks.ts';
 import { webhookEndpointRoutes } from './webhook-endpoints.ts';
 
-const ROUTES: readonly Route[] = [
+export const ROUTES: readonly Route[] = [
   ...customerRoutes,
   ...taxIdRoutes,
   ...taxCalculationRoutes,

@@ -1,5 +1,5 @@
 import type Stripe from 'stripe';
-import { customerNamed } from './customers.ts';
+import { customerNamed } from './customer-object.ts';
 import { invalid, missing, StripeFailure } from './error.ts';
 import { emit } from './events.ts';
 import { idOf, newId, randomText } from './ids.ts';

@@ -1,7 +1,7 @@
 import type Stripe from 'stripe';
 import { addressNames, readAddress } from './addresses.ts';
 import { partyOf } from './checkout-sessions.ts';
-import { customerNamed } from './customers.ts';
+import { customerNamed } from './customer-object.ts';
 import { invalid, missing } from './error.ts';
 import { newId } from './ids.ts';
 import { plainPage } from './list.ts';
@@ -51,7 +51,7 @@ export function calculationNamed(sim: Sim, id: string, param?: string): StoredCa
 
 function create(call: Call): Calculation {
   const { sim, params } = call;
-  const currency = params.required('currency').toLowerCase();
+  const currency = params.currency('currency');
   const items = params.items('line_items');
   if (items.length === 0) {
     throw invalid('Missing required param: line_items.', 'line_items', 'parameter_missing');

@@ -1,5 +1,5 @@
 import type Stripe from 'stripe';
-import { customerNamed } from './customers.ts';
+import { customerNamed } from './customer-object.ts';
 import { invalid, missing } from './error.ts';
 import { emit } from './events.ts';
 import { newId } from './ids.ts';

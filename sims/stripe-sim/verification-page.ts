@@ -1,5 +1,5 @@
+import { notice, type PageAnswer, type PageRequest, redirect } from './page-answer.ts';
 import { document_, escaped, money } from './page-html.ts';
-import { notice, type PageAnswer, type PageRequest, redirect } from './pages.ts';
 import { checkoutAnswer, targetsOf } from './pay-page.ts';
 import type { Sim } from './sim.ts';
 import { finishVerification, sessionOf, waitingIntent } from './verification.ts';
