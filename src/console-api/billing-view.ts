@@ -1,6 +1,7 @@
 import { formatUsd } from '#kernel/money';
 import type { Balance } from '#ledger/balance';
 import type { Reason } from '#ledger/flows';
+import { REINSTATED } from '#ledger/reinstating';
 import type { StatementLine } from '#ledger/statement';
 import type { BillingResponse, HistoryLine } from './contract.ts';
 
@@ -34,6 +35,9 @@ const TITLES: Record<Reason, string> = {
   'refund.tax_returned': 'Tax of a refund that failed',
 };
 
+/** Money that came in again: for the ledger a purchase, for the customer none. */
+const GIVEN_BACK = 'Credits given back';
+
 export const balanceView = (
   balance: Balance,
 ): Pick<BillingResponse, 'available_usd' | 'held_usd' | 'frozen_usd' | 'debt_usd' | 'grants'> => ({
@@ -56,7 +60,7 @@ export const historyLineView = (line: StatementLine): HistoryLine => ({
   seq: line.seq,
   at: line.at.toISOString(),
   kind: line.kind,
-  title: TITLES[line.kind],
+  title: line.reference?.startsWith(REINSTATED) ? GIVEN_BACK : TITLES[line.kind],
   amount_usd: formatUsd(line.amount),
   reference: line.reference,
 });

@@ -5,6 +5,9 @@ import type { NanoUsd } from '#kernel/money';
 import { type GrantIssued, issueGrant } from '#ledger/grants';
 import { expiryOf } from '#ledger/grants-sql';
 
+/** Begins the reference of what was given back, so that nobody reads it as bought. */
+export const REINSTATED = 'reinstated:';
+
 export interface Reinstatement {
   readonly organizationId: OrganizationId;
   /** The grant it was taken of; its end is the new one's end. */
@@ -14,6 +17,7 @@ export interface Reinstatement {
   readonly tax: NanoUsd;
   /** Names the change of mind: told twice, it comes back once. */
   readonly source: string;
+  /** Of what had taken it. */
   readonly reference: string;
 }
 
@@ -26,5 +30,6 @@ export async function reinstateCredit(tx: Db, back: Reinstatement): Promise<Gran
   const { of, ...grant } = back;
   const [row] = await tx.query<{ expires_at: Date }>(expiryOf(back.organizationId, of));
   assert(row !== undefined, 'what was taken names its grant');
-  return issueGrant(tx, { ...grant, kind: 'purchase', expiresAt: row.expires_at });
+  const reference = `${REINSTATED}${back.reference}`;
+  return issueGrant(tx, { ...grant, reference, kind: 'purchase', expiresAt: row.expires_at });
 }

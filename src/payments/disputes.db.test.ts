@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { historyLineView } from '#console-api/billing-view';
 import { type NanoUsd, nanos, ZERO } from '#kernel/money';
 import { bookAllStoppedGrants } from '#ledger/breakage';
 import { verifyLedger } from '#ledger/reconcile';
+import { readStatement } from '#ledger/statement';
 import { disputesOf, lookAtOpenDisputes, syncDispute } from '#payments/disputes';
 import { readBookedBack } from '#payments/money-back-booked';
 import { pursueRefund, syncRefunds } from '#payments/refund-course';
@@ -112,6 +114,10 @@ describe('a dispute', () => {
     for (let time = 0; time < 3; time++) await read(dispute);
     expect(await money(of)).toEqual({ ...none, available: usd('6') });
     expect(await world.held(of.payer)).toBe(usd('12'));
+    const { lines } = await readStatement(world.db.pool, of.payer.organizationId, { limit: 9 });
+    const titles = lines.map(historyLineView).map(({ title }) => title);
+    expect(titles.filter((title) => title === 'Credits bought')).toHaveLength(1);
+    expect(titles).toContain('Credits given back');
   });
 
   it('of a part takes that part only', async () => {

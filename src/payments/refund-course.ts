@@ -17,7 +17,7 @@ import type { ProcessorRefund } from '#payments/refund-port';
 import { type Refund, readRefund, tellRefund } from '#payments/refunds';
 import * as sql from '#payments/refunds-sql';
 import { findByProcessorIds, lockPurchase, type Purchase } from '#payments/sql';
-import { spentReference, takeUp } from '#payments/taking-back';
+import { takeUp } from '#payments/taking-back';
 
 /** How often a refund that waits for the bank is looked at, should its events be lost. */
 const PENDING_LOOK_MS = 15 * 60_000;
@@ -204,7 +204,7 @@ async function giveBack(deps: PaymentsDeps, tx: Db, refund: Refund): Promise<voi
   await reinstateCredit(tx, {
     ...{ organizationId, of: grantId, grantId: newId('grant', deps.entropy) },
     ...{ amount: spent, tax: spentTax, source: `${id}:returned` },
-    reference: spentReference(id),
+    reference: id,
   });
 }
 

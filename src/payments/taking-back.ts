@@ -32,7 +32,7 @@ export interface TakenUp {
 }
 
 /** The name of the ledger's entries about the part of a refund that was spent already. */
-export const spentReference = (refundId: string): string => `${refundId}:spent`;
+const spentReference = (refundId: string): string => `${refundId}:spent`;
 
 /**
  * Books a refund that was made at the processor without asking us: unspent credit goes as with any

@@ -1,4 +1,4 @@
-import { infiniteQueryOptions } from '@tanstack/react-query';
+import { infiniteQueryOptions, keepPreviousData } from '@tanstack/react-query';
 import { type PaymentsQuery, paymentsResponse } from '#console-api/payments/contract';
 import { call } from './client.ts';
 
@@ -26,9 +26,15 @@ function pathOf(filter: PaymentFilter, before: string): string {
   return `/api/billing/payments?${query}`;
 }
 
-export const paymentsQuery = (organizationId: string, filter: PaymentFilter) =>
+/** `version` changes when money moved. */
+export const paymentsQuery = (
+  organizationId: string,
+  filter: PaymentFilter,
+  version: string | undefined,
+) =>
   infiniteQueryOptions({
-    queryKey: [organizationId, 'payments', filter],
+    queryKey: [organizationId, 'payments', filter, version],
+    placeholderData: keepPreviousData,
     queryFn: ({ pageParam }) => call('GET', pathOf(filter, pageParam), paymentsResponse),
     initialPageParam: '',
     getNextPageParam: (page) => page.next ?? undefined,

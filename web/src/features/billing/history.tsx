@@ -32,11 +32,7 @@ export function History(props: { organizationId: string; version: string | undef
         ))}
       </fieldset>
       {view === 'payments' && <PaymentFilterForm filter={filter} onChange={setFilter} />}
-      {view === 'payments' ? (
-        <PaymentList organizationId={props.organizationId} filter={filter} />
-      ) : (
-        <Statement {...props} />
-      )}
+      {view === 'payments' ? <PaymentList {...props} filter={filter} /> : <Statement {...props} />}
     </>
   );
 }

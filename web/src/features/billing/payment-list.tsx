@@ -9,8 +9,13 @@ import { Skeleton } from '../../ui/skeleton.tsx';
 import { hasMoved, kindWords, stateWords } from './payment-words.ts';
 
 /** Purchases and refunds that the filter lets through, with their papers. */
-export function PaymentList(props: { organizationId: string; filter: PaymentFilter }) {
-  const payments = useInfiniteQuery(paymentsQuery(props.organizationId, props.filter));
+export function PaymentList(props: {
+  organizationId: string;
+  filter: PaymentFilter;
+  version: string | undefined;
+}) {
+  const { organizationId, filter, version } = props;
+  const payments = useInfiniteQuery(paymentsQuery(organizationId, filter, version));
   if (payments.isPending) return <Skeleton rows={4} label="Loading payments" />;
   if (payments.data === undefined) {
     return <Problem error={payments.error} retry={() => void payments.refetch()} />;
