@@ -32,6 +32,12 @@ describe('who is let in', () => {
     ['POST', '/spend_limits'],
     ['PUT', '/spend_limits'],
     ['DELETE', '/spend_limits/spl_1'],
+    ['POST', '/purchases'],
+    ['GET', '/purchases'],
+    ['GET', '/purchases/spl_1'],
+    ['POST', '/purchases/spl_1/cancel'],
+    ['GET', '/auto_reload'],
+    ['PUT', '/auto_reload'],
   ] as const;
 
   test.each(routes)('%s %s is for admin keys', async (method, path) => {

@@ -11,6 +11,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Pool } from '#db/pool';
 import { type RefusalCode, type RefusalContext, wireError } from '#http/wire-errors';
 import type { ApiKeyId, Entropy, OrganizationId } from '#kernel/ids';
+import type { PaymentsDeps } from '#payments/deps';
 import type { PriceBook } from '#pricing/book';
 import type { TierBook } from '#rate-limits/tiers';
 
@@ -38,6 +39,7 @@ export interface AdminDoor {
 
 export interface AdminDeps extends AdminDoor {
   readonly pool: Pool;
+  readonly payments: PaymentsDeps;
   readonly entropy: Entropy;
   /** Which models there are; and for receipts of a release that kept no lines. */
   readonly book: () => PriceBook;

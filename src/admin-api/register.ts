@@ -1,8 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import { apiKeyRoutes } from './api-keys.ts';
+import { autoReloadRoutes } from './auto-reload.ts';
 import { creditRoutes } from './credits.ts';
 import { type AdminApp, type AdminDeps, adminOnly } from './door.ts';
 import { organizationRoutes } from './organization.ts';
+import { purchaseRoutes } from './purchases.ts';
 import { rateLimitRoutes } from './rate-limits.ts';
 import { receiptRoutes } from './receipts.ts';
 import { spendLimitRoutes } from './spend-limits.ts';
@@ -29,6 +31,8 @@ export async function registerAdminApi(app: FastifyInstance, deps: AdminDeps): P
       apiKeyRoutes(admin, deps);
       creditRoutes(admin, deps);
       receiptRoutes(admin, deps);
+      purchaseRoutes(admin, deps);
+      autoReloadRoutes(admin, deps);
       spendLimitRoutes(admin, deps);
       rateLimitRoutes(admin, deps);
     },

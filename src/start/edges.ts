@@ -90,6 +90,7 @@ const JOURNAL_GRACE_MS = 5_000;
 
 export async function runGateway(
   parts: Parts,
+  payments: PaymentsDeps,
   port: number,
 ): Promise<{ url: string; gateway: Gateway }> {
   const { config, databaseUrl, log, closers, clock, entropy, pepper, pool, version } = parts;
@@ -122,7 +123,7 @@ export async function runGateway(
     carriedToolUses: config.carriedToolUses,
     register: (app, door) =>
       registerAdminApi(app, {
-        ...{ pool, entropy, book: () => prices.current().book, ...door },
+        ...{ pool, payments, entropy, book: () => prices.current().book, ...door },
         ...{ tiers: config.tiers, defaultTier: config.defaultTier },
       }),
   });

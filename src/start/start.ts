@@ -175,7 +175,7 @@ async function startEdges(
   const console = runs('console')
     ? await runConsole(parts, identity, payments, ports.console)
     : undefined;
-  const gateway = runs('gateway') ? await runGateway(parts, ports.gateway) : undefined;
+  const gateway = runs('gateway') ? await runGateway(parts, payments, ports.gateway) : undefined;
   if (runs('worker')) await runWorker(parts, payments);
   const ready = async (): Promise<boolean> => {
     if (progress.phase !== 'ready') return false;

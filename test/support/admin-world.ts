@@ -4,9 +4,10 @@ import { createApiKey, type KeyKind } from '#orgs/api-keys';
 import { bundledBook } from '#pricing/bundled-book';
 import { startModelSim } from '#sims/model-sim/server';
 import { systemClock, systemEntropy } from '#src/system';
-import { type TestDatabase, testDatabase } from '#test/database';
+import type { TestDatabase } from '#test/database';
 import { ask } from '#test/gateway-world';
 import { chargingOn, give, makePayer, type Payer, usd } from '#test/ledger-world';
+import { type PaymentsWorld, paymentsWorld } from '#test/payments';
 import { recordedPrices } from '#test/prices';
 
 const pepper = Buffer.from('pepper of the tests');
@@ -19,6 +20,8 @@ export interface AdminAnswer {
 /** A gateway on a database, with one organization that has credit and one that has none. */
 export interface AdminWorld {
   readonly db: TestDatabase;
+  /** The card processor's side. */
+  readonly shop: PaymentsWorld;
   readonly url: string;
   readonly payer: Payer;
   /** A key that pays, one that looks after its organization, and one that looks after another. */
@@ -33,7 +36,8 @@ export interface AdminWorld {
 }
 
 export async function adminWorld(): Promise<AdminWorld> {
-  const db = await testDatabase();
+  const shop = await paymentsWorld();
+  const { db, deps: payments } = shop;
   const { pool } = db;
   const money = chargingOn(db.url);
   const sim = await startModelSim({ host: '127.0.0.1', port: 0 });
@@ -43,7 +47,8 @@ export async function adminWorld(): Promise<AdminWorld> {
     upstream: { url: sim.url, key: 'operator-key' },
     ...{ clock: systemClock, logger: false, drainSeconds: 5 },
     billingUrl: 'http://127.0.0.1:4000/settings/billing',
-    register: (app, door) => registerAdminApi(app, { pool, entropy, book: bundledBook, ...door }),
+    register: (app, door) =>
+      registerAdminApi(app, { pool, payments, entropy, book: bundledBook, ...door }),
   });
   const url = await gateway.listen('127.0.0.1', 0);
   const [payer, stranger] = await Promise.all([makePayer(pool), makePayer(pool)]);
@@ -68,13 +73,13 @@ export async function adminWorld(): Promise<AdminWorld> {
     return { status: answer.status, body: JSON.parse(answer.body.toString()) };
   }
   return {
-    ...{ db, url, payer, key, admin, foreign, newKey, call },
+    ...{ db, shop, url, payer, key, admin, foreign, newKey, call },
     get: (path, as) => call('GET', path, {}, as),
     async close() {
       await gateway.close();
       await sim.close();
       await money.close();
-      await db.drop();
+      await shop.close();
     },
   };
 }

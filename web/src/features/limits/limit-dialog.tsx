@@ -7,7 +7,7 @@ import { limitsQuery, setLimit } from '../../api/limits.ts';
 import { Dialog } from '../../ui/dialog.tsx';
 import { Field } from '../../ui/field.tsx';
 import { explain, Problem } from '../../ui/problem.tsx';
-import { Select } from '../../ui/select.tsx';
+import { SelectField } from '../../ui/select-field.tsx';
 import { readLimit } from './limit-entry.ts';
 import { ACTIONS, LEVELS } from './words.ts';
 
@@ -62,7 +62,7 @@ export function LimitDialog(props: {
     <Dialog title={own === undefined ? 'Set a spend limit' : 'Change the limit'} onClose={onClose}>
       <form className="form" onSubmit={submit} noValidate>
         {own === undefined ? (
-          <Select
+          <SelectField
             label="Applies to"
             name="subject"
             value={chosen}
@@ -83,7 +83,7 @@ export function LimitDialog(props: {
           problem={problem ?? (ofAmount ? explain(save.error).message : undefined)}
           onChange={(event) => setTyped(event.target.value)}
         />
-        <Select
+        <SelectField
           label="When it is reached"
           name="action"
           value={action}
