@@ -43,6 +43,8 @@ export async function pursueRefund(
   refundId: string,
 ): Promise<Pursued> {
   const refund = await readRefund(deps.pool, refundId, organizationId);
+  // Another account's: this one would say that the payment does not exist.
+  if (refund?.environment !== deps.environment) return 'done';
   if (refund?.state === 'pending') return syncRefunds(deps, refund.paymentIntentId);
   if (refund?.state !== 'requested') return 'done';
   if (refund.looks > 0) {

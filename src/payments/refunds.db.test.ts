@@ -173,6 +173,15 @@ describe('a refund an operator asks for', () => {
     expect(await world.held(of.payer)).toBe(0n);
   });
 
+  it('is asked of the account it was paid to, and of no other (S33)', async () => {
+    const of = await world.credited(usd('5'));
+    const refund = await asked(of);
+    const before = world.office.keys.length;
+    const elsewhere = { ...world.deps, environment: 'live' };
+    expect(await pursueRefund(elsewhere, refund.organizationId, refund.id)).toBe('done');
+    expect([world.office.keys.length, (await reread(refund)).state]).toEqual([before, 'requested']);
+  });
+
   it('never goes below zero when two are asked for at once', async () => {
     const of = await world.credited(usd('5'));
     const told = await Promise.all([ask(of, usd('3')), ask(of, usd('3')), ask(of, usd('3'))]);
