@@ -1,14 +1,9 @@
 import type { Statement } from '#db/pool';
 
-/** All of a grant's life that an outside book can be compared with. */
+/** What of a grant an outside book can be compared with. */
 const COLUMNS = `
   g.organization_id AS "organizationId", g.id AS "grantId", g.source,
-  g.amount_nanos AS credit, g.tax_nanos AS tax, g.granted_at AS "grantedAt",
-  (SELECT coalesce(sum(r.amount_nanos + r.tax_nanos), 0)::bigint FROM ledger.refunds r
-    WHERE r.organization_id = g.organization_id AND r.grant_id = g.id
-      AND r.state <> 'failed') AS refunded,
-  (SELECT count(*)::int FROM ledger.freezes f
-    WHERE f.organization_id = g.organization_id AND f.grant_id = g.id) AS disputes`;
+  g.amount_nanos AS credit, g.tax_nanos AS tax, g.granted_at AS "grantedAt"`;
 
 /** Of organization and source, pair by pair. */
 export const paidGrantsOf = (

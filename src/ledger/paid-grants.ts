@@ -12,10 +12,6 @@ export interface PaidGrant {
   readonly credit: NanoUsd;
   readonly tax: NanoUsd;
   readonly grantedAt: Date;
-  /** Credit and tax of refunds that are asked for or paid. */
-  readonly refunded: NanoUsd;
-  /** How many disputes of it were ever booked. */
-  readonly disputes: number;
 }
 
 /** The grants that these payments made; a payment without one is left out. */

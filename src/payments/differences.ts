@@ -9,8 +9,8 @@ export const DIFFERENCES = {
   amount_differs: 'The processor took another amount than was sold.',
   grant_differs: 'The ledger booked another amount than was sold.',
   grant_without_purchase: 'The ledger has a paid grant that no purchase explains.',
-  refund_differs: 'The processor paid back another amount than the ledger booked.',
-  dispute_unknown: 'The processor has a dispute that the ledger never froze credit for.',
+  refund_differs: 'The processor paid back another amount than we booked.',
+  dispute_unknown: 'The processor has a dispute that we never read.',
 } as const;
 
 export type DifferenceKind = keyof typeof DIFFERENCES;

@@ -77,12 +77,12 @@ export const grantAlone = (grant: PaidGrant): Difference => ({
 export function compareRefunds(
   back: { readonly minorUnits: bigint; readonly currency: string },
   purchase: Sold,
-  grant: PaidGrant,
+  booked: NanoUsd,
   at: Date,
 ): Difference[] {
   const { minorUnits, currency } = back;
-  if (sameAmount(minorUnits, currency, grant.refunded)) return [];
-  const detail = `${charged(minorUnits, currency)} paid back, ${usd(grant.refunded)} booked`;
+  if (sameAmount(minorUnits, currency, booked)) return [];
+  const detail = `${charged(minorUnits, currency)} paid back, ${usd(booked)} booked`;
   return [about('refund_differs', purchase, detail, at)];
 }
 

@@ -1,7 +1,7 @@
-import { type PaidGrant, readPaidGrants } from '#ledger/paid-grants';
 import type { Movement, MovementKind, ProcessorBooks } from '#payments/books';
 import type { PaymentsDeps } from '#payments/deps';
 import type { Difference } from '#payments/differences';
+import { type BookedBack, readBookedBack } from '#payments/money-back-booked';
 import { compareRefunds, disputeUnknown } from '#payments/reconcile-compare';
 import * as sql from '#payments/reconcile-sql';
 
@@ -14,28 +14,33 @@ interface Case {
   /** Of one kind, in no order; at least one. */
   readonly movements: readonly [Movement, ...Movement[]];
   readonly purchase: sql.Sold;
-  readonly grant: PaidGrant;
+  readonly booked: BookedBack;
 }
 
 /** Undefined: the processor did not answer. */
 type Check = (one: Case) => Promise<readonly Difference[] | undefined>;
 
 /**
- * Refunds are compared as one total per payment: the ledger names a refund before the processor has
- * given it an id, and a failed one takes its amount back on both sides.
+ * Refunds are compared as one total per payment: we name a refund before the processor has given it
+ * an id, and a failed one takes its amount back on both sides.
  */
 async function refunds(one: Case): Promise<readonly Difference[] | undefined> {
   const answer = await one.books.readCharge(one.payment);
   if (answer.outcome === 'unavailable') return undefined;
   if (answer.outcome === 'missing') return [];
   const { refundedMinorUnits: minorUnits, currency } = answer.charge;
-  return compareRefunds({ minorUnits, currency }, one.purchase, one.grant, one.movements[0].at);
+  const { refunded } = one.booked;
+  return compareRefunds({ minorUnits, currency }, one.purchase, refunded, one.movements[0].at);
 }
 
-/** A dispute is known once the ledger froze the payment's grant for one, however it ended. */
+/** A dispute is known once we have read it, however it ended. */
 async function disputes(one: Case): Promise<readonly Difference[]> {
-  const told = new Set(one.movements.map(({ sourceId }) => sourceId));
-  return told.size <= one.grant.disputes ? [] : [disputeUnknown(one.movements[0], one.purchase)];
+  const unknown = new Map(
+    one.movements
+      .filter(({ sourceId }) => !one.booked.disputes.has(sourceId))
+      .map((movement) => [movement.sourceId, movement]),
+  );
+  return [...unknown.values()].map((movement) => disputeUnknown(movement, one.purchase));
 }
 
 /** How each kind of money that went back is looked for in the books. */
@@ -53,26 +58,12 @@ export async function compareMoneyBack(
   back: MoneyBack,
 ): Promise<readonly Difference[] | undefined> {
   const rows = await deps.pool.query<sql.Sold>(sql.soldBy([...back.keys()]));
-  const sold = rows.filter(({ state }) => state === 'credited');
-  const grants = new Map(
-    (
-      await readPaidGrants(
-        deps.pool,
-        sold.map(({ organizationId, paymentIntentId }) => ({
-          organizationId,
-          source: paymentIntentId ?? '',
-        })),
-      )
-    ).map((grant) => [grant.source, grant]),
-  );
   const found: Difference[] = [];
-  for (const purchase of sold) {
+  for (const purchase of rows.filter(({ state }) => state === 'credited')) {
     const payment = purchase.paymentIntentId ?? '';
-    const grant = grants.get(payment);
-    // Missing altogether: told by what was charged.
-    if (grant === undefined) continue;
+    const booked = await readBookedBack(deps.pool, purchase);
     for (const { check, movements } of kindsOf(back.get(payment) ?? [])) {
-      const differences = await check({ books: deps.books, payment, movements, purchase, grant });
+      const differences = await check({ books: deps.books, payment, movements, purchase, booked });
       if (differences === undefined) return undefined;
       found.push(...differences);
     }
