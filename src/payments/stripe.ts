@@ -11,7 +11,7 @@ const NETWORK_RETRIES = 2;
 /** Whoever reads asks again within seconds; repeating inside the call would only make them late. */
 export const READ = { timeout: 5_000, maxNetworkRetries: 0 };
 /** Asked every second: one that hangs must not be what everyone waits for when an outage is over. */
-const SWEEP = { timeout: 3_000, maxNetworkRetries: 0 };
+const SWEEP = { timeout: 2_000, maxNetworkRetries: 0 };
 /** Of a look back without a position; what is older is left to polling and reconciliation. */
 const FIRST_PAGES_MAX = 20;
 
