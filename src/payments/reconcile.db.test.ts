@@ -269,6 +269,12 @@ describe('the night', () => {
   });
 });
 
+/** The sweep hears of it and books it; then processor and books agree again. */
+async function aMinuteLater(): Promise<void> {
+  await own('UPDATE payments.event_cursor SET swept_at = NULL');
+  await sweepEvents(world.deps);
+}
+
 describe('money that went back', () => {
   it('by a refund the ledger does not know is told with both amounts', async () => {
     const { payment } = await credited('20');
@@ -278,13 +284,7 @@ describe('money that went back', () => {
         { kind: 'refund_differs', reference: payment, detail: '$5 paid back, $0 booked' },
       ],
     });
-    await own(
-      `INSERT INTO ledger.refunds (organization_id, reference, grant_id, state, amount_nanos,
-          tax_nanos, requested_at, ended_at)
-       SELECT organization_id, 'by hand', id, 'paid', 5000000000, 0, now(), now()
-         FROM ledger.grants WHERE source = $1`,
-      [payment],
-    );
+    await aMinuteLater();
   });
 
   it('by a dispute the ledger does not know is told by its id', async () => {
@@ -297,10 +297,6 @@ describe('money that went back', () => {
     expect(await run()).toMatchObject({
       differences: [{ kind: 'dispute_unknown', reference: dispute }],
     });
-    await own(
-      `INSERT INTO ledger.freezes (organization_id, reference, grant_id, frozen_at)
-       SELECT organization_id, $2, id, now() FROM ledger.grants WHERE source = $1`,
-      [payment, dispute],
-    );
+    await aMinuteLater();
   });
 });
