@@ -17,6 +17,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
     'UPDATE held_nanos',
     'UPDATE live_nanos',
     'UPDATE live_until',
+    'UPDATE low_at_nanos',
     'UPDATE next_transaction',
     'UPDATE receivable_nanos',
     'UPDATE stopped_nanos',

@@ -50,8 +50,11 @@ export const customersAmong = (provider: string, customers: readonly string[]): 
 
 /** Of a payment that was set aside, whether an operator has decided about it. */
 export const setAside = (provider: string, payments: readonly string[]): Statement => ({
-  text: `SELECT payment_intent_id AS "paymentIntentId", resolved_at IS NOT NULL AS resolved
-     FROM payments.quarantined_payments WHERE provider = $1 AND payment_intent_id = ANY ($2)`,
+  text: `SELECT payment_intent_id AS "paymentIntentId", resolved_at IS NOT NULL OR EXISTS (
+        SELECT FROM payments.remedies AS r WHERE r.provider = q.provider
+           AND r.payment_intent_id = q.payment_intent_id AND r.state = 'done') AS resolved
+     FROM payments.quarantined_payments AS q
+    WHERE provider = $1 AND payment_intent_id = ANY ($2)`,
   values: [provider, payments],
 });
 
