@@ -17,7 +17,7 @@ import {
 import { STORE_MS, unlessSilent, within } from '#gateway/in-time';
 import { type Refused, refused, refusedBound, refusedHold } from '#gateway/refused';
 import type { RefusalCode } from '#http/wire-errors';
-import type { RequestId } from '#kernel/ids';
+import type { OrganizationId, RequestId } from '#kernel/ids';
 import { isObject } from '#kernel/json';
 import type { NanoUsd } from '#kernel/money';
 import { parseStrict } from '#metering/strict-json';
@@ -59,6 +59,8 @@ export interface AdmissionDeps {
   /** Server tools without a bound are held as that many uses; 0 refuses them (H2). */
   readonly carriedToolUses: number;
   readonly billingUrl: string;
+  /** Told of a request that is refused for want of credit. */
+  readonly onOutOfCredit?: ((organizationId: OrganizationId) => void) | undefined;
   /** Told of a committed hold whose request has been or will be refused: it goes back. */
   readonly giveBack: (call: AdmittedCall) => void;
 }
@@ -144,6 +146,7 @@ async function promise(
   if ('code' in priced) return { refusal: priced };
   const { call } = priced;
   const { amount, answer, slices } = await begin(priced, (wanted) => hold(deps, call, wanted));
+  if (answer.outcome === 'insufficient_credit') deps.onOutOfCredit?.(call.caller.organizationId);
   if (answer.outcome !== 'held') {
     const refusal = refusedHold(answer, deps.billingUrl);
     return 'asOf' in answer ? { refusal, asOf: answer.asOf } : { refusal };

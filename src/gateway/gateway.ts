@@ -35,7 +35,7 @@ import { verdict } from '#gateway/verdict';
 import { createApp } from '#http/app';
 import type { LoggerOptions } from '#http/request-log';
 import type { Clock } from '#kernel/clock';
-import type { Entropy } from '#kernel/ids';
+import type { Entropy, OrganizationId } from '#kernel/ids';
 import { type ContainerOwners, containerOwners } from '#orgs/containers';
 import { type FileOwners, fileOwners } from '#orgs/files';
 import type { FoundKey } from '#orgs/key-lookup';
@@ -70,6 +70,8 @@ export interface GatewayParts {
   readonly brand?: string;
   /** Where credits are bought: part of every refusal for credit. */
   readonly billingUrl: string;
+  /** Told of every request that is refused for want of credit. Must return at once. */
+  readonly onOutOfCredit?: (organizationId: OrganizationId) => void;
   readonly logger: LoggerOptions;
   /** How long running requests may go on once the process is to end. */
   readonly drainSeconds: number;
@@ -190,6 +192,7 @@ export async function assembleGateway(parts: GatewayParts): Promise<Gateway> {
     breaker,
     carriedToolUses,
     billingUrl: parts.billingUrl,
+    onOutOfCredit: parts.onOutOfCredit,
     giveBack: (call: Parameters<typeof verdict>[0]) =>
       void booked.release(
         verdict(call, { how: 'refused' }, { upstreamStatus: null, clientDisconnected: false })

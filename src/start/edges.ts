@@ -12,6 +12,7 @@ import type { Clock } from '#kernel/clock';
 import type { Entropy } from '#kernel/ids';
 import { formatUsd } from '#kernel/money';
 import type { PaymentsDeps } from '#payments/deps';
+import { reloadAsker } from '#payments/reload-asked';
 import type { Config } from '#src/config';
 import type { Closers } from '#src/start/closers';
 import type { Log } from '#src/start/log';
@@ -118,6 +119,7 @@ export async function runGateway(
     ...(config.brand === undefined ? {} : { brand: config.brand }),
     ...(config.publicGatewayUrl === undefined ? {} : { publicUrl: config.publicGatewayUrl }),
     billingUrl: `${parts.consoleUrl}/settings/billing`,
+    onOutOfCredit: reloadAsker(pool, clock, log),
     logger: { level: config.logLevel },
     drainSeconds: config.drainSeconds,
     carriedToolUses: config.carriedToolUses,

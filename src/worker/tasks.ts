@@ -27,13 +27,18 @@ export function tasks(payments: PaymentsDeps): TaskList {
     },
     [LOW_TASK]: async (payload) => {
       const id = parseId('organization', field(payload, 'organization_id'));
-      if (id !== undefined) await evaluateReload(payments, id, 'credit_low');
+      const refused = causeOf(payload) === 'request_refused';
+      const cause = refused ? 'request_refused' : 'credit_low';
+      if (id !== undefined) await evaluateReload(payments, id, cause);
     },
     [REMEDY_TASK]: async (payload) => {
       await pursueRemedy(payments, field(payload, 'payment_intent_id'));
     },
   };
 }
+
+const causeOf = (payload: unknown): unknown =>
+  typeof payload === 'object' && payload !== null ? Reflect.get(payload, 'cause') : undefined;
 
 function field(payload: unknown, name: string): string {
   if (typeof payload === 'object' && payload !== null) {
