@@ -95,6 +95,19 @@ test('F88: a store that falls silent between a hold and its extension: 503, and 
   expect(back.map((call) => call.requestId)).toEqual([requestId]);
 });
 
+test('who is refused for want of credit is told of, so that a reload can be asked for', async () => {
+  const told: string[] = [];
+  const onOutOfCredit = (organizationId: string) => void told.push(organizationId);
+  const poor = world(cheap, cheap, 1_000n);
+  await admit({ ...poor.deps, onOutOfCredit }, poor.asked);
+  // Once by each book it was refused by.
+  expect(new Set(told)).toEqual(new Set([poor.asked.caller.organizationId]));
+  const before = told.length;
+  const rich = world(cheap, cheap);
+  await admit({ ...rich.deps, onOutOfCredit }, rich.asked);
+  expect(told).toHaveLength(before);
+});
+
 test('a request that neither book lets through is asked for twice at most', async () => {
   const { charging, deps, asked } = world(cheap, dear, 1_000n);
   let holds = 0;
