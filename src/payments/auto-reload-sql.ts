@@ -2,6 +2,7 @@ import type { Statement } from '#db/pool';
 import type { OrganizationId } from '#kernel/ids';
 import type { NanoUsd } from '#kernel/money';
 import type { Answer, PauseReason } from '#payments/auto-reload';
+import { OPEN_STATES } from '#payments/purchase';
 
 export interface SettingsRow {
   readonly organizationId: OrganizationId;
@@ -51,14 +52,16 @@ export interface SettingsChange {
 
 /**
  * Consent is noted when it is switched on, and kept afterwards. Switching it on again is a person's
- * word that it may be tried again, but never with a card that was refused for good.
+ * word that it may be tried again, but never with a card that was refused for good. It is asked by
+ * the timer too, should whoever saves this not get to it.
  */
 export const saveSettings = (change: SettingsChange): Statement => ({
   text: `INSERT INTO payments.auto_reload AS r (organization_id, enabled, threshold_nanos,
       target_nanos, max_per_day, max_month_nanos, consent_version, consent_at, consent_by,
-      changed_by)
+      changed_by, look_again_at)
     VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $2 THEN $8::text END,
-      CASE WHEN $2 THEN bursar.now() END, CASE WHEN $2 THEN $7::text END, $7)
+      CASE WHEN $2 THEN bursar.now() END, CASE WHEN $2 THEN $7::text END, $7,
+      CASE WHEN $2 THEN bursar.now() END)
     ON CONFLICT (organization_id) DO UPDATE SET enabled = excluded.enabled,
       threshold_nanos = excluded.threshold_nanos, target_nanos = excluded.target_nanos,
       max_per_day = excluded.max_per_day, max_month_nanos = excluded.max_month_nanos,
@@ -70,7 +73,7 @@ export const saveSettings = (change: SettingsChange): Statement => ({
       paused_at = CASE WHEN $2 AND NOT r.enabled AND r.paused_reason <> 'card_declined'
         THEN NULL ELSE r.paused_at END,
       soft_declines = CASE WHEN $2 AND NOT r.enabled THEN 0 ELSE r.soft_declines END,
-      look_again_at = NULL, changed_at = bursar.now(), changed_by = $7
+      look_again_at = excluded.look_again_at, changed_at = bursar.now(), changed_by = $7
     RETURNING ${COLUMNS}`,
   values: [
     change.organizationId,
@@ -108,10 +111,27 @@ export const noteRefusal = (organizationId: string, pause: PauseReason | null): 
   values: [organizationId, pause],
 });
 
-export const pause = (organizationId: string, reason: PauseReason): Statement => ({
-  text: `UPDATE payments.auto_reload SET paused_reason = $2, paused_at = bursar.now()
-    WHERE organization_id = $1 AND paused_reason IS DISTINCT FROM $2`,
-  values: [organizationId, reason],
+/** A reload that came to nothing though no card said no: it is not tried again at once. */
+export const restForADay = (organizationId: string): Statement => ({
+  text: 'UPDATE payments.auto_reload SET declined_at = bursar.now() WHERE organization_id = $1',
+  values: [organizationId],
+});
+
+type Reload = { readonly organizationId: string; readonly id: string };
+
+/** The processor is asked for this reload again from now on. */
+export const noteCall = (reload: Reload): Statement => ({
+  text: `UPDATE payments.purchases SET updated_at = bursar.now()
+    WHERE organization_id = $1 AND id = $2 AND state = 'opening'`,
+  values: [reload.organizationId, reload.id],
+});
+
+/** Longer than a call to the processor lasts with its repetitions, if the card was ever decided. */
+export const lockIfQuiet = (reload: Reload): Statement => ({
+  text: `SELECT id FROM payments.purchases
+    WHERE organization_id = $1 AND id = $2 AND (payment_method_id IS NULL
+      OR updated_at < bursar.now() - interval '1 minute') FOR UPDATE`,
+  values: [reload.organizationId, reload.id],
 });
 
 /** A new card knows nothing of the old one's refusals. */
@@ -126,7 +146,7 @@ export const forgetRefusals = (organizationId: string): Statement => ({
 /** It was paid: refusals before it count no more. */
 export const forgetSoftRefusals = (organizationId: string): Statement => ({
   text: `UPDATE payments.auto_reload SET soft_declines = 0, declined_at = NULL
-    WHERE organization_id = $1 AND soft_declines > 0`,
+    WHERE organization_id = $1 AND (soft_declines > 0 OR declined_at IS NOT NULL)`,
   values: [organizationId],
 });
 
@@ -140,7 +160,10 @@ export interface HistoryRow {
   readonly chargedInMonth: bigint;
 }
 
-/** What was bought before, in one reading. A failed reload counts for no brake: nothing was charged. */
+/**
+ * What was bought before, in one reading. A failed reload counts for no brake: nothing was charged.
+ * For the month counts what began in it, what was paid in it and what may still be.
+ */
 export const history = (organizationId: string): Statement => ({
   text: `SELECT n.now, n.month + interval '1 month' AS "nextMonth",
       coalesce(sum(p.credit_nanos) FILTER (WHERE p.state = 'processing'
@@ -153,14 +176,16 @@ export const history = (organizationId: string): Statement => ({
         AND p.created_at > n.now - interval '24 hours') AS begun,
       coalesce(sum(p.total_nanos) FILTER (WHERE p.trigger = 'auto_reload'
         AND p.state NOT IN ('failed', 'canceled', 'expired', 'abandoned')
-        AND p.created_at >= n.month), 0)::bigint AS "chargedInMonth"
+        AND (greatest(p.created_at, p.settled_at) >= n.month OR p.state = ANY ($2))),
+        0)::bigint AS "chargedInMonth"
     FROM (SELECT bursar.now() AS now,
                  date_trunc('month', bursar.now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS month
          ) AS n
     LEFT JOIN payments.purchases AS p ON p.organization_id = $1
-      AND (p.created_at >= least(n.month, n.now - interval '24 hours') OR p.state = 'processing')
+      AND (greatest(p.created_at, p.settled_at) >= least(n.month, n.now - interval '24 hours')
+        OR p.state = ANY ($2))
    GROUP BY n.now, n.month`,
-  values: [organizationId],
+  values: [organizationId, OPEN_STATES],
 });
 
 export interface Evaluation {

@@ -117,7 +117,7 @@ export function decideReload(facts: ReloadFacts): Decision {
   const missing = wholeCents(nanos(target - counted - pending));
   const wanted = least(missing < minimum ? minimum : missing, maximum);
   const left = maxPerMonth === null ? wanted : nanos(maxPerMonth - chargedInMonth);
-  const amount = least(wanted, floorCents(left));
+  const amount = floorCents(least(wanted, left));
   if (maximum < minimum) return wait('balance_full', after(facts.now, HOUR_MS));
   if (amount < minimum) return wait('month_full', facts.nextMonth);
   return { answer: 'started', amount };

@@ -58,13 +58,21 @@ export async function syncCards(deps: PaymentsDeps, organizationId: string): Pro
     const ids = read.cards.map((card: SavedCard) => card.id);
     await tx.query(sql.forgetCardsBut(organizationId, processor.name, environment, ids));
     // Auto-reload charges the default card; what stopped it with another one is over.
-    const chosen = read.cards.find((card) => card.isDefault)?.id;
-    if (chosen !== undefined && chosen !== known.find((card) => card.isDefault)?.id) {
+    const chosen = read.cards.find((card) => card.isDefault);
+    const before = known.find((card) => card.isDefault);
+    if (chosen !== undefined && !sameCard(chosen, before)) {
       await enqueue(tx, CARD_CHOSEN_TASK, { organization_id: organizationId });
     }
   });
   return 'synced';
 }
+
+/** A network that renews a card gives it another date, or another number, under its id. */
+const sameCard = (now: SavedCard, before: CardRow | undefined): boolean =>
+  now.id === before?.id &&
+  now.expMonth === before.expMonth &&
+  now.expYear === before.expYear &&
+  now.fingerprint === before.fingerprint;
 
 /** What the processor tells of cards by itself. */
 export const CARD_EVENTS: ReadonlySet<string> = new Set([

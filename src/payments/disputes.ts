@@ -22,7 +22,8 @@ import {
   releaseFor,
   withoutFreeze,
 } from '#payments/freezing';
-import { liftPause, pauseReload } from '#payments/reload-pauses-sql';
+import { endPause } from '#payments/reload-pauses';
+import { pauseReload } from '#payments/reload-pauses-sql';
 import { findByProcessorIds, insertTimeline, lockPurchase, type Purchase } from '#payments/sql';
 import { splitOf } from '#payments/taking-back';
 
@@ -166,7 +167,7 @@ async function tellPauses(tx: Db, dispute: Dispute, state: DisputeState): Promis
   if (state === 'open' || state === 'lost') {
     await tx.query(pauseReload(organizationId, 'dispute', id));
   } else {
-    await tx.query(liftPause(organizationId, 'dispute', id));
+    await endPause(tx, organizationId, 'dispute', id);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Db } from '#db/pool';
 import { ZERO } from '#kernel/money';
 import { pauseAfter, refusalOf } from '#payments/auto-reload';
 import type { HistoryRow, SettingsRow } from '#payments/auto-reload-sql';
@@ -18,7 +19,8 @@ import { advance } from '#payments/transition';
 type Purchase = sql.Purchase;
 
 const CHARGING = 'Charging the saved card.';
-const SWITCHED_OFF = 'Auto-reload was switched off before the card was charged.';
+const SWITCHED_OFF = 'Auto-reload was switched off or paused before the card was charged.';
+const TOO_LATE = 'The card could not be charged in time. You were not charged.';
 const NO_CARD = 'There is no saved card that may be charged. You were not charged.';
 const NO_ROOM = 'The month has no room for this reload with its tax. You were not charged.';
 
@@ -28,14 +30,13 @@ const NO_ROOM = 'The month has no room for this reload with its tax. You were no
  * purchase as it stands then.
  */
 export async function carryOnReload(deps: PaymentsDeps, purchase: Purchase): Promise<Purchase> {
-  const allowed = await allow(deps, purchase);
+  const inTime = purchase.sessionExpiresAt > deps.clock.now();
+  const allowed = await allow(deps, purchase, inTime);
   const begun = await reread(deps, purchase);
   if (begun.state !== 'opening') return begun;
   const customerId = await findCustomer(deps, begun.organizationId);
-  if (customerId === null) return fail(deps, begun, NO_CARD);
-  if (!allowed || begun.sessionExpiresAt <= deps.clock.now()) {
-    return lookOnly(deps, begun, customerId);
-  }
+  if (customerId === null) return unchargeable(deps, begun);
+  if (!allowed) return lookOnly(deps, begun, customerId, inTime ? SWITCHED_OFF : TOO_LATE);
   const ready = await withTerms(deps, begun);
   if (ready === undefined || ready.paymentMethodId === null) return reread(deps, begun);
   const answer = await deps.cardCharges.chargeCard({
@@ -55,21 +56,31 @@ export async function carryOnReload(deps: PaymentsDeps, purchase: Purchase): Pro
  * Off means off: decided with the settings locked, in the transaction that says the call is made.
  * Whoever switches it off after that is told that a reload is under way.
  */
-function allow(deps: PaymentsDeps, purchase: Purchase): Promise<boolean> {
+function allow(deps: PaymentsDeps, purchase: Purchase, inTime: boolean): Promise<boolean> {
   const { organizationId } = purchase;
   return deps.pool.transaction(async (tx) => {
     const [settings] = await tx.query<SettingsRow>(reloadSql.lockSettings(organizationId));
-    const pauses = await reloadPauses(tx, organizationId);
-    const allowed = settings?.enabled === true && settings.paused === null && pauses.length === 0;
-    if (allowed) await advance(tx, purchase, 'call_started', {}, CHARGING);
-    else await dropDraft(tx, purchase);
+    const allowed = inTime && (await isAllowed(tx, organizationId, settings));
+    if (!allowed) await dropDraft(tx, purchase);
+    else if ((await advance(tx, purchase, 'call_started', {}, CHARGING)) === undefined) {
+      await tx.query(reloadSql.noteCall(purchase));
+    }
     return allowed;
   });
 }
 
+async function isAllowed(
+  tx: Db,
+  organizationId: string,
+  settings: SettingsRow | undefined,
+): Promise<boolean> {
+  const pauses = await reloadPauses(tx, organizationId);
+  return settings?.enabled === true && settings.paused === null && pauses.length === 0;
+}
+
 /** A reload nobody was charged for yet; from any later state nothing is listed. */
 export async function dropDraft(
-  tx: Parameters<typeof advance>[0],
+  tx: Db,
   purchase: Pick<Purchase, 'organizationId' | 'id'>,
 ): Promise<void> {
   const [locked] = await tx.query<Purchase>(sql.lockPurchase(purchase.organizationId, purchase.id));
@@ -81,10 +92,18 @@ async function lookOnly(
   deps: PaymentsDeps,
   purchase: Purchase,
   customerId: string,
+  detail: string,
 ): Promise<Purchase> {
   const found = await deps.cardCharges.findPaymentOf(customerId, purchase.id);
   if (found.outcome === 'unavailable') return purchase;
-  if (found.outcome === 'missing') return fail(deps, purchase, SWITCHED_OFF);
+  if (found.outcome === 'missing') {
+    await deps.pool.transaction(async (tx) => {
+      // Another process may have called a moment ago: its charge would come after our word.
+      const [quiet] = await tx.query(reloadSql.lockIfQuiet(purchase));
+      if (quiet !== undefined) await advance(tx, purchase, 'charge_declined', {}, detail);
+    });
+    return reread(deps, purchase);
+  }
   await digest(deps, purchase, customerId, { outcome: 'answered', payment: found.payment });
   return reread(deps, purchase);
 }
@@ -95,18 +114,25 @@ async function withTerms(deps: PaymentsDeps, purchase: Purchase): Promise<Purcha
   const { organizationId } = purchase;
   const [card] = await savedCards(deps, organizationId);
   if (card?.isDefault !== true || whyAttended(card, deps.selling) !== null) {
-    await fail(deps, purchase, NO_CARD);
+    await unchargeable(deps, purchase);
     return undefined;
   }
   const tax = await taxOf(deps, purchase);
   if (tax === undefined) return undefined;
   return deps.pool.transaction(async (tx) => {
     const [settings] = await tx.query<SettingsRow>(reloadSql.lockSettings(organizationId));
+    const [locked] = await tx.query<Purchase>(sql.lockPurchase(organizationId, purchase.id));
+    // Another process was faster, and charges the card now.
+    if (locked?.state !== 'opening' || locked.paymentMethodId !== null) return undefined;
+    if (!(await isAllowed(tx, organizationId, settings))) {
+      await advance(tx, locked, 'charge_declined', {}, SWITCHED_OFF);
+      return undefined;
+    }
     const [history] = await tx.query<HistoryRow>(reloadSql.history(organizationId));
     const most = settings?.maxPerMonth ?? null;
     if (most !== null && (history?.chargedInMonth ?? 0n) + tax > most) {
-      await advance(tx, purchase, 'charge_declined', {}, NO_ROOM);
-      await tx.query(reloadSql.noteRefusal(organizationId, null));
+      await advance(tx, locked, 'charge_declined', {}, NO_ROOM);
+      await tx.query(reloadSql.restForADay(organizationId));
       return undefined;
     }
     const [kept] = await tx.query<Purchase>(sql.keepChargeTerms(purchase, card.id, tax));
@@ -158,10 +184,7 @@ async function follow(
   via: SettledVia,
 ): Promise<void> {
   if (payment.status === 'succeeded') {
-    const settled = await settlePayment(deps, payment.id, via);
-    if (settled.outcome === 'credited') {
-      await deps.pool.query(reloadSql.forgetSoftRefusals(purchase.organizationId));
-    }
+    await settlePayment(deps, payment.id, via);
     return;
   }
   if (payment.status === 'processing') {
@@ -204,8 +227,13 @@ async function declined(
   await deps.cardCharges.cancelPayment(paymentIntentId, idempotencyKey(deps, purchase, 'cancel'));
 }
 
-async function fail(deps: PaymentsDeps, purchase: Purchase, detail: string): Promise<Purchase> {
-  await deps.pool.transaction((tx) => advance(tx, purchase, 'charge_declined', {}, detail));
+/** The rest keeps whatever took the card from making one purchase after the other. */
+async function unchargeable(deps: PaymentsDeps, purchase: Purchase): Promise<Purchase> {
+  await deps.pool.transaction(async (tx) => {
+    await tx.query(reloadSql.lockSettings(purchase.organizationId));
+    const failed = await advance(tx, purchase, 'charge_declined', {}, NO_CARD);
+    if (failed !== undefined) await tx.query(reloadSql.restForADay(purchase.organizationId));
+  });
   return reread(deps, purchase);
 }
 

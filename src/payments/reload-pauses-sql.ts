@@ -21,7 +21,8 @@ export const liftPause = (
   subject: string,
 ): Statement => ({
   text: `UPDATE payments.reload_pauses SET lifted_at = bursar.now()
-    WHERE organization_id = $1 AND cause = $2 AND subject = $3 AND lifted_at IS NULL`,
+    WHERE organization_id = $1 AND cause = $2 AND subject = $3 AND lifted_at IS NULL
+    RETURNING subject`,
   values: [organizationId, cause, subject],
 });
 

@@ -1,5 +1,7 @@
+import { enqueue } from '#db/jobs';
 import type { Db } from '#db/pool';
-import { openPauses, type PauseCause } from '#payments/reload-pauses-sql';
+import { LOW_TASK } from '#ledger/low';
+import { liftPause, openPauses, type PauseCause } from '#payments/reload-pauses-sql';
 
 export interface ReloadPause {
   readonly cause: PauseCause;
@@ -14,3 +16,19 @@ export interface ReloadPause {
  */
 export const reloadPauses = (db: Db, organizationId: string): Promise<ReloadPause[]> =>
   db.query<ReloadPause>(openPauses(organizationId));
+
+/**
+ * Ends a pause. Credit that ran low meanwhile was told of in vain, so the question is asked again; by
+ * a job, because the settings are locked before the purchase and the book that the caller has.
+ */
+export async function endPause(
+  tx: Db,
+  organizationId: string,
+  cause: PauseCause,
+  subject: string,
+): Promise<void> {
+  const lifted = await tx.query(liftPause(organizationId, cause, subject));
+  if (lifted.length === 0) return;
+  const payload = { organization_id: organizationId };
+  await enqueue(tx, LOW_TASK, payload, { jobKey: `${LOW_TASK}:${organizationId}` });
+}

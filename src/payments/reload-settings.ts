@@ -148,7 +148,7 @@ export const ANSWER_WORDS: Readonly<Record<Answer, string>> = {
   hour_full: 'There were three reloads within an hour.',
   day_full: 'The number of reloads allowed per day was reached.',
   month_full: 'The amount allowed per month was reached.',
-  declined_recently: 'The card was declined within the last day.',
+  declined_recently: 'The last reload failed less than a day ago.',
   balance_full: 'The balance has no room for another purchase.',
 };
 
@@ -157,7 +157,7 @@ export const PAUSE_WORDS: Readonly<Record<Paused, string>> = {
   declined_repeatedly:
     'The card was declined three times. Save another card, or switch it on again.',
   verification_required:
-    'Your bank wants you to confirm payments with this card. Buy credits once yourself, or save another card.',
+    'Your bank wants you to confirm payments with this card. Buy credits yourself, and save another card or switch it off and on again.',
   dispute: 'A payment is disputed.',
   fraud_warning: 'A bank reported a payment as fraudulent.',
 };

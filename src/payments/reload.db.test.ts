@@ -217,6 +217,7 @@ describe('off means off', () => {
     const [decided] = await purchases();
     await set({ enabled: false });
     if (decided === undefined) throw new Error('nothing was decided');
+    await later('2 minutes');
     await refreshPurchase(world.deps, decided.id, 'poller');
     expect(await charged()).toEqual([]);
     expect(await purchases()).toMatchObject([{ state: 'failed' }]);
@@ -312,6 +313,42 @@ describe('an answer that is lost', () => {
     expect(await world.available(payer.organizationId)).toBe(usd('50'));
     expect(await purchases()).toMatchObject([{ state: 'credited' }]);
   });
+});
+
+describe('ten thousand settlements across the threshold on two nodes', () => {
+  // In an affordable size: the crossing is the same, however many come after it.
+  const ROUNDS = 10;
+  const SETTLEMENTS = 400;
+
+  it('make one charge, with a slow processor and an asker for every one of them (S16)', async () => {
+    const other = chargingOn(world.db.url);
+    await world.settings({ api_delay_ms: 100 });
+    try {
+      for (let round = 0; round < ROUNDS; round += 1) {
+        payer = await makePayer(world.db.pool);
+        await save(VISA);
+        await give(world.db.pool, payer, usd('50'));
+        await set();
+        const crowd = Array.from({ length: SETTLEMENTS }, async (_, index) => {
+          const { charging } = index % 2 === 0 ? node : other;
+          const held = await hold(charging, payer, usd('0.11'));
+          if (held.outcome !== 'held') throw new Error(held.outcome);
+          await settle(charging, payer, held.id, usd('0.11'));
+          if (index % 10 === 0) await ask();
+        });
+        await Promise.all(crowd);
+        expect(await told()).toBe(1);
+        await Promise.all([ask(), ask(), evaluateDueReloads(world.deps)]);
+        const [amount = 0, ...more] = await charged();
+        expect(more).toEqual([]);
+        expect(amount).toBeGreaterThan(4000);
+        expect(await purchases()).toMatchObject([{ state: 'credited' }]);
+      }
+    } finally {
+      await world.settings({ api_delay_ms: 0 });
+      await other.close();
+    }
+  }, 120_000);
 });
 
 async function never(): Promise<never> {

@@ -167,14 +167,17 @@ const TURNS_AT_ONCE = 10;
 /** Meant for every second: asks again where a brake has ended or a reload is under way. */
 export async function evaluateDueReloads(deps: PaymentsDeps): Promise<void> {
   const due = await deps.pool.query<{ organizationId: OrganizationId }>(sql.takeDue(TURNS_AT_ONCE));
-  for (const { organizationId } of due) {
-    try {
-      await evaluateReload(deps, organizationId, 'brake_ended');
-    } catch (error) {
-      deps.log?.error(
-        { organization: organizationId, err: error },
-        'a reload could not be decided',
-      );
-    }
-  }
+  // Together: one whose card is charged slowly must not keep the others waiting.
+  await Promise.all(
+    due.map(async ({ organizationId }) => {
+      try {
+        await evaluateReload(deps, organizationId, 'brake_ended');
+      } catch (error) {
+        deps.log?.error(
+          { organization: organizationId, err: error },
+          'a reload could not be decided',
+        );
+      }
+    }),
+  );
 }

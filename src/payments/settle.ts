@@ -2,6 +2,7 @@ import type { Db } from '#db/pool';
 import { newId } from '#kernel/ids';
 import { nanos } from '#kernel/money';
 import { issueGrant } from '#ledger/grants';
+import { forgetSoftRefusals } from '#payments/auto-reload-sql';
 import type { PaymentsDeps } from '#payments/deps';
 import { wantInvoice } from '#payments/documents';
 import { type Fact, mismatches } from '#payments/facts';
@@ -192,6 +193,10 @@ async function grantOnce(
   if (!('outcome' in decided)) return quarantine(deps, payment, found, decided);
   if (decided.outcome === 'credited') {
     deps.log?.info({ purchase: found.id, payment: payment.id, via }, 'purchase credited');
+    // Whoever learns of it: refusals count only while they follow one another.
+    if (found.trigger === 'auto_reload') {
+      await deps.pool.query(forgetSoftRefusals(found.organizationId));
+    }
   }
   return decided;
 }

@@ -231,7 +231,8 @@ export const keepChargeTerms = (
   paymentMethodId: string,
   tax: NanoUsd,
 ): Statement => ({
-  text: `UPDATE payments.purchases SET tax_nanos = $4, payment_method_id = $3
+  text: `UPDATE payments.purchases SET tax_nanos = $4, payment_method_id = $3,
+      updated_at = bursar.now()
     WHERE organization_id = $1 AND id = $2 AND payment_method_id IS NULL AND state = 'opening'
     RETURNING ${COLUMNS}`,
   values: [purchase.organizationId, purchase.id, paymentMethodId, tax],

@@ -1,6 +1,7 @@
 import type { Db } from '#db/pool';
 import type { PaymentsDeps } from '#payments/deps';
-import { liftPause, pauseReload } from '#payments/reload-pauses-sql';
+import { endPause } from '#payments/reload-pauses';
+import { pauseReload } from '#payments/reload-pauses-sql';
 import { findByProcessorIds, type Purchase } from '#payments/sql';
 import * as sql from '#payments/warnings-sql';
 
@@ -25,8 +26,8 @@ export async function syncWarning(
   await deps.pool.transaction(async (tx) => {
     const told = { organizationId, id, purchaseId: purchase.id, provider, environment };
     await tx.query(sql.writeWarning({ ...told, paymentIntentId, fraudType, actionable }));
-    const pause = actionable ? pauseReload : liftPause;
-    await tx.query(pause(organizationId, 'fraud_warning', id));
+    if (actionable) await tx.query(pauseReload(organizationId, 'fraud_warning', id));
+    else await endPause(tx, organizationId, 'fraud_warning', id);
   });
   const fields = { warning: id, purchase: purchase.id, actionable };
   deps.log?.warn(fields, "the card's bank suspects fraud in a payment");

@@ -1,0 +1,273 @@
+import Stripe from 'stripe';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { parseUsd, ZERO } from '#kernel/money';
+import { LOW_TASK } from '#ledger/low';
+import { saveDetails } from '#payments/billing-details-sql';
+import { CURRENT_CONSENT } from '#payments/card-consent';
+import { beginSetup, refreshSetup } from '#payments/card-setups';
+import { CARD_CHOSEN_TASK, savedCards, syncCards } from '#payments/cards';
+import type { PaymentsDeps } from '#payments/deps';
+import { listPurchases, refreshPurchase } from '#payments/purchases';
+import { evaluateDueReloads, evaluateReload } from '#payments/reload';
+import { endPause } from '#payments/reload-pauses';
+import { pauseReload } from '#payments/reload-pauses-sql';
+import { type ReloadSettings, readReload, saveReloadSettings } from '#payments/reload-settings';
+import { settlePayment } from '#payments/settle';
+import { readTimeline } from '#payments/sql';
+import { chargingOn, hold, makePayer, type Payer, settle, toNextMonth } from '#test/ledger-world';
+import { type PaymentsWorld, paymentsWorld, VISA } from '#test/payments';
+
+const usd = (text: string) => parseUsd(text) ?? ZERO;
+
+let world: PaymentsWorld;
+let payer: Payer;
+let node: ReturnType<typeof chargingOn>;
+let forms = 0;
+
+beforeAll(async () => {
+  world = await paymentsWorld();
+  await world.db.ownerPool.query({ text: 'UPDATE bursar.deployment SET simulated = true' });
+  node = chargingOn(world.db.url);
+});
+afterAll(async () => {
+  await node?.close();
+  await world?.close();
+});
+beforeEach(async () => {
+  payer = await makePayer(world.db.pool);
+});
+
+const SETTINGS: ReloadSettings = {
+  enabled: true,
+  threshold: usd('10'),
+  target: usd('50'),
+  maxPerDay: 24,
+  maxPerMonth: null,
+};
+const set = (changes: Partial<ReloadSettings> = {}, deps: PaymentsDeps = world.deps) =>
+  saveReloadSettings(deps, payer.organizationId, { ...SETTINGS, ...changes }, 'user_ada');
+const ask = (deps: PaymentsDeps = world.deps) =>
+  evaluateReload(deps, payer.organizationId, 'request_refused');
+const view = () => readReload(world.db.pool, payer.organizationId);
+const purchases = () => listPurchases(world.db.pool, payer.organizationId, 50);
+const later = (interval: string) =>
+  world.db.ownerPool.query({
+    text: 'SELECT bursar.advance_clock($1::interval)',
+    values: [interval],
+  });
+
+async function theReload() {
+  const [reload] = await purchases();
+  if (reload === undefined) throw new Error('nothing was decided');
+  return reload;
+}
+
+async function save(expiry: Record<string, number> = {}): Promise<void> {
+  const begun = await beginSetup(world.deps, {
+    organizationId: payer.organizationId,
+    actor: 'user_ada',
+    ip: '203.0.113.7',
+    consentVersion: CURRENT_CONSENT.version,
+    nonce: `form-${forms++}-of-reload-races`,
+  });
+  if (begun.outcome !== 'opened') throw new Error(begun.outcome);
+  await control(`pay/${begun.setup.sessionId}`, { number: VISA, three_ds: 'pass', ...expiry });
+  await refreshSetup(world.deps, begun.setup);
+}
+
+const control = (path: string, body: unknown) =>
+  fetch(`${world.simUrl}/_sim/${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+
+async function charged(): Promise<number[]> {
+  const url = new URL(world.simUrl);
+  const options = { host: url.hostname, port: url.port, protocol: 'http' as const };
+  const stripe = new Stripe(world.secretKey, { ...options, telemetry: false });
+  const list = await stripe.paymentIntents.list({ limit: 100 });
+  return list.data
+    .filter(({ metadata }) => metadata.org_id === payer.organizationId)
+    .filter(({ status }) => status === 'succeeded')
+    .map(({ amount }) => amount);
+}
+
+async function spend(text: string): Promise<void> {
+  const held = await hold(node.charging, payer, usd(text));
+  if (held.outcome !== 'held') throw new Error(held.outcome);
+  await settle(node.charging, payer, held.id, usd(text));
+}
+
+const queued = async (task: string): Promise<number> => {
+  const jobs = await world.db.ownerPool.query({
+    text: `SELECT FROM graphile_worker.jobs AS j
+        JOIN graphile_worker._private_jobs AS p ON p.id = j.id
+       WHERE j.task_identifier = $1 AND p.payload ->> 'organization_id' = $2`,
+    values: [task, payer.organizationId],
+  });
+  return jobs.length;
+};
+
+type Charge = PaymentsDeps['cardCharges']['chargeCard'];
+const charging = (chargeCard: Charge): PaymentsDeps => ({
+  ...world.deps,
+  cardCharges: { ...world.deps.cardCharges, chargeCard },
+});
+/** Tax is collected, and `meanwhile` happens while it is being computed. */
+const taxing = (meanwhile: () => Promise<unknown>): PaymentsDeps => ({
+  ...world.deps,
+  automaticTax: true,
+  tax: {
+    ...world.deps.tax,
+    async calculate() {
+      await meanwhile();
+      return { outcome: 'done', tax: { tax: usd('10'), total: usd('60'), lines: [] } };
+    },
+  },
+});
+
+const address = () =>
+  world.db.pool.query(
+    saveDetails(payer.organizationId, 'user_ada', {
+      ...{ name: 'Ada GmbH', line1: 'Hauptstr. 1', line2: '', city: 'Berlin', state: '' },
+      ...{ postalCode: '10115', country: 'DE', taxIdType: null, taxId: null },
+    }),
+  );
+
+describe('off means off', () => {
+  it('also while the tax of a reload is being computed: no charge comes after the answer', async () => {
+    await save();
+    await set(
+      {},
+      taxing(() => set({ enabled: false })),
+    );
+    expect(await charged()).toEqual([]);
+    expect(await theReload()).toMatchObject({ state: 'failed' });
+  });
+
+  it('and on again within a slow call is one charge: a call under way is not called failed', async () => {
+    await save();
+    const slow = charging(async (request) => {
+      const { id } = await theReload();
+      await set({ enabled: false });
+      await refreshPurchase(world.deps, id, 'poller');
+      await set();
+      return world.deps.cardCharges.chargeCard(request);
+    });
+    await set({}, slow);
+    expect(await charged()).toEqual([5000]);
+    expect(await purchases()).toMatchObject([{ state: 'credited' }]);
+  });
+});
+
+describe('bounds', () => {
+  it('count for a month what was paid in it, though it began in the month before', async () => {
+    await save();
+    await world.faults({ api: 'down' });
+    await set({ maxPerMonth: usd('60') });
+    await world.faults({});
+    await toNextMonth(world.db.ownerPool);
+    await refreshPurchase(world.deps, (await theReload()).id, 'poller');
+    expect(await charged()).toEqual([5000]);
+    await spend('45');
+    await later('2 minutes');
+    expect(await ask()).toBe('started');
+    expect((await charged()).sort()).toEqual([1000, 5000]);
+  });
+
+  it('see a reload that has been under way for days', async () => {
+    await save();
+    await world.faults({ api: 'down' });
+    await set();
+    await later('40 days');
+    expect(await ask()).toBe('under_way');
+    await world.faults({});
+  });
+
+  it('count the tax of one reload once, however many processes carry it on', async () => {
+    await save();
+    await address();
+    const gate = Promise.withResolvers<void>();
+    let calls = 0;
+    const both = taxing(async () => {
+      calls += 1;
+      if (calls === 1) await gate.promise;
+    });
+    const first = set({ maxPerMonth: usd('60') }, both);
+    await expect.poll(() => calls).toBe(1);
+    const { id, organizationId } = await theReload();
+    const slow = charging(async (request) => {
+      gate.resolve();
+      await first;
+      return world.deps.cardCharges.chargeCard(request);
+    });
+    await refreshPurchase({ ...slow, automaticTax: true, tax: both.tax }, id, 'poller');
+    expect(await charged()).toEqual([6000]);
+    const timeline = await world.db.pool.query<{ state: string }>(
+      readTimeline({ organizationId, id }),
+    );
+    expect(timeline.map(({ state }) => state)).toEqual(['draft', 'opening', 'credited']);
+  });
+});
+
+describe('what held a reload back ends, and it is asked again', () => {
+  it('when a dispute ends well', async () => {
+    await save();
+    const { organizationId } = payer;
+    await world.db.pool.query(pauseReload(organizationId, 'dispute', 'du_one'));
+    await set();
+    expect((await view()).evaluations[0]?.outcome).toBe('paused');
+    const end = () =>
+      world.db.pool.transaction((tx) => endPause(tx, organizationId, 'dispute', 'du_one'));
+    await end();
+    expect(await queued(LOW_TASK)).toBe(1);
+    expect(await ask()).toBe('started');
+  });
+
+  it('when whoever switched it on died before asking', async () => {
+    await save();
+    const dead = {
+      ...world.deps,
+      entropy: {
+        ...world.deps.entropy,
+        nowMs: () => {
+          throw new Error('died');
+        },
+      },
+    };
+    await expect(set({}, dead)).rejects.toThrow('died');
+    await evaluateDueReloads(world.deps);
+    expect(await charged()).toEqual([5000]);
+  });
+
+  it('when the network renews the card that had expired', async () => {
+    await save();
+    const [card] = await savedCards(world.deps, payer.organizationId);
+    const before = await queued(CARD_CHOSEN_TASK);
+    await control('card_updates', { payment_method: card?.id, exp_month: 3, exp_year: 2041 });
+    expect(await syncCards(world.deps, payer.organizationId)).toBe('synced');
+    expect(await queued(CARD_CHOSEN_TASK)).toBe(before + 1);
+    await syncCards(world.deps, payer.organizationId);
+    expect(await queued(CARD_CHOSEN_TASK)).toBe(before + 1);
+  });
+});
+
+it('refusals count one after the other: a reload that a webhook credits ends the row', async () => {
+  await save();
+  await set({ enabled: false });
+  await world.db.ownerPool.query({
+    text: `UPDATE payments.auto_reload SET soft_declines = 2, enabled = true, consent_at = bursar.now(),
+        declined_at = bursar.now() - interval '2 days' WHERE organization_id = $1`,
+    values: [payer.organizationId],
+  });
+  let payment = '';
+  const lost = charging(async (request) => {
+    const answer = await world.deps.cardCharges.chargeCard(request);
+    if (answer.outcome === 'answered') payment = answer.payment.id;
+    throw new Error('died');
+  });
+  await expect(ask(lost)).rejects.toThrow('died');
+  expect(await settlePayment(world.deps, payment, 'webhook')).toEqual({ outcome: 'credited' });
+  expect((await view()).settings).toMatchObject({ softDeclines: 0, declinedAt: null });
+});
