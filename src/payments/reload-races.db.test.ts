@@ -138,12 +138,16 @@ const address = () =>
 describe('off means off', () => {
   it('also while the tax of a reload is being computed: no charge comes after the answer', async () => {
     await save();
-    await set(
-      {},
-      taxing(() => set({ enabled: false })),
-    );
+    await address();
+    let asked = 0;
+    const off = taxing(async () => {
+      asked += 1;
+      await set({ enabled: false });
+    });
+    await set({}, off);
     expect(await charged()).toEqual([]);
-    expect(await theReload()).toMatchObject({ state: 'failed' });
+    expect(await theReload()).toMatchObject({ state: 'failed', paymentMethodId: null });
+    expect(asked).toBe(1);
   });
 
   it('and on again within a slow call is one charge: a call under way is not called failed', async () => {
