@@ -9,10 +9,12 @@ import * as sql from '#payments/sql';
 
 /**
  * Hints of other products and other deployments are dropped without asking the processor. Those
- * about money that goes back often carry no tags: their payment is asked instead.
+ * about money that goes back often carry no tags: their payment is asked instead. Those about cards
+ * never do: our own rows are.
  */
 export const isOurs = (deps: Pick<PaymentsDeps, 'environment'>, event: ProcessorEvent): boolean =>
   moneyBackTopic(event.type) !== undefined ||
+  CARD_EVENTS.has(event.type) ||
   (event.purpose === PURPOSE && event.environment === deps.environment);
 
 export type HintOutcome = Settlement['outcome'] | 'refreshed' | MoneyBackOutcome;

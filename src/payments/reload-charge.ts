@@ -104,6 +104,10 @@ async function lookOnly(
     });
     return reread(deps, purchase);
   }
+  if (isUndecided(found.payment)) {
+    const [quiet] = await deps.pool.query(reloadSql.lockIfQuiet(purchase));
+    if (quiet === undefined) return purchase;
+  }
   await digest(deps, purchase, customerId, { outcome: 'answered', payment: found.payment });
   return reread(deps, purchase);
 }
@@ -170,12 +174,20 @@ async function digest(
   if (answer.outcome === 'answered') return follow(deps, purchase, answer.payment, 'auto_reload');
   deps.log?.warn({ purchase: purchase.id, detail: answer.detail }, 'a reload has no known outcome');
   const found = await deps.cardCharges.findPaymentOf(customerId, purchase.id);
-  if (found.outcome === 'found') return follow(deps, purchase, found.payment, 'auto_reload');
+  if (found.outcome === 'found') {
+    // Its call goes on, here or elsewhere: the answer under this key tells how it ends.
+    if (isUndecided(found.payment) && !answer.replayed) return;
+    return follow(deps, purchase, found.payment, 'auto_reload');
+  }
   // The processor answers this key with its error for ever, and made nothing: only a new one helps.
   if (found.outcome === 'missing' && answer.replayed) {
     await deps.pool.query(sql.raiseAttempt(purchase));
   }
 }
+
+/** Made, and the card neither charged nor refused: as a payment is while its call is under way. */
+const isUndecided = ({ status, decline }: Payment): boolean =>
+  status === 'waiting' && decline === null;
 
 async function follow(
   deps: PaymentsDeps,
@@ -194,7 +206,8 @@ async function follow(
     return;
   }
   // Waiting for a person who is not there, or canceled: either way no money comes of it.
-  const why = payment.decline ?? plainDecline('authentication_required');
+  const code = payment.status === 'acting' ? 'authentication_required' : 'processing_error';
+  const why = payment.decline ?? plainDecline(code);
   await declined(deps, purchase, why, payment.id);
 }
 

@@ -14,6 +14,7 @@ import { pauseReload } from '#payments/reload-pauses-sql';
 import { type ReloadSettings, readReload, saveReloadSettings } from '#payments/reload-settings';
 import { settlePayment } from '#payments/settle';
 import { readTimeline } from '#payments/sql';
+import { sweepEvents } from '#payments/sweep';
 import { chargingOn, hold, makePayer, type Payer, settle, toNextMonth } from '#test/ledger-world';
 import { type PaymentsWorld, paymentsWorld, VISA } from '#test/payments';
 
@@ -163,6 +164,48 @@ describe('off means off', () => {
     expect(await charged()).toEqual([5000]);
     expect(await purchases()).toMatchObject([{ state: 'credited' }]);
   });
+});
+
+it('a payment whose call is still under way is neither a refusal nor canceled', async () => {
+  await save();
+  const canceled: string[] = [];
+  const { cardCharges } = world.deps;
+  const busy: PaymentsDeps = {
+    ...world.deps,
+    cardCharges: {
+      ...cardCharges,
+      async chargeCard(request) {
+        await cardCharges.chargeCard(request);
+        return { outcome: 'unknown', detail: 'the key is in use', replayed: false };
+      },
+      async findPaymentOf(...of) {
+        const found = await cardCharges.findPaymentOf(...of);
+        if (found.outcome !== 'found') return found;
+        return { ...found, payment: { ...found.payment, status: 'waiting', decline: null } };
+      },
+      async cancelPayment(id) {
+        canceled.push(id);
+      },
+    },
+  };
+  await set({}, busy);
+  const { id } = await theReload();
+  await set({ enabled: false });
+  await refreshPurchase(busy, id, 'poller');
+  expect(await theReload()).toMatchObject({ state: 'opening' });
+  expect(canceled).toEqual([]);
+  expect(await view()).toMatchObject({ status: 'reloading', paused: null });
+  await refreshPurchase(world.deps, id, 'poller');
+  expect(await charged()).toEqual([5000]);
+});
+
+it('a card that the network renewed is known without any webhook', async () => {
+  await save();
+  const [card] = await savedCards(world.deps, payer.organizationId);
+  await control('card_updates', { payment_method: card?.id, exp_month: 4, exp_year: 2042 });
+  await sweepEvents(world.deps);
+  const [renewed] = await savedCards(world.deps, payer.organizationId);
+  expect(renewed).toMatchObject({ expMonth: 4, expYear: 2042 });
 });
 
 describe('bounds', () => {

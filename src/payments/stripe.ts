@@ -15,7 +15,10 @@ const SWEEP = { timeout: 2_000, maxNetworkRetries: 0 };
 /** Of a look back without a position; what is older is left to polling and reconciliation. */
 const FIRST_PAGES_MAX = 20;
 
-/** What can tell us that money moved, or that it will not. Others are not worth a call. */
+/**
+ * What can tell us that money moved, or that it will not, and of cards what nobody did here. Others
+ * are not worth a call; the processor takes 20 types at most.
+ */
 const SWEPT_EVENTS = [
   'payment_intent.succeeded',
   'payment_intent.payment_failed',
@@ -26,6 +29,8 @@ const SWEPT_EVENTS = [
   'checkout.session.async_payment_failed',
   'checkout.session.expired',
   ...MONEY_BACK_EVENTS,
+  'payment_method.automatically_updated',
+  'payment_method.detached',
 ];
 
 /** Pinned by the library. */

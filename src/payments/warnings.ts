@@ -1,7 +1,6 @@
 import type { Db } from '#db/pool';
 import type { PaymentsDeps } from '#payments/deps';
-import { endPause } from '#payments/reload-pauses';
-import { pauseReload } from '#payments/reload-pauses-sql';
+import { liftPause, pauseReload } from '#payments/reload-pauses-sql';
 import { findByProcessorIds, type Purchase } from '#payments/sql';
 import * as sql from '#payments/warnings-sql';
 
@@ -26,8 +25,9 @@ export async function syncWarning(
   await deps.pool.transaction(async (tx) => {
     const told = { organizationId, id, purchaseId: purchase.id, provider, environment };
     await tx.query(sql.writeWarning({ ...told, paymentIntentId, fraudType, actionable }));
-    if (actionable) await tx.query(pauseReload(organizationId, 'fraud_warning', id));
-    else await endPause(tx, organizationId, 'fraud_warning', id);
+    // Its end asks nobody to charge the card again: it ends because the payment went back.
+    const pause = actionable ? pauseReload : liftPause;
+    await tx.query(pause(organizationId, 'fraud_warning', id));
   });
   const fields = { warning: id, purchase: purchase.id, actionable };
   deps.log?.warn(fields, "the card's bank suspects fraud in a payment");
