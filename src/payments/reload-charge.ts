@@ -148,13 +148,20 @@ async function withTerms(deps: PaymentsDeps, purchase: Purchase): Promise<Purcha
 async function taxOf(deps: PaymentsDeps, purchase: Purchase) {
   if (!purchase.automaticTax) return ZERO;
   const details = await findDetails(deps.pool, purchase.organizationId);
-  const key = idempotencyKey(deps, purchase, 'tax');
-  const answer =
-    details === undefined
-      ? { outcome: 'refused' as const, code: 'customer_tax_location_invalid' }
-      : await deps.tax.calculate({ amount: purchase.credit, details, key });
+  if (details === undefined) {
+    await declined(deps, purchase, plainDecline('customer_tax_location_invalid'), null);
+    return undefined;
+  }
+  // Another address is another question, which the processor would not take under the same key.
+  const key = `${idempotencyKey(deps, purchase, 'tax')}:${details.version}`;
+  const answer = await deps.tax.calculate({ amount: purchase.credit, details, key });
   if (answer.outcome === 'done') return answer.tax.tax;
-  if (answer.outcome === 'refused') await declined(deps, purchase, plainDecline(answer.code), null);
+  if (answer.outcome === 'refused') {
+    await declined(deps, purchase, plainDecline(answer.code), null);
+  } else if (answer.replayed) {
+    // Nothing is charged yet, so a new attempt is no second charge.
+    await deps.pool.query(sql.raiseAttempt(purchase));
+  }
   return undefined;
 }
 

@@ -288,6 +288,33 @@ describe('what held a reload back ends, and it is asked again', () => {
     expect(await charged()).toEqual([5000]);
   });
 
+  it('when the question for its tax was answered with an error that is kept for a day', async () => {
+    await save();
+    await address();
+    const keys: string[] = [];
+    const kept: PaymentsDeps = {
+      ...world.deps,
+      automaticTax: true,
+      tax: {
+        ...world.deps.tax,
+        async calculate({ key }) {
+          keys.push(key);
+          const replayed = keys.filter((one) => one === key).length > 1;
+          if (keys.length < 3) return { outcome: 'unknown', detail: 'error 500', replayed };
+          const tax = { tax: ZERO, total: usd('50'), lines: [] };
+          return replayed
+            ? { outcome: 'unknown', detail: 'error 500', replayed }
+            : { outcome: 'done', tax };
+        },
+      },
+    };
+    await set({}, kept);
+    const { id } = await theReload();
+    for (const _ of [1, 2]) await refreshPurchase(kept, id, 'poller');
+    expect(new Set(keys).size).toBe(2);
+    expect(await charged()).toEqual([5000]);
+  });
+
   it('when the network renews the card that had expired', async () => {
     await save();
     const [card] = await savedCards(world.deps, payer.organizationId);
