@@ -257,6 +257,9 @@ async function unchargeable(deps: PaymentsDeps, purchase: Purchase): Promise<Pur
   return reread(deps, purchase);
 }
 
+/** Somebody could still pay on it: whoever recorded its refusal died before closing it. */
+const PAYABLE: ReadonlySet<Payment['status']> = new Set(['waiting', 'acting']);
+
 /** Asks the processor how a reload stands: the poller's way to it. */
 export async function refreshReload(
   deps: PaymentsDeps,
@@ -270,6 +273,10 @@ export async function refreshReload(
   const read = await deps.processor.retrievePayment(purchase.paymentIntentId);
   // One that has failed is watched for money that comes late, not refused a second time.
   const news = read.outcome === 'found' && read.payment.status !== 'processing';
+  if (purchase.state === 'failed' && news && PAYABLE.has(read.payment.status)) {
+    const key = idempotencyKey(deps, purchase, 'cancel');
+    await deps.cardCharges.cancelPayment(purchase.paymentIntentId, key);
+  }
   if (news && (purchase.state === 'processing' || read.payment.status === 'succeeded')) {
     await follow(deps, purchase, read.payment, via);
   }

@@ -63,7 +63,7 @@ async function theReload() {
   return reload;
 }
 
-async function save(expiry: Record<string, number> = {}): Promise<void> {
+async function save(number = VISA): Promise<void> {
   const begun = await beginSetup(world.deps, {
     organizationId: payer.organizationId,
     actor: 'user_ada',
@@ -72,7 +72,7 @@ async function save(expiry: Record<string, number> = {}): Promise<void> {
     nonce: `form-${forms++}-of-reload-races`,
   });
   if (begun.outcome !== 'opened') throw new Error(begun.outcome);
-  await control(`pay/${begun.setup.sessionId}`, { number: VISA, three_ds: 'pass', ...expiry });
+  await control(`pay/${begun.setup.sessionId}`, { number, three_ds: 'pass' });
   await refreshSetup(world.deps, begun.setup);
 }
 
@@ -197,6 +197,18 @@ it('a payment whose call is still under way is neither a refusal nor canceled', 
   expect(await view()).toMatchObject({ status: 'reloading', paused: null });
   await refreshPurchase(world.deps, id, 'poller');
   expect(await charged()).toEqual([5000]);
+});
+
+it('a refused payment is closed, though whoever recorded the refusal died before (S18)', async () => {
+  await save('4000002760003184');
+  const { cardCharges } = world.deps;
+  const cancelPayment = () => Promise.reject(new Error('died'));
+  const dying = { ...world.deps, cardCharges: { ...cardCharges, cancelPayment } };
+  await expect(set({}, dying)).rejects.toThrow('died');
+  const { id, paymentIntentId } = await theReload();
+  await refreshPurchase(world.deps, id, 'poller');
+  const read = await world.deps.processor.retrievePayment(paymentIntentId ?? '');
+  expect(read).toMatchObject({ payment: { status: 'canceled' } });
 });
 
 it('a card that the network renewed is known without any webhook', async () => {
