@@ -162,14 +162,22 @@ export interface HistoryRow {
 
 /**
  * What was bought before, in one reading. A failed reload counts for no brake: nothing was charged.
- * For the month counts what began in it, what was paid in it and what may still be.
+ * For the month counts what began in it, what was paid in it and what may still be. Money that was
+ * set aside is under way until an operator has decided: nothing is charged again before.
  */
 export const history = (organizationId: string): Statement => ({
   text: `SELECT n.now, n.month + interval '1 month' AS "nextMonth",
       coalesce(sum(p.credit_nanos) FILTER (WHERE p.state = 'processing'
         OR p.trigger = 'auto_reload' AND p.state IN ('draft', 'opening')), 0)::bigint AS pending,
       coalesce(bool_or(p.trigger = 'auto_reload' AND p.state IN ('draft', 'opening',
-        'awaiting_customer', 'processing', 'declined')), false) AS "underWay",
+        'awaiting_customer', 'processing', 'declined')), false)
+        OR EXISTS (SELECT FROM payments.quarantined_payments AS q
+             JOIN payments.purchases AS r ON r.organization_id = $1 AND r.id = q.purchase_id
+              AND r.trigger = 'auto_reload'
+            WHERE q.organization_id = $1 AND q.resolved_at IS NULL
+              AND NOT EXISTS (SELECT FROM payments.remedies AS m WHERE m.provider = q.provider
+                   AND m.payment_intent_id = q.payment_intent_id AND m.state = 'done'))
+        AS "underWay",
       max(p.settled_at) FILTER (WHERE p.trigger = 'auto_reload') AS "lastCreditedAt",
       array_agg(p.created_at ORDER BY p.created_at DESC) FILTER (WHERE p.trigger = 'auto_reload'
         AND p.state NOT IN ('failed', 'canceled', 'expired', 'abandoned')

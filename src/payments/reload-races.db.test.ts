@@ -235,6 +235,24 @@ describe('bounds', () => {
     expect((await charged()).sort()).toEqual([1000, 5000]);
   });
 
+  it('let no card be charged again while the payment of a reload is set aside', async () => {
+    await save();
+    const odd = charging((request) =>
+      world.deps.cardCharges.chargeCard({ ...request, total: usd('51') }),
+    );
+    await set({}, odd);
+    expect(await theReload()).toMatchObject({ state: 'quarantined' });
+    await later('2 days');
+    expect(await ask()).toBe('under_way');
+    expect(await charged()).toEqual([5100]);
+    await world.db.ownerPool.query({
+      text: `UPDATE payments.quarantined_payments SET resolved_at = bursar.now()
+        WHERE organization_id = $1`,
+      values: [payer.organizationId],
+    });
+    expect(await ask()).toBe('started');
+  });
+
   it('see a reload that has been under way for days', async () => {
     await save();
     await world.faults({ api: 'down' });

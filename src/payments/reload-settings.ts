@@ -141,7 +141,7 @@ export const ANSWER_WORDS: Readonly<Record<Answer, string>> = {
   off: 'Auto-reload is off.',
   paused: 'Auto-reload is paused.',
   enough: 'The balance was not below the threshold, or a purchase on its way brings it there.',
-  under_way: 'A reload was already under way.',
+  under_way: 'A reload was already under way, or its payment was being checked by us.',
   no_card: 'There is no saved default card that may be charged without you.',
   card_resting: 'The card was refused and must rest before it may be charged again.',
   cooling_down: 'The last reload was less than a minute ago.',
