@@ -61,7 +61,7 @@ export const saveSettings = (change: SettingsChange): Statement => ({
       changed_by, look_again_at)
     VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $2 THEN $8::text END,
       CASE WHEN $2 THEN bursar.now() END, CASE WHEN $2 THEN $7::text END, $7,
-      CASE WHEN $2 THEN bursar.now() END)
+      CASE WHEN $2 THEN bursar.now() + interval '5 seconds' END)
     ON CONFLICT (organization_id) DO UPDATE SET enabled = excluded.enabled,
       threshold_nanos = excluded.threshold_nanos, target_nanos = excluded.target_nanos,
       max_per_day = excluded.max_per_day, max_month_nanos = excluded.max_month_nanos,

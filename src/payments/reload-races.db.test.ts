@@ -314,6 +314,7 @@ describe('what held a reload back ends, and it is asked again', () => {
       },
     };
     await expect(set({}, dead)).rejects.toThrow('died');
+    await later('6 seconds');
     await evaluateDueReloads(world.deps);
     expect(await charged()).toEqual([5000]);
   });
