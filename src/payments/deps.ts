@@ -34,6 +34,10 @@ export interface PaymentsDeps {
   readonly automaticTax?: boolean;
   /** To whom the operator sells; almost everybody unless told. */
   readonly selling?: Selling;
+  /** What an organization's tier lets it buy at once, before tax; null for what everybody may. */
+  readonly tierBounds?: (
+    organizationId: string,
+  ) => Promise<{ readonly least: NanoUsd | null; readonly most: NanoUsd | null } | undefined>;
   /** Largest single purchase; $10,000 unless told. */
   readonly maximum?: NanoUsd;
   readonly log?: PaymentsLog;

@@ -65,6 +65,35 @@ describe('beginning a purchase', () => {
     expect(await listPurchases(deps.pool, org, 10)).toEqual([]);
   });
 
+  it('goes by what the tier lets its organizations buy, and never below the least of all', async () => {
+    const org = await world.organization();
+    const asked: string[] = [];
+    const of = (least: string | null, most: string | null) => ({
+      ...world.deps,
+      async tierBounds(organizationId: string) {
+        asked.push(organizationId);
+        const amount = (text: string | null) => (text === null ? null : usd(text));
+        return { least: amount(least), most: amount(most) };
+      },
+    });
+    expect(await beginPurchase(of('20', '100'), request(org, '19.99'))).toEqual({
+      outcome: 'amount_too_small',
+      minimum: usd('20'),
+    });
+    expect(await beginPurchase(of('20', '100'), request(org, '100.01'))).toEqual({
+      outcome: 'amount_too_large',
+      maximum: usd('100'),
+    });
+    expect(await beginPurchase(of('1', null), request(org, '4.99'))).toEqual({
+      outcome: 'amount_too_small',
+      minimum: usd('5'),
+    });
+    expect(await beginPurchase(of(null, '20000'), request(org, '15000'))).toMatchObject({
+      outcome: 'opened',
+    });
+    expect(new Set(asked)).toEqual(new Set([org]));
+  });
+
   it('leads to a payment page and says so in words', async () => {
     const org = await world.organization();
     const purchase = await world.begin(org, '5');

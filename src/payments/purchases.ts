@@ -1,20 +1,18 @@
 import type { Db } from '#db/pool';
 import { newId, type OrganizationId } from '#kernel/ids';
-import { centsExactly, NANOS_PER_USD, type NanoUsd, nanos } from '#kernel/money';
+import { centsExactly, type NanoUsd } from '#kernel/money';
 import { grantRefusal } from '#ledger/grants';
 import type { PurchaseFailure } from '#payments/declines';
 import type { PaymentsDeps } from '#payments/deps';
 import { observe } from '#payments/observe';
 import { idempotencyKey, openPurchase, reread, SESSION_MS } from '#payments/opening';
 import { OPEN_STATES, PHASE_OF, SENTENCES } from '#payments/purchase';
+import { purchaseBounds } from '#payments/purchase-bounds';
 import { refreshReload } from '#payments/reload-charge';
 import { type SettledVia, settlePage } from '#payments/settle';
 import * as sql from '#payments/sql';
 import { beforePaying } from '#payments/tax-quote';
 import { advance } from '#payments/transition';
-
-export const MINIMUM_PURCHASE: NanoUsd = nanos(5n * NANOS_PER_USD);
-export const DEFAULT_MAXIMUM_PURCHASE: NanoUsd = nanos(10_000n * NANOS_PER_USD);
 
 export type Purchase = sql.Purchase;
 
@@ -45,11 +43,9 @@ export type Begun =
 
 /** Every limit is decided here, before anything is stored or asked: money is never turned away. */
 export async function beginPurchase(deps: PaymentsDeps, request: PurchaseRequest): Promise<Begun> {
-  const maximum = deps.maximum ?? DEFAULT_MAXIMUM_PURCHASE;
   if (centsExactly(request.amount) === undefined) return { outcome: 'amount_not_cents' };
-  if (request.amount < MINIMUM_PURCHASE) {
-    return { outcome: 'amount_too_small', minimum: MINIMUM_PURCHASE };
-  }
+  const { minimum, maximum } = await purchaseBounds(deps, request.organizationId);
+  if (request.amount < minimum) return { outcome: 'amount_too_small', minimum };
   if (request.amount > maximum) return { outcome: 'amount_too_large', maximum };
   const refusal = await grantRefusal(deps.pool, request.organizationId, request.amount);
   if (refusal !== undefined) {

@@ -7,7 +7,7 @@ import type { EvaluationRow, SettingsRow } from '#payments/auto-reload-sql';
 import * as sql from '#payments/auto-reload-sql';
 import { CURRENT_CONSENT } from '#payments/card-consent';
 import type { PaymentsDeps } from '#payments/deps';
-import { DEFAULT_MAXIMUM_PURCHASE } from '#payments/purchases';
+import { purchaseBounds } from '#payments/purchase-bounds';
 import { evaluateReload } from '#payments/reload';
 import { dropDraft } from '#payments/reload-charge';
 import { reloadPauses } from '#payments/reload-pauses';
@@ -81,7 +81,8 @@ export async function saveReloadSettings(
   settings: ReloadSettings,
   actor: string,
 ): Promise<Saved> {
-  const wrong = invalidity(settings, deps.maximum ?? DEFAULT_MAXIMUM_PURCHASE);
+  const { maximum } = await purchaseBounds(deps, organizationId);
+  const wrong = invalidity(settings, maximum);
   if (wrong !== undefined) return wrong;
   await deps.pool.transaction(async (tx) => {
     await tx.query(

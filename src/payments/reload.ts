@@ -10,7 +10,7 @@ import { whyAttended } from '#payments/cards';
 import { type CardRow, listCards } from '#payments/cards-sql';
 import type { PaymentsDeps } from '#payments/deps';
 import { PHASE_OF } from '#payments/purchase';
-import { DEFAULT_MAXIMUM_PURCHASE, MINIMUM_PURCHASE } from '#payments/purchases';
+import { type PurchaseBounds, purchaseBounds } from '#payments/purchase-bounds';
 import { carryOnReload } from '#payments/reload-charge';
 import { reloadPauses } from '#payments/reload-pauses';
 import type { Purchase } from '#payments/sql';
@@ -38,9 +38,10 @@ export async function evaluateReload(
   organizationId: OrganizationId,
   cause: Cause,
 ): Promise<Answer> {
+  const bounds = await purchaseBounds(deps, organizationId);
   const decided = await deps.pool.transaction(async (tx) => {
     const [settings] = await tx.query<SettingsRow>(sql.lockSettings(organizationId));
-    return settings === undefined ? undefined : await decide(deps, tx, settings, cause);
+    return settings === undefined ? undefined : await decide(deps, tx, settings, cause, bounds);
   });
   if (decided === undefined) return 'off';
   if (decided.purchase !== undefined) {
@@ -61,9 +62,10 @@ async function decide(
   tx: Db,
   settings: SettingsRow,
   cause: Cause,
+  bounds: PurchaseBounds,
 ): Promise<Decided> {
   const { organizationId, threshold } = settings;
-  const facts = await readFacts(deps, tx, settings);
+  const facts = await readFacts(deps, tx, settings, bounds);
   const decision = decideReload(facts);
   const { answer } = decision;
   const purchase =
@@ -89,7 +91,12 @@ async function decide(
 
 const AFTER_START_MS = 5_000;
 
-async function readFacts(deps: PaymentsDeps, tx: Db, settings: SettingsRow): Promise<ReloadFacts> {
+async function readFacts(
+  deps: PaymentsDeps,
+  tx: Db,
+  settings: SettingsRow,
+  bounds: PurchaseBounds,
+): Promise<ReloadFacts> {
   const { organizationId } = settings;
   const [history] = await tx.query<HistoryRow>(sql.history(organizationId));
   if (history === undefined) throw new Error('a question without rows has one row');
@@ -116,17 +123,16 @@ async function readFacts(deps: PaymentsDeps, tx: Db, settings: SettingsRow): Pro
     begun: history.begun ?? [],
     chargedInMonth: nanos(history.chargedInMonth),
     nextMonth: history.nextMonth,
-    minimum: MINIMUM_PURCHASE,
-    maximum: await mostThatFits(deps, tx, organizationId),
+    minimum: bounds.minimum,
+    maximum: await mostThatFits(bounds.maximum, tx, organizationId),
   };
 }
 
 async function mostThatFits(
-  deps: PaymentsDeps,
+  most: NanoUsd,
   tx: Db,
   organizationId: OrganizationId,
 ): Promise<NanoUsd> {
-  const most = deps.maximum ?? DEFAULT_MAXIMUM_PURCHASE;
   const room = await roomForCredit(tx, organizationId);
   return room < most ? (room < 0n ? ZERO : room) : most;
 }

@@ -19,6 +19,7 @@ classes:
 tiers:
   trial:
     spend_cap_usd: 12.50
+    purchase_max_usd: 100
     burst_seconds: 1
     count_tokens: 10
     batches: { requests: 5, queued: 100, per_batch: 10 }
@@ -35,6 +36,7 @@ test('an operator’s tiers are read, with classes of his own', () => {
   if (trial === undefined) throw new Error('no tier');
   expect(trial).toMatchObject({
     spendCap: 12_500_000_000n,
+    purchases: { least: null, most: 100_000_000_000n },
     burstSeconds: 1,
     countTokens: 10,
     batches: { perBatch: 10 },
@@ -44,6 +46,16 @@ test('an operator’s tiers are read, with classes of his own', () => {
   expect(limitsOf(trial, classOf(book, 'claude-haiku-5-5'))).toEqual({
     ...{ requests: 60, input_tokens: 100_000, output_tokens: 8_000 },
   });
+});
+
+test('the most that may be bought is not below the least', () => {
+  const crossed = good.replace(
+    'purchase_max_usd: 100',
+    'purchase_max_usd: 9\n    purchase_min_usd: 10',
+  );
+  expect(problemsIn(crossed)).toEqual([
+    expect.stringMatching(/purchase_max_usd: found "9", expected purchase_min_usd \(10\) or more$/),
+  ]);
 });
 
 test('the example of the operations guide is read', () => {
@@ -69,6 +81,7 @@ tiers:
   none:
     count_tokens: 0
     spend_cap_usd: lots
+    purchase_min_usd: 10.001
     batches: { requests: 5, queued: 100 }
     other: { requests: many, input_tokens: 1.5, output_tokens: 8000 }
     classes:
@@ -84,11 +97,12 @@ tiers:
     /^line \d+, tiers\.none\.classes\.huge: found "huge", expected one of the classes other, big/,
     /^line 7, tiers\.none\.count_tokens: found "0", expected a whole number from 1 to/,
     /^line 8, tiers\.none\.spend_cap_usd: found "lots"/,
-    /^line 9, tiers\.none\.batches\.per_batch: found nothing, expected a whole/,
-    /^line 10, tiers\.none\.other\.requests: found "many"/,
-    /^line 10, tiers\.none\.other\.input_tokens: found "1\.5"/,
-    /^line 12, tiers\.none\.classes\.huge: found "7", expected fields/,
-    /^line 13, tiers\.Upper: found "Upper", expected small letters/,
+    /^line 9, tiers\.none\.purchase_min_usd: found "10\.001", expected an amount of whole cents/,
+    /^line 10, tiers\.none\.batches\.per_batch: found nothing, expected a whole/,
+    /^line 11, tiers\.none\.other\.requests: found "many"/,
+    /^line 11, tiers\.none\.other\.input_tokens: found "1\.5"/,
+    /^line 13, tiers\.none\.classes\.huge: found "7", expected fields/,
+    /^line 14, tiers\.Upper: found "Upper", expected small letters/,
   ];
   for (const pattern of told) expect(problems).toContainEqual(expect.stringMatching(pattern));
 });

@@ -1,5 +1,5 @@
 import { isMap, isNode, LineCounter, parseDocument, visit } from 'yaml';
-import { type NanoUsd, parseUsd } from '#kernel/money';
+import { centsExactly, formatUsd, type NanoUsd, parseUsd } from '#kernel/money';
 import { PER_MINUTE_MAX } from './bucket.ts';
 import { bundledTiers } from './bundled-tiers.ts';
 import { isRecord, type JsonRecord } from './json.ts';
@@ -10,6 +10,7 @@ import {
   type ModelClass,
   NO_TIER,
   OTHER_CLASS,
+  type PurchaseRange,
   type Tier,
   type TierBook,
 } from './tiers.ts';
@@ -160,6 +161,8 @@ function readClasses(reader: Reader, { classes }: JsonRecord): ModelClass[] {
 
 const TIER_FIELDS = [
   'spend_cap_usd',
+  'purchase_min_usd',
+  'purchase_max_usd',
   'burst_seconds',
   'count_tokens',
   'batches',
@@ -184,6 +187,7 @@ function readTier(reader: Reader, name: string, value: unknown, ids: ReadonlySet
   return {
     name,
     spendCap: readSpendCap(reader, fields, path),
+    ...readPurchases(reader, fields, path),
     burstSeconds: reader.count(fields, 'burst_seconds', path, BURST_SECONDS_MAX, BURST_SECONDS_MAX),
     countTokens: reader.count(fields, 'count_tokens', path, PER_MINUTE_MAX),
     batches: readBatches(reader, fields.batches, [...path, 'batches']),
@@ -201,6 +205,29 @@ function readSpendCap(reader: Reader, fields: JsonRecord, path: Path): NanoUsd |
   if (cap !== undefined && cap >= 0n) return cap;
   reader.problem([...path, 'spend_cap_usd'], shown(value), 'an amount such as 500');
   return null;
+}
+
+function readPurchases(
+  reader: Reader,
+  fields: JsonRecord,
+  path: Path,
+): { purchases?: PurchaseRange } {
+  const { purchase_min_usd: min, purchase_max_usd: max } = fields;
+  if (min === undefined && max === undefined) return {};
+  const dollars = (name: string, value: unknown): NanoUsd | null => {
+    if (value === undefined) return null;
+    const amount = typeof value === 'string' ? parseUsd(value) : undefined;
+    if (amount !== undefined && amount > 0n && centsExactly(amount) !== undefined) return amount;
+    reader.problem([...path, name], shown(value), 'an amount of whole cents such as 500');
+    return null;
+  };
+  const least = dollars('purchase_min_usd', min);
+  const most = dollars('purchase_max_usd', max);
+  if (least !== null && most !== null && most < least) {
+    const expected = `purchase_min_usd (${formatUsd(least)}) or more`;
+    reader.problem([...path, 'purchase_max_usd'], shown(max), expected);
+  }
+  return { purchases: { least, most } };
 }
 
 function readLimits(reader: Reader, value: unknown, path: Path): Limits {

@@ -21,12 +21,19 @@ export interface BatchLimits {
   readonly perBatch: number;
 }
 
+export interface PurchaseRange {
+  readonly least: NanoUsd | null;
+  readonly most: NanoUsd | null;
+}
+
 export interface Tier {
   readonly name: string;
   /** Seconds of a limit that may be used at once. */
   readonly burstSeconds: number;
   /** What may be spent in a calendar month (UTC); null for any amount. */
   readonly spendCap: NanoUsd | null;
+  /** The least and the most that may be bought at once, before tax; null for what everybody has. */
+  readonly purchases?: PurchaseRange;
   /** Requests per minute for counting tokens. */
   readonly countTokens: number;
   readonly batches: BatchLimits;

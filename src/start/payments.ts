@@ -2,9 +2,12 @@ import { createHash } from 'node:crypto';
 import type { Pool } from '#db/pool';
 import type { Clock } from '#kernel/clock';
 import type { Entropy } from '#kernel/ids';
+import { readOrganization } from '#orgs/organizations';
 import type { PaymentsLog } from '#payments/deps';
 import type { ReconcileDeps } from '#payments/reconcile';
 import { stripePorts } from '#payments/stripe-ports';
+import { NO_TIER, tierOf } from '#rate-limits/tiers';
+import type { Config } from '#src/config';
 import { sellingTerms } from '#src/start/selling';
 
 export interface StripeAccess {
@@ -23,7 +26,7 @@ export interface PaymentParts {
   readonly consoleUrl: string;
   readonly stripe: StripeAccess;
   /** To whom is sold, and whether tax is added. */
-  readonly config: Parameters<typeof sellingTerms>[0];
+  readonly config: Parameters<typeof sellingTerms>[0] & Pick<Config, 'tiers' | 'defaultTier'>;
   readonly log?: PaymentsLog;
 }
 
@@ -36,6 +39,14 @@ function environmentOf(pepper: Buffer, livemode: boolean): string {
   return `${livemode ? 'live' : 'test'}-${digest.slice(0, 12)}`;
 }
 
+/** What the tier of an organization says of its purchases, if it says anything. */
+async function boundsOfTier({ pool, config }: PaymentParts, organizationId: string) {
+  const found = await readOrganization(pool, organizationId);
+  const name = found?.tier ?? config.defaultTier;
+  const tier = tierOf(config.tiers, name) ?? tierOf(config.tiers, config.defaultTier);
+  return name === NO_TIER ? undefined : tier?.purchases;
+}
+
 export function paymentsOf(parts: PaymentParts): ReconcileDeps {
   const { pool, clock, entropy, consoleUrl, stripe, log } = parts;
   const { secretKey, apiUrl } = stripe;
@@ -44,6 +55,7 @@ export function paymentsOf(parts: PaymentParts): ReconcileDeps {
   return {
     ...ports,
     ...sellingTerms(parts.config),
+    tierBounds: (organizationId) => boundsOfTier(parts, organizationId),
     ...{ pool, clock, entropy, urls: { console: consoleUrl } },
     environment: environmentOf(parts.pepper, ports.processor.livemode),
     webhooksExpected: stripe.webhookSecrets.length > 0,

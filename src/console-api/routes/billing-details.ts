@@ -87,7 +87,7 @@ function quoteRoute(app: Api, deps: ConsoleDeps): void {
       const { organizationId } = memberOf(request);
       const amount = parseUsd(request.body.amount_usd);
       if (amount === undefined) return refuse(reply, 'amount_invalid');
-      const refused = amountRefusal(deps.payments, amount);
+      const refused = await amountRefusal(deps.payments, organizationId, amount);
       if (refused !== undefined) return refuse(reply, refused.refuse, refused.said);
       const [quote, cards] = await Promise.all([
         quotePurchase(deps.payments, organizationId, amount),

@@ -3,8 +3,9 @@ import { readBalance } from '#ledger/balance';
 import { readStatement } from '#ledger/statement';
 import { webhooksAreSilent } from '#payments/alarms';
 import { debtNotice } from '#payments/debt-words';
+import { purchaseBounds } from '#payments/purchase-bounds';
 import { viewPurchase } from '#payments/purchase-view';
-import { DEFAULT_MAXIMUM_PURCHASE, findOpenPurchase, MINIMUM_PURCHASE } from '#payments/purchases';
+import { findOpenPurchase } from '#payments/purchases';
 import { balanceView, historyLineView } from '../billing-view.ts';
 import { billingResponse, historyQuery, historyResponse } from '../contract.ts';
 import type { Api, ConsoleDeps } from '../deps.ts';
@@ -21,10 +22,11 @@ export function billingRoutes(app: Api, deps: ConsoleDeps): void {
     { ...guarded, schema: { response: { 200: billingResponse } } },
     async (request) => {
       const { organizationId } = memberOf(request);
-      const [balance, open, silent] = await Promise.all([
+      const [balance, open, silent, bounds] = await Promise.all([
         readBalance(deps.pool, organizationId),
         findOpenPurchase(deps.pool, organizationId),
         webhooksAreSilent(deps.payments),
+        purchaseBounds(deps.payments, organizationId),
       ]);
       const view = open === undefined ? null : await viewPurchase(deps.pool, open);
       return {
@@ -33,8 +35,8 @@ export function billingRoutes(app: Api, deps: ConsoleDeps): void {
         open_purchase: view === null ? null : { ...view, timeline: [...view.timeline] },
         webhooks_silent: silent,
         limits: {
-          minimum_usd: formatUsd(MINIMUM_PURCHASE),
-          maximum_usd: formatUsd(deps.payments.maximum ?? DEFAULT_MAXIMUM_PURCHASE),
+          minimum_usd: formatUsd(bounds.minimum),
+          maximum_usd: formatUsd(bounds.maximum),
         },
       };
     },

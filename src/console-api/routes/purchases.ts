@@ -4,14 +4,13 @@ import { type OrganizationId, parseId } from '#kernel/ids';
 import { centsExactly, formatUsd, type NanoUsd, parseUsd } from '#kernel/money';
 import type { PurchaseFailure } from '#payments/declines';
 import type { PaymentsDeps } from '#payments/deps';
+import { purchaseBounds } from '#payments/purchase-bounds';
 import { viewPurchase } from '#payments/purchase-view';
 import {
   type Begun,
   beginPurchase,
   cancelPurchase,
-  DEFAULT_MAXIMUM_PURCHASE,
   listPurchases,
-  MINIMUM_PURCHASE,
   type Purchase,
   readPurchase,
   refreshPurchase,
@@ -54,13 +53,14 @@ interface AmountRefused {
 }
 
 /** The limits that an amount alone decides, in the words that a purchase is refused with. */
-export function amountRefusal(
-  payments: Pick<PaymentsDeps, 'maximum'>,
+export async function amountRefusal(
+  payments: PaymentsDeps,
+  organizationId: OrganizationId,
   amount: NanoUsd,
-): AmountRefused | undefined {
-  const maximum = payments.maximum ?? DEFAULT_MAXIMUM_PURCHASE;
+): Promise<AmountRefused | undefined> {
   if (centsExactly(amount) === undefined) return { refuse: 'amount_not_cents' };
-  if (amount < MINIMUM_PURCHASE) return tooSmall(MINIMUM_PURCHASE);
+  const { minimum, maximum } = await purchaseBounds(payments, organizationId);
+  if (amount < minimum) return tooSmall(minimum);
   return amount > maximum ? tooLarge(maximum) : undefined;
 }
 
