@@ -1,9 +1,9 @@
 import type { Db } from '#db/pool';
-import { ZERO } from '#kernel/money';
+import { type NanoUsd, ZERO } from '#kernel/money';
 import { pauseAfter, refusalOf } from '#payments/auto-reload';
 import type { HistoryRow, SettingsRow } from '#payments/auto-reload-sql';
 import * as reloadSql from '#payments/auto-reload-sql';
-import { findDetails } from '#payments/billing-details';
+import { findDetails, type StoredDetails } from '#payments/billing-details';
 import type { Charged } from '#payments/card-charges';
 import { savedCards, whyAttended } from '#payments/cards';
 import { restAfter } from '#payments/cards-resting';
@@ -14,6 +14,7 @@ import type { Payment } from '#payments/processor';
 import { reloadPauses } from '#payments/reload-pauses';
 import { type SettledVia, settlePayment } from '#payments/settle';
 import * as sql from '#payments/sql';
+import { barredBy } from '#payments/tax-quote';
 import { advance } from '#payments/transition';
 
 type Purchase = sql.Purchase;
@@ -121,7 +122,12 @@ async function withTerms(deps: PaymentsDeps, purchase: Purchase): Promise<Purcha
     await unchargeable(deps, purchase);
     return undefined;
   }
-  const tax = await taxOf(deps, purchase);
+  const details = await findDetails(deps.pool, organizationId);
+  if (details !== undefined && barredBy(deps, details) !== null) {
+    await declined(deps, purchase, plainDecline('region_not_supported'), null);
+    return undefined;
+  }
+  const tax = await taxOf(deps, purchase, details);
   if (tax === undefined) return undefined;
   return deps.pool.transaction(async (tx) => {
     const [settings] = await tx.query<SettingsRow>(reloadSql.lockSettings(organizationId));
@@ -145,9 +151,12 @@ async function withTerms(deps: PaymentsDeps, purchase: Purchase): Promise<Purcha
 }
 
 /** Zero where no tax is collected; undefined where the purchase has ended or must be asked again. */
-async function taxOf(deps: PaymentsDeps, purchase: Purchase) {
+async function taxOf(
+  deps: PaymentsDeps,
+  purchase: Purchase,
+  details: StoredDetails | undefined,
+): Promise<NanoUsd | undefined> {
   if (!purchase.automaticTax) return ZERO;
-  const details = await findDetails(deps.pool, purchase.organizationId);
   if (details === undefined) {
     await declined(deps, purchase, plainDecline('customer_tax_location_invalid'), null);
     return undefined;

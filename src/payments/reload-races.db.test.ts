@@ -220,6 +220,22 @@ it('a card that the network renewed is known without any webhook', async () => {
   expect(renewed).toMatchObject({ expMonth: 4, expYear: 2042 });
 });
 
+it('nobody is charged where credits are not sold, whatever the card says', async () => {
+  await save();
+  await address();
+  await world.db.pool.query({
+    text: `UPDATE payments.billing_details SET country = 'RU' WHERE organization_id = $1`,
+    values: [payer.organizationId],
+  });
+  await set();
+  expect(await charged()).toEqual([]);
+  expect(await theReload()).toMatchObject({
+    state: 'failed',
+    failure: { code: 'region_not_supported', charged: false },
+  });
+  expect(await ask()).toBe('declined_recently');
+});
+
 describe('bounds', () => {
   it('count for a month what was paid in it, though it began in the month before', async () => {
     await save();
