@@ -79,7 +79,7 @@ function PaymentTable({ lines }: { lines: readonly PaymentLine[] }) {
             <td data-label="Documents">
               <Papers line={line} />
             </td>
-            <td data-label="Total" className="cell-amount cell-fine">
+            <td data-label="Total" className="cell-amount">
               <Exact usd={line.total_usd} />
               {line.tax_usd !== '0' && (
                 <span className="reference">
