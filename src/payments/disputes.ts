@@ -22,7 +22,7 @@ import {
   releaseFor,
   withoutFreeze,
 } from '#payments/freezing';
-import { liftPause, pauseReload } from '#payments/reload-pauses-sql';
+import { askAgain, liftPause, pauseReload } from '#payments/reload-pauses-sql';
 import { findByProcessorIds, insertTimeline, lockPurchase, type Purchase } from '#payments/sql';
 import { splitOf } from '#payments/taking-back';
 
@@ -167,6 +167,7 @@ async function tellPauses(tx: Db, dispute: Dispute, state: DisputeState): Promis
     await tx.query(pauseReload(organizationId, 'dispute', id));
   } else {
     await tx.query(liftPause(organizationId, 'dispute', id));
+    await tx.query(askAgain(organizationId));
   }
 }
 

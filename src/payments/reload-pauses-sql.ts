@@ -21,8 +21,15 @@ export const liftPause = (
   subject: string,
 ): Statement => ({
   text: `UPDATE payments.reload_pauses SET lifted_at = bursar.now()
-    WHERE organization_id = $1 AND cause = $2 AND subject = $3 AND lifted_at IS NULL`,
+    WHERE organization_id = $1 AND cause = $2 AND subject = $3 AND lifted_at IS NULL
+    RETURNING subject`,
   values: [organizationId, cause, subject],
+});
+
+/** A worker asks again at once whether to reload. */
+export const askAgain = (organizationId: string): Statement => ({
+  text: 'UPDATE payments.auto_reload SET look_again_at = bursar.now() WHERE organization_id = $1',
+  values: [organizationId],
 });
 
 /** Why automatic purchases of an organization wait, the oldest cause first; none if they do not. */

@@ -158,6 +158,8 @@ export const PAUSE_WORDS: Readonly<Record<Paused, string>> = {
     'The card was declined three times. Save another card, or switch it on again.',
   verification_required:
     'Your bank wants you to confirm payments with this card. Buy credits once yourself, or save another card.',
-  dispute: 'A payment is disputed.',
-  fraud_warning: 'A bank reported a payment as fraudulent.',
+  dispute:
+    'A payment is or was disputed with the bank. Auto-reload waits until that is settled; you can still buy credits yourself.',
+  fraud_warning:
+    'A bank reported a payment as fraudulent. Auto-reload waits until that is settled; you can still buy credits yourself.',
 };
