@@ -122,7 +122,7 @@ function Setting(props: { reload: ReloadResponse; cards: readonly SavedCard[] | 
           <p className="hint">Charged to the default card, {cardName(card)}.</p>
         )}
       </div>
-      {reload.enabled && card === null && (
+      {reload.enabled && reload.status !== 'paused' && card === null && (
         <Notice tone="warning" title="There is no card to charge">
           <p>Save a card, or make a saved one the default.</p>
         </Notice>
