@@ -80,12 +80,14 @@ function PaymentTable({ lines }: { lines: readonly PaymentLine[] }) {
               <Papers line={line} />
             </td>
             <td data-label="Total" className="cell-amount">
-              <Exact usd={line.total_usd} />
-              {line.tax_usd !== '0' && (
-                <span className="reference">
-                  with <Money usd={line.tax_usd} /> tax
-                </span>
-              )}
+              <span>
+                <Exact usd={line.total_usd} />
+                {line.tax_usd !== '0' && (
+                  <span className="reference">
+                    with <Money usd={line.tax_usd} /> tax
+                  </span>
+                )}
+              </span>
             </td>
           </tr>
         ))}
