@@ -48,9 +48,16 @@ test('a batch is shown with its state, its money and its upstream, whatever beca
     client.messages.batches.create({ requests: itemsOf(sized) }, refused),
   ).rejects.toMatchObject({ status: 400 });
   const listed = JSON.parse((await bursar('batch', 'list', '--org', org, '--json')).stdout);
-  expect(listed.map(({ state }: { state: string }) => state)).toEqual(['refused', 'deleted']);
+  expect(listed.data.map(({ state }: { state: string }) => state)).toEqual(['refused', 'deleted']);
   const table = (await bursar('batch', 'list', '--org', org, '--limit', '1')).stdout;
   expect(table.trimEnd().split('\n')).toHaveLength(1);
+});
+
+test('an organization without batches is told so, and the list has the shape of every list', async () => {
+  const { organizationId } = await world.customer();
+  const words = ['batch', 'list', '--org', organizationId];
+  expect((await bursar(...words)).stdout.trim()).toBe('No batches.');
+  expect(JSON.parse((await bursar(...words, '--json')).stdout)).toEqual({ data: [] });
 });
 
 test.each([

@@ -33,6 +33,8 @@ const countsText = ({ counts }: Batch): string =>
     .map(([name, count]) => `${count} ${name}`)
     .join(', ');
 
+const itemsText = (items: number): string => (items === 1 ? '1 item' : `${items} items`);
+
 async function list(system: System, options: ListOptions): Promise<Answer> {
   const refusal = await unknownOrganization(system, options.org);
   const organizationId = parseId('organization', options.org);
@@ -46,9 +48,9 @@ async function list(system: System, options: ListOptions): Promise<Answer> {
   const batches = await newestBatches(system.pool, organizationId, limit);
   const rows = batches.map((batch) => {
     const { id, state, items, upstream, created_at } = batchJson(batch);
-    return [id, state, `${items} items`, countsText(batch), upstream ?? '', created_at];
+    return [id, state, itemsText(items), countsText(batch), upstream ?? '', created_at];
   });
-  return done(batches.map(batchJson), table(rows));
+  return done({ data: batches.map(batchJson) }, rows.length === 0 ? 'No batches.' : table(rows));
 }
 
 async function show(system: System, text: string): Promise<Answer> {

@@ -1,8 +1,10 @@
-import { type Answer, done, type System, table } from '#cli/answer';
+import { type Answer, done, failed, OPERATOR, type System, table } from '#cli/answer';
 import type { Verbs } from '#cli/verbs';
+import { recordAudit } from '#identity/audit';
 import { OPEN_DISPUTE_STATES } from '#payments/dispute';
 import { listDisputes } from '#payments/disputes';
 import { disputeLine } from '#payments/money-back-view';
+import { resumeAfterLoss } from '#payments/reload-pauses';
 import { listWarnings, warningAdvice } from '#payments/warnings';
 
 const LISTED = 100;
@@ -16,6 +18,30 @@ async function disputes(system: System, options: { open?: boolean }): Promise<An
     d.respond_by === null ? '' : `answer by ${d.respond_by}`,
   ]);
   return done({ data }, rows.length === 0 ? 'No disputes.' : table(rows));
+}
+
+async function resume(system: System, id: string, options: { reason: string }): Promise<Answer> {
+  const { reason } = options;
+  const told = await system.pool.transaction(async (tx) => {
+    const resumed = await resumeAfterLoss(tx, id);
+    if (resumed.outcome === 'resumed') {
+      const who = { organizationId: resumed.organizationId, actor: OPERATOR, requestId: null };
+      await recordAudit(tx, { ...who, action: 'dispute.resume', subject: id, reason });
+    }
+    return resumed;
+  });
+  switch (told.outcome) {
+    case 'resumed': {
+      const text = `Auto-reload of ${told.organizationId} is no longer paused because of ${id}.`;
+      return done({ id, organization_id: told.organizationId, resumed: true }, text);
+    }
+    case 'unknown_dispute':
+      return failed('dispute_not_found', `There is no dispute ${id}.`);
+    case 'not_lost':
+      return failed('dispute_not_lost', `${id} is not lost; the pause ends when it is won.`);
+    case 'not_paused':
+      return failed('not_paused', `${id} pauses nothing: it was resumed before.`);
+  }
 }
 
 async function warnings(system: System): Promise<Answer> {
@@ -35,13 +61,17 @@ async function warnings(system: System): Promise<Answer> {
 }
 
 export function addDisputeVerbs({ program, onSystem }: Verbs): void {
-  program
-    .command('dispute')
-    .description("payments that a card's bank questions")
+  const dispute = program.command('dispute').description("payments that a card's bank questions");
+  dispute
     .command('list')
     .description('what banks dispute, what it froze and what it cost')
     .option('--open', 'only the undecided ones')
     .action(onSystem(disputes));
+  dispute
+    .command('resume <dispute>')
+    .description('let auto-reload go on, which a lost dispute keeps paused')
+    .requiredOption('--reason <text>', 'why, for the audit trail')
+    .action(onSystem(resume));
   program
     .command('warning')
     .description('suspicions of fraud that banks report before they dispute')

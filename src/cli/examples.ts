@@ -96,6 +96,7 @@ export const EXAMPLES: Readonly<Record<string, Told>> = {
     example: 'bursar payment refund "$PAYMENT" --reason "for another product"',
   },
   'dispute list': { units: USD, example: 'bursar dispute list --open' },
+  'dispute resume': { example: 'bursar dispute resume "$DISPUTE" --reason "settled by phone"' },
   'warning list': { units: TIMES, example: 'bursar warning list' },
   reconcile: { units: `${USD}\n${TIMES}`, example: 'bursar reconcile --from 2026-11-01' },
   'batch list': { units: TIMES, example: `bursar batch list ${ORG}` },

@@ -77,3 +77,24 @@ test('bursar dispute list shows what was frozen, what is owed and what it cost',
   expect((await bursar('dispute', 'list', '--open')).told.data).toEqual([]);
   expect((await bursar('warning', 'list')).told.data).toEqual([]);
 });
+
+test('bursar dispute resume lets auto-reload go on after a loss, once, with its reason', async () => {
+  const of = await world.credited(usd('10'));
+  const dispute = world.office.dispute(of.payment, usd('10'));
+  await syncDispute(world.deps, dispute.id);
+  const resume = () => bursar('dispute', 'resume', dispute.id, ...WHY);
+  expect((await resume()).code).toBe('dispute_not_lost');
+  world.office.decide(dispute, 'lost');
+  await syncDispute(world.deps, dispute.id);
+  const { organizationId } = of.payer;
+  expect((await resume()).told).toEqual({
+    ...{ id: dispute.id, organization_id: organizationId, resumed: true },
+  });
+  expect((await resume()).code).toBe('not_paused');
+  expect((await bursar('dispute', 'resume', 'du_none', ...WHY)).code).toBe('dispute_not_found');
+  const [audit] = await world.db.ownerPool.query<{ reason: string }>({
+    text: `SELECT reason FROM identity.audit_events WHERE subject = $1`,
+    values: [dispute.id],
+  });
+  expect(audit?.reason).toBe('paid twice');
+});

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Fastify, { type FastifyInstance } from 'fastify';
@@ -37,6 +37,16 @@ test('an address only the browser knows is answered with the page, asked for ane
     expect([answer.statusCode, answer.body]).toEqual([200, '<title>Console</title>']);
     expect(answer.headers['cache-control']).toBe('no-cache');
     expect(answer.headers['content-type']).toContain('text/html');
+  }
+});
+
+test('every address of the router is a page', async () => {
+  await build();
+  const router = new URL('../../web/src/app/router.tsx', import.meta.url);
+  const known = [...(await readFile(router, 'utf8')).matchAll(/\bpath: '([^']+)'/g)];
+  expect(known.length).toBeGreaterThan(5);
+  for (const [, path = ''] of known) {
+    expect([path, (await app.inject(path)).statusCode]).toEqual([path, 200]);
   }
 });
 

@@ -59,7 +59,8 @@ const wantsPage = (request: FastifyRequest): boolean =>
   (request.method === 'GET' || request.method === 'HEAD') && !NOT_PAGES.test(request.url);
 
 /** The addresses of the router in web/src/app: anything else gets the page that says so, as a 404. */
-const PAGES = /^\/(?:sign-in|settings(?:\/(?:billing(?:\/return)?|keys))?|organizations\/new)?\/?$/;
+const PAGES =
+  /^\/(?:sign-in|settings(?:\/(?:billing(?:\/(?:return|card))?|keys|limits))?|organizations\/new)?\/?$/;
 
 /** Serves the built pages; an address only the browser knows is answered with the page itself. */
 export async function servePages(app: FastifyInstance, options: PagesOptions): Promise<void> {

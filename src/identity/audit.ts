@@ -30,6 +30,7 @@ export type AuditAction =
   | 'auto_reload.off'
   | 'refund.request'
   | 'payment.credit'
+  | 'dispute.resume'
   | 'payment.refund';
 
 /**

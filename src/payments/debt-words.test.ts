@@ -6,8 +6,8 @@ const usd = (text: string) => parseUsd(text) ?? ZERO;
 
 test('what is owed is said before paying, rounded up to the cent (S23)', () => {
   expect(debtNotice(ZERO)).toBeNull();
-  expect(debtNotice(usd('4'))).toContain('$4.00 are owed');
-  expect(debtNotice(usd('1.941'))).toContain('$1.95 are owed');
+  expect(debtNotice(usd('4'))).toContain('$4.00 is owed');
+  expect(debtNotice(usd('1.941'))).toContain('$1.95 is owed');
 });
 
 test('a purchase clears the debt first, and only then becomes credit', () => {

@@ -20,5 +20,5 @@ const owed = (debt: NanoUsd): string => `$${displayUsd(nanos(-debt)).replace('-'
 export const debtNotice = (debt: NanoUsd): string | null =>
   debt === 0n
     ? null
-    : `${owed(debt)} are owed after a payment was taken back. Requests are refused until that is ` +
+    : `${owed(debt)} is owed after a payment was taken back. Requests are refused until that is ` +
       'cleared. Your next purchase clears it first; the rest of it becomes credits.';

@@ -1,6 +1,9 @@
 import { enqueue } from '#db/jobs';
 import type { Db } from '#db/pool';
+import type { OrganizationId } from '#kernel/ids';
 import { LOW_TASK } from '#ledger/low';
+import type { Dispute } from '#payments/disputes';
+import { findDispute } from '#payments/disputes-sql';
 import { liftPause, openPauses, type PauseCause } from '#payments/reload-pauses-sql';
 
 export interface ReloadPause {
@@ -12,13 +15,14 @@ export interface ReloadPause {
 
 /**
  * Why no automatic purchase of this organization may be made now; empty if one may. A pause for a
- * dispute ends with it unless it was lost; one for a warning ends when the purchase is refunded.
+ * dispute ends with it unless it was lost, and then by `resumeAfterLoss`; one for a warning ends
+ * when the purchase is refunded.
  */
 export const reloadPauses = (db: Db, organizationId: string): Promise<ReloadPause[]> =>
   db.query<ReloadPause>(openPauses(organizationId));
 
 /**
- * Ends a pause. Credit that ran low meanwhile was told of in vain, so the question is asked again; by
+ * Ends a pause; false if there was none. Credit that ran low meanwhile was told of in vain, so the question is asked again; by
  * a job, because the settings are locked before the purchase and the book that the caller has.
  */
 export async function endPause(
@@ -26,9 +30,25 @@ export async function endPause(
   organizationId: string,
   cause: PauseCause,
   subject: string,
-): Promise<void> {
+): Promise<boolean> {
   const lifted = await tx.query(liftPause(organizationId, cause, subject));
-  if (lifted.length === 0) return;
+  if (lifted.length === 0) return false;
   const payload = { organization_id: organizationId };
   await enqueue(tx, LOW_TASK, payload, { jobKey: `${LOW_TASK}:${organizationId}` });
+  return true;
+}
+
+export type Resumed =
+  | { readonly outcome: 'resumed'; readonly organizationId: OrganizationId }
+  | { readonly outcome: 'unknown_dispute' | 'not_lost' | 'not_paused' };
+
+/** What an operator decides after a loss: automatic purchases may go on. Debt is not touched. */
+export async function resumeAfterLoss(tx: Db, disputeId: string): Promise<Resumed> {
+  const [dispute] = await tx.query<Dispute>(findDispute(disputeId));
+  if (dispute === undefined) return { outcome: 'unknown_dispute' };
+  if (dispute.state !== 'lost') return { outcome: 'not_lost' };
+  const { organizationId } = dispute;
+  const ended = await endPause(tx, organizationId, 'dispute', disputeId);
+  if (!ended) return { outcome: 'not_paused' };
+  return { outcome: 'resumed', organizationId };
 }

@@ -156,9 +156,11 @@ export const ANSWER_WORDS: Readonly<Record<Answer, string>> = {
 export const PAUSE_WORDS: Readonly<Record<Paused, string>> = {
   card_declined: 'The card was declined for good. Save another card to go on.',
   declined_repeatedly:
-    'The card was declined three times. Save another card, or switch it on again.',
+    'The card was declined three times. Save another card, or switch auto-reload off and on again.',
   verification_required:
-    'Your bank wants you to confirm payments with this card. Buy credits yourself, and save another card or switch it off and on again.',
-  dispute: 'A payment is disputed.',
-  fraud_warning: 'A bank reported a payment as fraudulent.',
+    'Your bank wants you to confirm payments with this card, which auto-reload cannot. Let it charge another card, or buy credits yourself.',
+  dispute:
+    'A payment is or was disputed with the bank. Auto-reload waits until that is settled; you can still buy credits yourself.',
+  fraud_warning:
+    'A bank reported a payment as fraudulent. Auto-reload waits until that is settled; you can still buy credits yourself.',
 };

@@ -93,5 +93,5 @@ test('what is owed is said where credits are bought (S23)', async () => {
     text: 'UPDATE ledger.books SET customer_debt_nanos = -4000000000 WHERE organization_id = $1',
     values: [org],
   });
-  expect(await notice()).toContain('$4.00 are owed');
+  expect(await notice()).toContain('$4.00 is owed');
 });

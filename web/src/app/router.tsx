@@ -7,6 +7,7 @@ import {
   redirect,
   stringifySearchWith,
 } from '@tanstack/react-router';
+import { reloadQuery } from '../api/auto-reload.ts';
 import { billingQuery, historyQuery } from '../api/billing.ts';
 import { cardsQuery, detailsQuery } from '../api/billing-details.ts';
 import { Refusal } from '../api/client.ts';
@@ -75,6 +76,7 @@ const billing = createRoute({
     void queries.prefetchInfiniteQuery(historyQuery(me.organization.id));
     void queries.prefetchQuery(detailsQuery(me.organization.id));
     void queries.prefetchQuery(cardsQuery(me.organization.id));
+    void queries.prefetchQuery(reloadQuery(me.organization.id));
   },
   validateSearch: (search: Record<string, unknown>): { buy?: string; address?: string } => {
     const buy = text(search, 'buy');

@@ -22,8 +22,11 @@ export function CardsSection(props: { organizationId: string; mayEdit: boolean }
   const queries = useQueryClient();
   const cards = useQuery(cardsQuery(organizationId));
   const [asked, setAsked] = useState<Asked>();
-  const takeOver = (list: CardList) =>
+  const takeOver = (list: CardList) => {
     queries.setQueryData(cardsQuery(organizationId).queryKey, list);
+    // Another card may let auto-reload go on, which buys at once.
+    void queries.invalidateQueries({ queryKey: [organizationId] });
+  };
   const prefer = useMutation({
     mutationFn: (id: string) => changeCard(id, 'default'),
     onSuccess: takeOver,

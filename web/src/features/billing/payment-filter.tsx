@@ -4,7 +4,7 @@ import type { PaymentFilter } from '../../api/payments.ts';
 import { stateWords } from './payment-words.ts';
 
 const KINDS = [
-  ['', 'Purchases and refunds'],
+  ['', 'Any kind'],
   ['purchase', 'Purchases'],
   ['refund', 'Refunds'],
 ] as const;

@@ -79,13 +79,15 @@ function PaymentTable({ lines }: { lines: readonly PaymentLine[] }) {
             <td data-label="Documents">
               <Papers line={line} />
             </td>
-            <td data-label="Total" className="cell-amount cell-fine">
-              <Exact usd={line.total_usd} />
-              {line.tax_usd !== '0' && (
-                <span className="reference">
-                  with <Money usd={line.tax_usd} /> tax
-                </span>
-              )}
+            <td data-label="Total" className="cell-amount">
+              <span>
+                <Exact usd={line.total_usd} />
+                {line.tax_usd !== '0' && (
+                  <span className="reference">
+                    with <Money usd={line.tax_usd} /> tax
+                  </span>
+                )}
+              </span>
             </td>
           </tr>
         ))}

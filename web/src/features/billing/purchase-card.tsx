@@ -51,9 +51,12 @@ export function PurchaseCard(props: {
         </div>
       </div>
       {failure !== null && <FailureHelp purchase={purchase} open={props.helpOpen === true} />}
-      <p className="hint">
-        Reference <code>{purchase.id}</code>
-      </p>
+      {/* A refusal has named it where it is needed. */}
+      {failure === null && (
+        <p className="hint">
+          Reference <code>{purchase.id}</code>
+        </p>
+      )}
     </section>
   );
 }

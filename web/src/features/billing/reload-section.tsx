@@ -1,14 +1,18 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
+import type { SavedCard } from '#console-api/billing/contract';
 import type { ReloadResponse } from '#console-api/reload/contract';
 import { reloadQuery, saveReload } from '../../api/auto-reload.ts';
+import { cardsQuery } from '../../api/billing-details.ts';
 import { Money } from '../../ui/amount.tsx';
 import { Moment } from '../../ui/moment.tsx';
 import { Badge, Notice, type Tone } from '../../ui/notice.tsx';
 import { Section } from '../../ui/page.tsx';
 import { Problem } from '../../ui/problem.tsx';
 import { Skeleton } from '../../ui/skeleton.tsx';
+import { cardName } from './card-words.ts';
 import { ReloadDialog } from './reload-dialog.tsx';
+import { chargedCard, heldBack } from './reload-words.ts';
 
 const STATUS: Readonly<Record<ReloadResponse['status'], { tone: Tone; word: string }>> = {
   off: { tone: 'quiet', word: 'Off' },
@@ -21,7 +25,12 @@ const STATUS: Readonly<Record<ReloadResponse['status'], { tone: Tone; word: stri
 export function ReloadSection(props: { organizationId: string; mayEdit: boolean }) {
   const { organizationId, mayEdit } = props;
   const queries = useQueryClient();
-  const reload = useQuery(reloadQuery(organizationId));
+  const reload = useQuery({
+    ...reloadQuery(organizationId),
+    // It ends by itself within seconds, and the page says how.
+    refetchInterval: ({ state }) => (state.data?.status === 'reloading' ? 2_000 : false),
+  });
+  const cards = useQuery(cardsQuery(organizationId));
   const [editing, setEditing] = useState(false);
   const takeOver = (answer: ReloadResponse) => {
     queries.setQueryData(reloadQuery(organizationId).queryKey, answer);
@@ -29,6 +38,13 @@ export function ReloadSection(props: { organizationId: string; mayEdit: boolean 
     void queries.invalidateQueries({ queryKey: [organizationId] });
   };
   const { data } = reload;
+  const status = data?.status;
+  const before = useRef(status);
+  useEffect(() => {
+    const ended = before.current === 'reloading' && status !== 'reloading';
+    before.current = status;
+    if (ended) void queries.invalidateQueries({ queryKey: [organizationId] });
+  }, [status, queries, organizationId]);
   const off = useMutation({
     mutationFn: (now: ReloadResponse) =>
       saveReload({
@@ -65,7 +81,7 @@ export function ReloadSection(props: { organizationId: string; mayEdit: boolean 
         <Problem error={reload.error} retry={() => void reload.refetch()} />
       )}
       {off.isError && <Problem error={off.error} />}
-      {data !== undefined && <Setting reload={data} />}
+      {data !== undefined && <Setting reload={data} cards={cards.data?.data} />}
       {data !== undefined && data.evaluations.length > 0 && <Answers reload={data} />}
       {editing && data !== undefined && (
         <ReloadDialog reload={data} onSaved={takeOver} onClose={() => setEditing(false)} />
@@ -74,28 +90,56 @@ export function ReloadSection(props: { organizationId: string; mayEdit: boolean 
   );
 }
 
-function Setting({ reload }: { reload: ReloadResponse }) {
+function Setting(props: { reload: ReloadResponse; cards: readonly SavedCard[] | undefined }) {
+  const { reload, cards } = props;
   const { tone, word } = STATUS[reload.status];
+  const held = heldBack(reload);
+  const card = cards && chargedCard(cards);
   return (
     <>
-      <p>
-        <Badge tone={tone}>{word}</Badge>{' '}
-        {reload.enabled ? (
-          <>
-            Below <Money usd={reload.threshold_usd} />, credits are bought up to{' '}
-            <Money usd={reload.target_usd} />; at most {reload.max_per_day} times a day
-            {reload.max_usd_per_month !== null && (
+      <div className="reload-facts">
+        <p>
+          <Badge tone={tone}>{word}</Badge>
+        </p>
+        <p>
+          {reload.enabled ? (
+            <>
+              Below <Money usd={reload.threshold_usd} />, credits are bought up to{' '}
+              <Money usd={reload.target_usd} />; at most {times(reload.max_per_day)} a day
+              {reload.max_usd_per_month !== null && (
+                <>
+                  {' '}
+                  and <Money usd={reload.max_usd_per_month} /> a month
+                </>
+              )}
+              .
+            </>
+          ) : (
+            'Nothing is bought by itself. Requests are refused when the credits are used up.'
+          )}
+        </p>
+        {reload.enabled && card !== undefined && card !== null && (
+          <p className="hint">Charged to the default card, {cardName(card)}.</p>
+        )}
+      </div>
+      {reload.enabled && reload.status !== 'paused' && card === null && (
+        <Notice tone="warning" title="There is no card to charge">
+          <p>Save a card, or make a saved one the default.</p>
+        </Notice>
+      )}
+      {held !== undefined && card !== null && (
+        <Notice tone="warning" title="No card is charged for now">
+          <p>
+            {held.words}
+            {held.until !== null && (
               <>
                 {' '}
-                and <Money usd={reload.max_usd_per_month} /> a month
+                It is tried again from <Moment at={held.until} show="day and time" /> on.
               </>
             )}
-            .
-          </>
-        ) : (
-          'Nothing is bought by itself. Requests are refused when the credits are used up.'
-        )}
-      </p>
+          </p>
+        </Notice>
+      )}
       {reload.status === 'paused' && reload.paused_words !== null && (
         <Notice tone="warning" title="No card is charged for now">
           <p>{reload.paused_words}</p>
@@ -104,6 +148,8 @@ function Setting({ reload }: { reload: ReloadResponse }) {
     </>
   );
 }
+
+const times = (count: number): string => (count === 1 ? 'once' : `${count} times`);
 
 function Answers({ reload }: { reload: ReloadResponse }) {
   return (
@@ -115,12 +161,12 @@ function Answers({ reload }: { reload: ReloadResponse }) {
             <p>{one.words}</p>
             <p className="hint">
               <Moment at={one.at} show="day and time" />
-              {one.times > 1 && `, ${one.times} times`}: <Money usd={one.counted_usd} /> of{' '}
-              <Money usd={one.threshold_usd} />
+              {one.times > 1 && `, ${one.times} times`} · balance <Money usd={one.counted_usd} />,
+              threshold <Money usd={one.threshold_usd} />
               {one.until !== null && (
                 <>
                   {' '}
-                  · asked again <Moment at={one.until} show="day and time" />
+                  · to be asked again <Moment at={one.until} show="day and time" />
                 </>
               )}
             </p>
