@@ -76,8 +76,9 @@ async function apply(
     if (state === undefined) return 'applied';
     const written = await write(deps, tx, purchase, dispute, state);
     if (step === undefined) return 'applied';
-    await takeEffect(deps, tx, written, step.effect, dispute);
+    // Before the books are locked: a reload locks its settings and then the books as well.
     await tellPauses(tx, written, state);
+    await takeEffect(deps, tx, written, step.effect, dispute);
     await tx.query(insertTimeline(purchase, purchase.state, DISPUTE_SENTENCES[state]));
     const fields = { dispute: dispute.id, purchase: purchase.id, state };
     deps.log?.warn(fields, 'a payment is disputed, or its dispute has moved on');

@@ -158,9 +158,12 @@ export const PAUSE_WORDS: Readonly<Record<Paused, string>> = {
   declined_repeatedly:
     'The card was declined three times. Save another card, or switch auto-reload off and on again.',
   verification_required:
-    'Your bank wants you to confirm payments with this card, which auto-reload cannot. Let it charge another card, or buy credits yourself.',
+    'Your bank wants you to confirm payments with this card, which auto-reload cannot. ' +
+    'Let it charge another card, or buy credits yourself.',
   dispute:
-    'A payment is or was disputed with the bank. Auto-reload waits until that is settled; you can still buy credits yourself.',
+    'A payment is or was disputed with the bank. Auto-reload waits until that is settled; ' +
+    'you can still buy credits yourself.',
   fraud_warning:
-    'A bank reported a payment as fraudulent. Auto-reload waits until that is settled; you can still buy credits yourself.',
+    'A bank reported a payment as fraudulent. Auto-reload waits until that is settled; ' +
+    'you can still buy credits yourself.',
 };
