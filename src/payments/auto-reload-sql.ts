@@ -87,6 +87,14 @@ export const saveSettings = (change: SettingsChange): Statement => ({
   ],
 });
 
+/** A person's decision against buying: no card is charged until somebody decides otherwise. */
+export const switchOff = (organizationId: string, actor: string): Statement => ({
+  text: `UPDATE payments.auto_reload SET enabled = false, look_again_at = NULL,
+      changed_at = bursar.now(), changed_by = $2
+    WHERE organization_id = $1 AND enabled RETURNING 1`,
+  values: [organizationId, actor],
+});
+
 export const setLookAgain = (organizationId: string, at: Date | null): Statement => ({
   text: 'UPDATE payments.auto_reload SET look_again_at = $2 WHERE organization_id = $1',
   values: [organizationId, at],

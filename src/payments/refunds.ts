@@ -2,7 +2,9 @@ import { enqueue } from '#db/jobs';
 import type { Db } from '#db/pool';
 import { type Entropy, newId } from '#kernel/ids';
 import { NANOS_PER_CENT, type NanoUsd, nanos, ZERO } from '#kernel/money';
+import { tellWhenBelow } from '#ledger/low';
 import { refundGrant } from '#ledger/refunds';
+import { lockSettings, switchOff } from '#payments/auto-reload-sql';
 import { type DisputeRow, listDisputesOf } from '#payments/disputes-sql';
 import { REFUND_STATES, type RefundState, refundSentence } from '#payments/refund';
 import * as sql from '#payments/refunds-sql';
@@ -48,6 +50,8 @@ export async function requestRefund(
 ): Promise<RefundAsked> {
   const [found] = await tx.query<Purchase>(findPurchase(wish.purchaseId, null));
   if (found === undefined) return { outcome: 'unknown_purchase' };
+  // In the order in which a reload locks them.
+  await tx.query(lockSettings(found.organizationId));
   const [purchase] = await tx.query<Purchase>(lockPurchase(found.organizationId, found.id));
   const { organizationId, grantId = null, paymentIntentId = null } = purchase ?? found;
   if (purchase?.state !== 'credited' || grantId === null || paymentIntentId === null) {
@@ -71,6 +75,9 @@ export async function requestRefund(
   );
   if (refund === undefined) throw new Error('a refund was not stored');
   await tellRefund(tx, purchase, refund, refundSentence('requested', refund.total));
+  // Or what goes back to the card would be charged to it again.
+  const switched = await tx.query(switchOff(organizationId, actor));
+  if (switched.length > 0) await tellWhenBelow(tx, organizationId, null);
   await enqueue(
     tx,
     REFUND_TASK,

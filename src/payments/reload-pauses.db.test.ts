@@ -15,8 +15,8 @@ const paused = async (of: Credited) =>
   (await reloadPauses(world.db.pool, of.payer.organizationId)).map((pause) => pause.subject);
 const askedAgain = (of: Credited) =>
   world.db.ownerPool.query({
-    text: `SELECT 1 FROM payments.auto_reload
-      WHERE organization_id = $1 AND look_again_at <= bursar.now()`,
+    text: `SELECT 1 FROM graphile_worker._private_jobs
+      WHERE payload ->> 'organization_id' = $1`,
     values: [of.payer.organizationId],
   });
 const resume = (id: string) => world.db.pool.transaction((tx) => resumeAfterLoss(tx, id));

@@ -7,6 +7,7 @@ import { beginSetup, refreshSetup } from '#payments/card-setups';
 import { CARD_CHOSEN_TASK, makeDefault, savedCards } from '#payments/cards';
 import type { PaymentsDeps } from '#payments/deps';
 import { listPurchases, refreshPurchase } from '#payments/purchases';
+import { requestRefund } from '#payments/refunds';
 import { evaluateDueReloads, evaluateReload } from '#payments/reload';
 import {
   type ReloadSettings,
@@ -261,6 +262,29 @@ describe('off means off', () => {
     await refreshPurchase(world.deps, reload.id, 'poller');
     expect(await charged()).toEqual([5000]);
     expect(await world.available(payer.organizationId)).toBe(usd('50'));
+  });
+});
+
+describe('money that goes back', () => {
+  it('switches it off: what an operator refunds is not charged again', async () => {
+    await save(VISA);
+    await set();
+    const [reload] = await purchases();
+    const refunded = await world.db.pool.transaction((tx) =>
+      requestRefund(tx, world.deps.entropy, {
+        purchaseId: reload?.id ?? '',
+        amount: 'all',
+        reason: 'bought by mistake',
+        actor: 'operator',
+      }),
+    );
+    expect(refunded.outcome).toBe('requested');
+    expect(await world.available(payer.organizationId)).toBe(0n);
+    await later('2 minutes');
+    expect(await ask()).toBe('off');
+    await evaluateDueReloads(world.deps);
+    expect(await charged()).toEqual([5000]);
+    expect((await view()).settings).toMatchObject({ enabled: false, changedBy: 'operator' });
   });
 });
 
