@@ -1,114 +1,51 @@
-import Stripe from 'stripe';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { parseUsd, ZERO } from '#kernel/money';
+import { ZERO } from '#kernel/money';
 import { LOW_TASK } from '#ledger/low';
 import { saveDetails } from '#payments/billing-details-sql';
-import { CURRENT_CONSENT } from '#payments/card-consent';
-import { beginSetup, refreshSetup } from '#payments/card-setups';
 import { CARD_CHOSEN_TASK, savedCards, syncCards } from '#payments/cards';
 import type { PaymentsDeps } from '#payments/deps';
-import { listPurchases, refreshPurchase } from '#payments/purchases';
-import { evaluateDueReloads, evaluateReload } from '#payments/reload';
+import { refreshPurchase } from '#payments/purchases';
+import { evaluateDueReloads } from '#payments/reload';
 import { endPause } from '#payments/reload-pauses';
 import { pauseReload } from '#payments/reload-pauses-sql';
-import { type ReloadSettings, readReload, saveReloadSettings } from '#payments/reload-settings';
 import { settlePayment } from '#payments/settle';
 import { readTimeline } from '#payments/sql';
 import { sweepEvents } from '#payments/sweep';
-import { chargingOn, hold, makePayer, type Payer, settle, toNextMonth } from '#test/ledger-world';
-import { type PaymentsWorld, paymentsWorld, VISA } from '#test/payments';
+import { type Payer, toNextMonth } from '#test/ledger-world';
+import { type PaymentsWorld, VISA } from '#test/payments';
+import { type Reloader, type ReloadWorld, reloadWorld, usd } from '#test/reload-world';
 
-const usd = (text: string) => parseUsd(text) ?? ZERO;
-
+let reloads: ReloadWorld;
 let world: PaymentsWorld;
+let its: Reloader;
 let payer: Payer;
-let node: ReturnType<typeof chargingOn>;
-let forms = 0;
 
 beforeAll(async () => {
-  world = await paymentsWorld();
-  await world.db.ownerPool.query({ text: 'UPDATE bursar.deployment SET simulated = true' });
-  node = chargingOn(world.db.url);
+  reloads = await reloadWorld();
+  ({ world } = reloads);
 });
-afterAll(async () => {
-  await node?.close();
-  await world?.close();
-});
+afterAll(() => reloads?.close());
 beforeEach(async () => {
-  payer = await makePayer(world.db.pool);
+  its = await reloads.reloader();
+  ({ payer } = its);
 });
 
-const SETTINGS: ReloadSettings = {
-  enabled: true,
-  threshold: usd('10'),
-  target: usd('50'),
-  maxPerDay: 24,
-  maxPerMonth: null,
-};
-const set = (changes: Partial<ReloadSettings> = {}, deps: PaymentsDeps = world.deps) =>
-  saveReloadSettings(deps, payer.organizationId, { ...SETTINGS, ...changes }, 'user_ada');
-const ask = (deps: PaymentsDeps = world.deps) =>
-  evaluateReload(deps, payer.organizationId, 'request_refused');
-const view = () => readReload(world.db.pool, payer.organizationId);
-const purchases = () => listPurchases(world.db.pool, payer.organizationId, 50);
-const later = (interval: string) =>
-  world.db.ownerPool.query({
-    text: 'SELECT bursar.advance_clock($1::interval)',
-    values: [interval],
-  });
+const set: Reloader['set'] = (changes, deps) => its.set(changes, deps);
+const ask: Reloader['ask'] = (deps) => its.ask(deps);
+const view = () => its.view();
+const purchases = () => its.purchases();
+const save = (number = VISA) => its.save(number);
+const spend = (text: string) => its.spend(text);
+const charged = () => its.charged();
+const queued = (task: string) => its.queued(task);
+const later = (interval: string) => reloads.later(interval);
+const control: ReloadWorld['control'] = (path, body) => reloads.control(path, body);
 
 async function theReload() {
   const [reload] = await purchases();
   if (reload === undefined) throw new Error('nothing was decided');
   return reload;
 }
-
-async function save(number = VISA): Promise<void> {
-  const begun = await beginSetup(world.deps, {
-    organizationId: payer.organizationId,
-    actor: 'user_ada',
-    ip: '203.0.113.7',
-    consentVersion: CURRENT_CONSENT.version,
-    nonce: `form-${forms++}-of-reload-races`,
-  });
-  if (begun.outcome !== 'opened') throw new Error(begun.outcome);
-  await control(`pay/${begun.setup.sessionId}`, { number, three_ds: 'pass' });
-  await refreshSetup(world.deps, begun.setup);
-}
-
-const control = (path: string, body: unknown) =>
-  fetch(`${world.simUrl}/_sim/${path}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
-
-async function charged(): Promise<number[]> {
-  const url = new URL(world.simUrl);
-  const options = { host: url.hostname, port: url.port, protocol: 'http' as const };
-  const stripe = new Stripe(world.secretKey, { ...options, telemetry: false });
-  const list = await stripe.paymentIntents.list({ limit: 100 });
-  return list.data
-    .filter(({ metadata }) => metadata.org_id === payer.organizationId)
-    .filter(({ status }) => status === 'succeeded')
-    .map(({ amount }) => amount);
-}
-
-async function spend(text: string): Promise<void> {
-  const held = await hold(node.charging, payer, usd(text));
-  if (held.outcome !== 'held') throw new Error(held.outcome);
-  await settle(node.charging, payer, held.id, usd(text));
-}
-
-const queued = async (task: string): Promise<number> => {
-  const jobs = await world.db.ownerPool.query({
-    text: `SELECT FROM graphile_worker.jobs AS j
-        JOIN graphile_worker._private_jobs AS p ON p.id = j.id
-       WHERE j.task_identifier = $1 AND p.payload ->> 'organization_id' = $2`,
-    values: [task, payer.organizationId],
-  });
-  return jobs.length;
-};
 
 type Charge = PaymentsDeps['cardCharges']['chargeCard'];
 const charging = (chargeCard: Charge): PaymentsDeps => ({

@@ -1,113 +1,45 @@
-import Stripe from 'stripe';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { parseUsd, ZERO } from '#kernel/money';
+import { ZERO } from '#kernel/money';
 import { LOW_TASK } from '#ledger/low';
-import { CURRENT_CONSENT } from '#payments/card-consent';
-import { beginSetup, refreshSetup } from '#payments/card-setups';
 import { CARD_CHOSEN_TASK, makeDefault, savedCards } from '#payments/cards';
 import type { PaymentsDeps } from '#payments/deps';
-import { listPurchases, refreshPurchase } from '#payments/purchases';
+import { refreshPurchase } from '#payments/purchases';
 import { requestRefund } from '#payments/refunds';
-import { evaluateDueReloads, evaluateReload } from '#payments/reload';
-import {
-  type ReloadSettings,
-  readReload,
-  reloadCardChanged,
-  saveReloadSettings,
-} from '#payments/reload-settings';
-import { chargingOn, give, hold, makePayer, type Payer, settle } from '#test/ledger-world';
-import { type PaymentsWorld, paymentsWorld, VISA } from '#test/payments';
+import { evaluateDueReloads } from '#payments/reload';
+import { reloadCardChanged } from '#payments/reload-settings';
+import { chargingOn, give, hold, type Payer, settle } from '#test/ledger-world';
+import { type PaymentsWorld, VISA } from '#test/payments';
+import { type Reloader, type ReloadWorld, reloadWorld, usd } from '#test/reload-world';
 
 const NO_MONEY_LATER = '4000000000000341';
 const VERIFY_ALWAYS = '4000002760003184';
-const usd = (text: string) => parseUsd(text) ?? ZERO;
-
+let reloads: ReloadWorld;
 let world: PaymentsWorld;
+let its: Reloader;
 let payer: Payer;
-let node: ReturnType<typeof chargingOn>;
-let forms = 0;
 
 beforeAll(async () => {
-  world = await paymentsWorld();
-  await world.db.ownerPool.query({ text: 'UPDATE bursar.deployment SET simulated = true' });
-  node = chargingOn(world.db.url);
+  reloads = await reloadWorld();
+  ({ world } = reloads);
 });
-afterAll(async () => {
-  await node?.close();
-  await world?.close();
-});
+afterAll(() => reloads?.close());
 beforeEach(async () => {
-  payer = await makePayer(world.db.pool);
+  its = await reloads.reloader();
+  ({ payer } = its);
 });
 
-const SETTINGS: ReloadSettings = {
-  enabled: true,
-  threshold: usd('10'),
-  target: usd('50'),
-  maxPerDay: 3,
-  maxPerMonth: null,
-};
-
-const set = (changes: Partial<ReloadSettings> = {}, deps = world.deps) =>
-  saveReloadSettings(deps, payer.organizationId, { ...SETTINGS, ...changes }, 'user_ada');
-const ask = (deps: PaymentsDeps = world.deps) =>
-  evaluateReload(deps, payer.organizationId, 'request_refused');
-const view = () => readReload(world.db.pool, payer.organizationId);
-const purchases = () => listPurchases(world.db.pool, payer.organizationId, 50);
-const answers = async () => (await view()).evaluations.map(({ outcome }) => outcome);
-
-async function save(number: string): Promise<void> {
-  const begun = await beginSetup(world.deps, {
-    organizationId: payer.organizationId,
-    actor: 'user_ada',
-    ip: '203.0.113.7',
-    consentVersion: CURRENT_CONSENT.version,
-    nonce: `form-${forms++}-of-reloads`,
-  });
-  if (begun.outcome !== 'opened') throw new Error(begun.outcome);
-  await fetch(`${world.simUrl}/_sim/pay/${begun.setup.sessionId}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ number, three_ds: 'pass' }),
-  });
-  await refreshSetup(world.deps, begun.setup);
-}
-
-/** Charges that went through at the processor, in cents. */
-async function charged(): Promise<number[]> {
-  const url = new URL(world.simUrl);
-  const options = { host: url.hostname, port: url.port, protocol: 'http' as const };
-  const stripe = new Stripe(world.secretKey, { ...options, telemetry: false });
-  const list = await stripe.paymentIntents.list({ limit: 100 });
-  return list.data
-    .filter(({ metadata }) => metadata.org_id === payer.organizationId)
-    .filter(({ status }) => status === 'succeeded')
-    .map(({ amount }) => amount);
-}
-
-async function spend(text: string): Promise<void> {
-  const held = await hold(node.charging, payer, usd(text));
-  if (held.outcome !== 'held') throw new Error(held.outcome);
-  await settle(node.charging, payer, held.id, usd(text));
-}
-
-/** Jobs that wait for this organization. Only the newest of equal ones is kept. */
-const queued = async (task: string): Promise<number> => {
-  const jobs = await world.db.ownerPool.query({
-    text: `SELECT FROM graphile_worker.jobs AS j
-        JOIN graphile_worker._private_jobs AS p ON p.id = j.id
-       WHERE j.task_identifier = $1 AND p.payload ->> 'organization_id' = $2`,
-    values: [task, payer.organizationId],
-  });
-  return jobs.length;
-};
+const set: Reloader['set'] = (changes = {}, deps = world.deps) =>
+  its.set({ maxPerDay: 3, ...changes }, deps);
+const ask: Reloader['ask'] = (deps) => its.ask(deps);
+const view = () => its.view();
+const purchases = () => its.purchases();
+const save = (number: string) => its.save(number);
+const spend = (text: string) => its.spend(text);
+const charged = () => its.charged();
+const queued = (task: string) => its.queued(task);
 const told = () => queued(LOW_TASK);
-
-const later = (interval: string) =>
-  world.db.ownerPool.query({
-    text: 'SELECT bursar.advance_clock($1::interval)',
-    values: [interval],
-  });
+const later = (interval: string) => reloads.later(interval);
+const answers = async () => (await view()).evaluations.map(({ outcome }) => outcome);
 
 describe('switching it on', () => {
   it('below the threshold buys at once, one charge, one grant', async () => {
@@ -156,7 +88,7 @@ describe('credit that runs low', () => {
   it('counts what is held as not spent', async () => {
     await give(world.db.pool, payer, usd('60'));
     await set();
-    expect((await hold(node.charging, payer, usd('55'))).outcome).toBe('held');
+    expect((await hold(reloads.node.charging, payer, usd('55'))).outcome).toBe('held');
     expect(await told()).toBe(0);
     expect(await ask()).toBe('enough');
   });
@@ -349,12 +281,13 @@ describe('ten thousand settlements across the threshold on two nodes', () => {
     await world.settings({ api_delay_ms: 100 });
     try {
       for (let round = 0; round < ROUNDS; round += 1) {
-        payer = await makePayer(world.db.pool);
+        its = await reloads.reloader();
+        ({ payer } = its);
         await save(VISA);
         await give(world.db.pool, payer, usd('50'));
         await set();
         const crowd = Array.from({ length: SETTLEMENTS }, async (_, index) => {
-          const { charging } = index % 2 === 0 ? node : other;
+          const { charging } = index % 2 === 0 ? reloads.node : other;
           const held = await hold(charging, payer, usd('0.11'));
           if (held.outcome !== 'held') throw new Error(held.outcome);
           await settle(charging, payer, held.id, usd('0.11'));
