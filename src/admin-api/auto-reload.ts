@@ -15,12 +15,13 @@ const dollars = z
   .string({ error: USD_FORM })
   .refine((text) => parseUsd(text) !== undefined, { error: USD_FORM });
 
+/** What is left out stays as it is: to switch it off, say only that. */
 const body = z.object({
   enabled: z.boolean({ error: 'expected true or false' }),
-  threshold_usd: dollars.describe('below this, credit is bought'),
-  target_usd: dollars.describe('up to this, tax apart'),
-  max_per_day: z.number({ error: 'expected a whole number' }).default(DEFAULT_RELOAD.maxPerDay),
-  max_usd_per_month: dollars.nullable().default(null).describe('tax included; null is no bound'),
+  threshold_usd: dollars.optional().describe('below this, credit is bought'),
+  target_usd: dollars.optional().describe('up to this, tax apart'),
+  max_per_day: z.number({ error: 'expected a whole number' }).optional(),
+  max_usd_per_month: dollars.nullable().optional().describe('tax included; null is no bound'),
 });
 const time = z.iso.datetime();
 const shown = z
@@ -76,6 +77,10 @@ function viewOf({ settings, status, paused, evaluations }: ReloadView): z.infer<
   };
 }
 
+/** As it is where nothing is said; the schema has seen that it can be read. */
+const amountOf = <Otherwise>(text: string | undefined, otherwise: Otherwise) =>
+  text === undefined ? otherwise : (parseUsd(text) ?? otherwise);
+
 /** Credit that is bought by itself: off until it is switched on here or in the Console. */
 export function autoReloadRoutes(app: AdminApp, deps: AdminDeps): void {
   app.get(
@@ -91,11 +96,16 @@ export function autoReloadRoutes(app: AdminApp, deps: AdminDeps): void {
     { schema: { ...documented('Set auto-reload'), body, response: { 200: shown } } },
     async (request, reply) => {
       const { organizationId, apiKeyId: actor } = deps.callerOf(request);
-      const { enabled, max_per_day: maxPerDay, max_usd_per_month: month } = request.body;
-      const threshold = parseUsd(request.body.threshold_usd) ?? nanos(-1n);
-      const target = parseUsd(request.body.target_usd) ?? nanos(-1n);
-      const maxPerMonth = month === null ? null : (parseUsd(month) ?? nanos(-1n));
-      const settings = { enabled, threshold, target, maxPerDay, maxPerMonth };
+      const now = await readReload(deps.pool, organizationId);
+      const { threshold, target, maxPerDay, maxPerMonth } = now.settings ?? DEFAULT_RELOAD;
+      const { enabled, max_per_day, max_usd_per_month: month } = request.body;
+      const settings = {
+        enabled,
+        threshold: amountOf(request.body.threshold_usd, threshold),
+        target: amountOf(request.body.target_usd, target),
+        maxPerDay: max_per_day ?? maxPerDay,
+        maxPerMonth: month === null ? null : amountOf(month, maxPerMonth),
+      };
       const saved = await saveReloadSettings(deps.payments, organizationId, settings, actor);
       if (saved.outcome === 'invalid') {
         return refuse(request, reply, 'invalid_request', { message: saved.message });

@@ -73,8 +73,14 @@ describe('auto-reload by a program', () => {
         evaluations: [{ outcome: 'no_card' }],
       },
     });
-    const off = await world.call('PUT', '/auto_reload', { ...asked, enabled: false });
-    expect(off.body).toMatchObject({ enabled: false, status: 'off', max_usd_per_month: null });
+    const off = await world.call('PUT', '/auto_reload', { enabled: false });
+    expect(off.body).toMatchObject({
+      ...{ ...asked, enabled: false, status: 'off', max_usd_per_month: '500' },
+    });
+    const unbounded = await world.call('PUT', '/auto_reload', {
+      ...{ enabled: false, max_usd_per_month: null },
+    });
+    expect(unbounded.body).toMatchObject({ threshold_usd: '100', max_usd_per_month: null });
   });
 
   test.each([
