@@ -38,6 +38,8 @@ test('free ports differ, and a taken one is told by its variable', async () => {
   const chosen = await choosePorts(zero, ['console', 'gateway']);
   expect(chosen.console).toBeGreaterThan(0);
   expect(chosen.gateway).not.toBe(chosen.console);
+  // Outgoing connections take theirs from above.
+  expect(chosen.gateway).toBeLessThan(32_768);
 
   const holder = createServer();
   await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));

@@ -23,9 +23,10 @@ export async function choosePorts(
   const held: Server[] = [];
   try {
     for (const name of needed) {
-      const server = createServer();
-      held.push(server);
-      chosen[name] = await listen(server, config.host, config.ports[name], VARIABLES[name]);
+      const port = config.ports[name];
+      const one = await (port === 0 ? holdFree(config.host, name) : hold(config.host, port, name));
+      held.push(one.server);
+      chosen[name] = one.port;
     }
   } finally {
     await Promise.all(
@@ -35,18 +36,58 @@ export async function choosePorts(
   return chosen;
 }
 
-const listen = (server: Server, host: string, port: number, variable: string): Promise<number> =>
+interface Held {
+  readonly server: Server;
+  readonly port: number;
+}
+
+/**
+ * Below where systems take the ports of outgoing connections from: between a port's choice and its
+ * use, a connection of anybody's could be given it. Where to look first is a matter of the process,
+ * so that two that start together do not choose the same.
+ */
+const FREE_FROM = 20_000;
+const FREE_PORTS = 12_000;
+const PER_PROCESS = 16;
+
+async function holdFree(host: string, name: keyof Ports): Promise<Held> {
+  for (let turn = 0; turn < FREE_PORTS; turn += 1) {
+    const port = FREE_FROM + ((process.pid * PER_PROCESS + turn) % FREE_PORTS);
+    try {
+      return await listen(host, port);
+    } catch (error) {
+      // Anything else is wrong with every port.
+      if (codeOf(error) !== 'EADDRINUSE') break;
+    }
+  }
+  return await hold(host, 0, name);
+}
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : String(error);
+
+async function hold(host: string, port: number, name: keyof Ports): Promise<Held> {
+  const variable = VARIABLES[name];
+  try {
+    return await listen(host, port);
+  } catch (error) {
+    const code = codeOf(error);
+    throw new StartRefused(
+      code === 'EADDRINUSE'
+        ? `Port ${port} is taken. Set ${variable} to another one, or to 0 for any free one.`
+        : `${variable}: cannot listen on ${host}:${port} (${code}).`,
+    );
+  }
+}
+
+const listen = (host: string, port: number): Promise<Held> =>
   new Promise((resolve, reject) => {
-    server.once('error', (error: Error & { code?: string }) => {
-      const problem =
-        error.code === 'EADDRINUSE'
-          ? `Port ${port} is taken. Set ${variable} to another one, or to 0 for any free one.`
-          : `${variable}: cannot listen on ${host}:${port} (${error.code ?? error.message}).`;
-      reject(new StartRefused(problem));
-    });
+    const server = createServer();
+    server.once('error', reject);
     server.listen({ host, port, exclusive: true }, () => {
       const address = server.address();
-      resolve(typeof address === 'object' && address !== null ? address.port : port);
+      const taken = typeof address === 'object' && address !== null ? address.port : port;
+      resolve({ server, port: taken });
     });
   });
 
