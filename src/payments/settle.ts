@@ -11,6 +11,7 @@ import { findCustomer } from '#payments/opening';
 import { type Checkout, type Payment, PURPOSE, type Read } from '#payments/processor';
 import { quarantine } from '#payments/quarantine';
 import * as sql from '#payments/sql';
+import { tellCredited } from '#payments/telling';
 import { advance } from '#payments/transition';
 
 export type SettledVia =
@@ -188,6 +189,7 @@ async function grantOnce(
       ...(checkout === null ? {} : { sessionId: checkout.id }),
     });
     await wantInvoice(tx, purchase);
+    await tellCredited(deps, tx, purchase, { grant, tax, paidAt: happenedAt ?? deps.clock.now() });
     return { outcome: 'credited' };
   });
   if (!('outcome' in decided)) return quarantine(deps, payment, found, decided);

@@ -1,0 +1,22 @@
+import type { FactReader } from '#notices/facts';
+
+/** What a notice says, without how it looks. One text for the mail, its plain part and the page. */
+export interface Words {
+  readonly subject: string;
+  readonly headline: string;
+  readonly body: readonly string[];
+  /** Label and value; a value that is not known is not shown. */
+  readonly rows: readonly (readonly [string, string | undefined])[];
+}
+
+/** What words may know beside the facts. */
+export interface Setting {
+  readonly brand: string;
+  readonly organization: string;
+}
+
+export type WordsOf = (facts: FactReader, setting: Setting) => Words;
+
+/** "1 day", "7 days". */
+export const daysText = (days: number | undefined): string =>
+  days === undefined ? 'a few days' : `${days} ${days === 1 ? 'day' : 'days'}`;
