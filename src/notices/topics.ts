@@ -86,7 +86,7 @@ export const TOPIC_ROWS: Readonly<Record<Topic, TopicRow>> = {
 };
 
 /** Those an organization chooses about. */
-export const CHOSEN_TOPICS = TOPICS.filter((topic) => topic !== 'operation');
+export const CHOSEN_TOPICS: readonly Topic[] = TOPICS.filter((topic) => topic !== 'operation');
 
 export const parseTopic = (text: string): Topic | undefined =>
   TOPICS.find((topic) => topic === text);

@@ -17,7 +17,7 @@ import { reloadAsker } from '#payments/reload-asked';
 import type { Config } from '#src/config';
 import type { Closers } from '#src/start/closers';
 import type { Log } from '#src/start/log';
-import { mailerOf } from '#src/start/mailer';
+import { mailboxToShow, mailerOf } from '#src/start/mailer';
 import { noticesOf } from '#src/start/notices';
 import type { StripeAccess } from '#src/start/payments';
 import { startPrices } from '#src/start/prices';
@@ -71,6 +71,7 @@ export async function runConsole(
     simulated: stripe.simulated,
     logger: { level: config.logLevel },
     payOrigin: stripe.apiUrl ?? 'https://checkout.stripe.com',
+    ...mailboxToShow(config, stripe.simulated),
     register: (app) =>
       registerStripeWebhook(app, {
         pool,

@@ -20,3 +20,14 @@ export function mailerOf(
 /** Where mails are found that no server took. */
 export const mailboxOf = (config: Pick<Config, 'dataDir'>): string =>
   join(config.dataDir, 'mailbox');
+
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/;
+
+/** Mails sign people in, so the Console shows them only in a simulation that only this machine reaches. */
+export function mailboxToShow(
+  config: Pick<Config, 'dataDir' | 'smtpUrl' | 'production' | 'host'>,
+  simulated: boolean,
+): { readonly mailbox?: string } {
+  const open = simulated && config.smtpUrl === undefined && !config.production;
+  return open && LOOPBACK.test(config.host) ? { mailbox: mailboxOf(config) } : {};
+}
