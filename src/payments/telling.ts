@@ -1,11 +1,11 @@
 import type { Db } from '#db/pool';
-import { formatUsd, type NanoUsd, nanos } from '#kernel/money';
+import { formatUsd, type NanoUsd, nanos, ZERO } from '#kernel/money';
 import type { GrantIssued } from '#ledger/grants';
 import type { Answer, PauseReason, ReloadFacts } from '#payments/auto-reload';
 import type { SettingsRow } from '#payments/auto-reload-sql';
 import type { PurchaseFailure } from '#payments/declines';
 import type { DisputeState } from '#payments/dispute';
-import type { DisputeRow } from '#payments/disputes-sql';
+import { type DisputeRow, findDispute } from '#payments/disputes-sql';
 import type { RefundState } from '#payments/refund';
 import type { RefundRow } from '#payments/refunds-sql';
 import type { Purchase } from '#payments/sql';
@@ -151,18 +151,20 @@ export async function tellDispute(
   dispute: DisputeRow,
   before: DisputeState | undefined,
 ): Promise<void> {
-  const { organizationId, id, state, version, purchaseId, amount, reason, owed } = dispute;
+  const { organizationId, id, state, version, purchaseId, amount, reason } = dispute;
   const over = state === 'closed' && before === 'open';
   const kind = over ? 'dispute_won' : DISPUTE_KINDS[state];
-  if (kind === undefined) return;
-  await deps.tell?.(tx, {
+  if (kind === undefined || deps.tell === undefined) return;
+  // What a loss left owed was written after the reading.
+  const [written] = await tx.query<DisputeRow>(findDispute(id));
+  await deps.tell(tx, {
     ...{ organizationId, kind, key: `${id}:${version}` },
     facts: {
       dispute_id: id,
       purchase_id: purchaseId,
       amount_usd: formatUsd(amount),
       reason: reason.replaceAll('_', ' '),
-      owed_usd: formatUsd(owed),
+      owed_usd: formatUsd(written?.owed ?? ZERO),
     },
   });
 }
