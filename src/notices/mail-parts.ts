@@ -74,7 +74,7 @@ function htmlOf({ words, severity, link }: Told): string {
       `<td style="padding:4px 0;word-break:break-word">${escaped(value)}</td></tr>`,
   );
   return [
-    `<div style="border-top:4px solid ${BARS[severity]};padding:20px 0 8px">`,
+    `<div style="border-top:4px solid ${BARS[severity]};margin:0 -24px;padding:20px 24px 8px">`,
     `<h1 style="font-size:20px;line-height:1.35;margin:0 0 12px">${escaped(words.headline)}</h1>`,
     ...words.body.map((text) => `<p style="margin:0 0 12px">${escaped(text)}</p>`),
     ...(rows.length === 0

@@ -17,6 +17,15 @@ export interface Setting {
 
 export type WordsOf = (facts: FactReader, setting: Setting) => Words;
 
+/** "Visa •••• 4242": brands are written as their owners do, at least at the beginning. */
+export function cardText(facts: FactReader): string | undefined {
+  const card = facts.text('card');
+  return card === undefined ? undefined : capital(card);
+}
+
+export const capital = (text: string): string =>
+  `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
+
 /** "1 day", "7 days". */
 export const daysText = (days: number | undefined): string =>
   days === undefined ? 'a few days' : `${days} ${days === 1 ? 'day' : 'days'}`;

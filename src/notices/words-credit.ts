@@ -32,7 +32,7 @@ export const CREDIT_WORDS: Readonly<Record<Kinds, WordsOf>> = {
       ['Balance', facts.usd('balance_usd')],
       ['Spent a day', facts.usd('per_day_usd')],
       ['Used up', facts.time('ends_at')],
-      ['Told below', daysOrNothing(facts.count('days_mark'))],
+      ['Your mark', daysOrNothing(facts.count('days_mark'))],
     ],
   }),
   out_of_credit: (facts, { brand, organization }) => ({

@@ -1,6 +1,6 @@
 import type { FactReader } from '#notices/facts';
 import type { NoticeKind } from '#notices/kinds';
-import { daysText, type WordsOf } from '#notices/wording';
+import { cardText, daysText, type WordsOf } from '#notices/wording';
 
 type Kinds = Extract<
   NoticeKind,
@@ -51,14 +51,14 @@ const short = (facts: FactReader): string => {
 export const ENDING_WORDS: Readonly<Record<Kinds, WordsOf>> = {
   grant_expiring: (facts, setting) => ({
     ...grant(facts, setting),
-    subject: `${left(facts)} of your credits expires in ${daysText(facts.count('days'))}`,
+    subject: `${left(facts)} of your credits expires within ${daysText(facts.count('days'))}`,
   }),
   grant_expiring_soon: (facts, setting) => ({
     ...grant(facts, setting),
-    subject: `Tomorrow ${left(facts)} of your credits expires`,
+    subject: `${left(facts)} of your credits expires within a day`,
   }),
   card_expiring: (facts, { organization }) => ({
-    subject: `Your ${facts.text('card') ?? 'card'} expires in ${daysText(facts.count('days'))}`,
+    subject: `Your ${cardText(facts) ?? 'card'} expires within ${daysText(facts.count('days'))}`,
     headline: `A saved card of ${organization} expires at the end of ${facts.text('month') ?? 'its month'}`,
     body: [
       facts.is('default')
@@ -68,16 +68,16 @@ export const ENDING_WORDS: Readonly<Record<Kinds, WordsOf>> = {
       'If your bank renews the card under the same number, we may hear of it, and you need do nothing.',
     ],
     rows: [
-      ['Card', facts.text('card')],
+      ['Card', cardText(facts)],
       ['Good through', facts.text('month')],
     ],
   }),
   key_expiring: (facts, setting) => ({
     ...key(facts, setting),
-    subject: `API key ${short(facts)} expires in ${daysText(facts.count('days'))}`,
+    subject: `API key ${short(facts)} expires within ${daysText(facts.count('days'))}`,
   }),
   key_expiring_soon: (facts, setting) => ({
     ...key(facts, setting),
-    subject: `Tomorrow API key ${short(facts)} expires`,
+    subject: `API key ${short(facts)} expires within a day`,
   }),
 };

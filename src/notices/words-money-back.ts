@@ -1,6 +1,6 @@
 import type { FactReader } from '#notices/facts';
 import type { NoticeKind } from '#notices/kinds';
-import type { Words, WordsOf } from '#notices/wording';
+import { capital, type Words, type WordsOf } from '#notices/wording';
 
 type Kinds = Extract<
   NoticeKind,
@@ -15,9 +15,14 @@ const refund = (facts: FactReader): Words['rows'] => [
   ['Purchase', facts.text('purchase_id')],
 ];
 
+const reason = (facts: FactReader): string | undefined => {
+  const text = facts.text('reason');
+  return text === undefined ? undefined : capital(text);
+};
+
 const dispute = (facts: FactReader): Words['rows'] => [
   ['Disputed', facts.usd('amount_usd')],
-  ['Reason given', facts.text('reason')],
+  ['Reason given', reason(facts)],
   ['Dispute', facts.text('dispute_id')],
   ['Purchase', facts.text('purchase_id')],
 ];
@@ -25,7 +30,7 @@ const dispute = (facts: FactReader): Words['rows'] => [
 export const MONEY_BACK_WORDS: Readonly<Record<Kinds, WordsOf>> = {
   refund_paid: (facts, { organization }) => ({
     subject: `${facts.usd('total_usd') ?? 'Your money'} was refunded to your card`,
-    headline: `${facts.usd('total_usd') ?? 'A payment'} of ${organization} was refunded`,
+    headline: `${facts.usd('total_usd') ?? 'A payment'} was refunded to ${organization}`,
     body: [
       'It goes back to the card that paid. Banks show it within 5 to 10 days. ' +
         'Its credits can no longer be used.',
@@ -52,13 +57,13 @@ export const MONEY_BACK_WORDS: Readonly<Record<Kinds, WordsOf>> = {
     rows: dispute(facts),
   }),
   dispute_won: (facts, { organization }) => ({
-    subject: `The dispute over ${facts.usd('amount_usd') ?? 'your payment'} is settled for you`,
+    subject: `The dispute over ${facts.usd('amount_usd') ?? 'your payment'} was decided for you`,
     headline: `A dispute over a payment of ${organization} is over. Its credits are back`,
     body: ['The payment stands. What was frozen of its credits can be used again.'],
     rows: dispute(facts),
   }),
   dispute_lost: (facts, { organization }) => ({
-    subject: `The dispute over ${facts.usd('amount_usd') ?? 'your payment'} took it back`,
+    subject: `The bank took back your payment of ${facts.usd('amount_usd') ?? 'credits'}`,
     headline: `A payment of ${organization} was taken back by the bank`,
     body: [
       'The rest of its credits is gone. What of them had been used already is owed: ' +

@@ -1,6 +1,6 @@
 import type { FactReader } from '#notices/facts';
 import type { NoticeKind } from '#notices/kinds';
-import type { Words, WordsOf } from '#notices/wording';
+import { cardText, type Words, type WordsOf } from '#notices/wording';
 
 type Kinds = Extract<
   NoticeKind,
@@ -11,7 +11,7 @@ const paid = (facts: FactReader): Words['rows'] => [
   ['Credits', facts.usd('amount_usd')],
   ['Tax', facts.positive('tax_usd')],
   ['Charged', facts.usd('total_usd')],
-  ['Card', facts.text('card')],
+  ['Card', cardText(facts)],
   ['Paid', facts.time('paid_at')],
   ['Expires', facts.time('expires_at')],
   ['Purchase', facts.text('purchase_id')],
@@ -20,7 +20,7 @@ const paid = (facts: FactReader): Words['rows'] => [
 const refused = (facts: FactReader): Words['rows'] => [
   ['Amount', facts.usd('total_usd')],
   ['Charged', '$0.00'],
-  ['Card', facts.text('card')],
+  ['Card', cardText(facts)],
   ['Purchase', facts.text('purchase_id')],
 ];
 

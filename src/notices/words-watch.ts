@@ -1,6 +1,6 @@
 import type { FactReader } from '#notices/facts';
 import type { NoticeKind } from '#notices/kinds';
-import type { Words, WordsOf } from '#notices/wording';
+import { capital, type Words, type WordsOf } from '#notices/wording';
 
 type Kinds = Extract<
   NoticeKind,
@@ -27,6 +27,9 @@ const speed = (facts: FactReader): Words['rows'] => [
   ['Usual for that', facts.usd('usual_usd')],
   ['Seen', facts.time('at')],
 ];
+
+const alarm = (facts: FactReader): string =>
+  (facts.text('alarm') ?? 'an alarm').replaceAll('_', ' ');
 
 const minutes = (count: number | undefined): string | undefined =>
   count === undefined ? undefined : `${count} ${count === 1 ? 'minute' : 'minutes'}`;
@@ -89,11 +92,11 @@ export const WATCH_WORDS: Readonly<Record<Kinds, WordsOf>> = {
     ],
   }),
   operator_alarm: (facts, { brand }) => ({
-    subject: `${brand}: ${facts.text('alarm') ?? 'an alarm'} needs an operator`,
-    headline: `${facts.text('sentence') ?? 'Something cannot wait'}`,
+    subject: `${brand}: ${alarm(facts)} needs an operator`,
+    headline: capital(facts.text('sentence') ?? 'something cannot wait'),
     body: ['The doctor command says the same, and what to do about it.'],
     rows: [
-      ['Alarm', facts.text('alarm')],
+      ['Alarm', alarm(facts)],
       ['What was seen', facts.text('detail')],
       ['Since', facts.time('at')],
     ],

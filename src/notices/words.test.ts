@@ -70,8 +70,8 @@ test('names are people’s: they cannot write markup or another line', () => {
 test('the organization is named where there is room, and a long subject ends in a mark', () => {
   const subject = (organization: string, name: string) =>
     wordsOf('key_expiring', { name, days: 7 }, { brand: 'Bursar', organization }).subject;
-  expect(subject('Acme', 'ci')).toBe('API key “ci” expires in 7 days (Acme)');
-  expect(subject('A'.repeat(60), 'ci')).toBe('API key “ci” expires in 7 days');
+  expect(subject('Acme', 'ci')).toBe('API key “ci” expires within 7 days (Acme)');
+  expect(subject('A'.repeat(60), 'ci')).toBe('API key “ci” expires within 7 days');
 });
 
 test('amounts are exact and times in UTC', () => {

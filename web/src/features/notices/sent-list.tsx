@@ -1,3 +1,4 @@
+import { useState } from 'react';
 import type { NoticesResponse } from '#console-api/notices/contract';
 import { Moment } from '../../ui/moment.tsx';
 import { Badge, Empty, type Tone } from '../../ui/notice.tsx';
@@ -18,8 +19,12 @@ const STATE: Readonly<Record<SentMail['state'], string>> = {
   failed: 'not delivered',
 };
 
+/** The settings below are looked for too. */
+const FIRST = 8;
+
 /** What was told, newest first, and what became of each mail. */
 export function SentList({ notices }: { notices: readonly SentNotice[] }) {
+  const [all, setAll] = useState(false);
   if (notices.length === 0) {
     return (
       <Empty title="Nothing was told yet">
@@ -27,23 +32,33 @@ export function SentList({ notices }: { notices: readonly SentNotice[] }) {
       </Empty>
     );
   }
+  const shown = all ? notices : notices.slice(0, FIRST);
   return (
-    <ol className="notice-list">
-      {notices.map((notice) => {
-        const { tone, word } = SEVERITY[notice.severity];
-        return (
-          <li key={notice.id}>
-            <p className="notice-line">
-              <strong>{notice.headline}</strong>
-            </p>
-            <p className="hint">
-              <Badge tone={tone}>{word}</Badge> <Moment at={notice.at} show="day and time" />
-            </p>
-            <Mails mails={notice.mails} />
-          </li>
-        );
-      })}
-    </ol>
+    <>
+      <ol className="notice-list">
+        {shown.map((notice) => {
+          const { tone, word } = SEVERITY[notice.severity];
+          return (
+            <li key={notice.id}>
+              <p className="notice-line">
+                <strong>{notice.headline}</strong>
+              </p>
+              <p className="hint">
+                <Badge tone={tone}>{word}</Badge> <Moment at={notice.at} show="day and time" />
+              </p>
+              <Mails mails={notice.mails} />
+            </li>
+          );
+        })}
+      </ol>
+      {shown.length < notices.length && (
+        <p>
+          <button type="button" className="button" onClick={() => setAll(true)}>
+            Show {notices.length - shown.length} more
+          </button>
+        </p>
+      )}
+    </>
   );
 }
 
