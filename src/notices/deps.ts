@@ -1,6 +1,6 @@
 import type { Db, Pool } from '#db/pool';
 import type { Courier } from '#identity/mail';
-import type { Entropy } from '#kernel/ids';
+import type { Entropy, OrganizationId } from '#kernel/ids';
 import type { Facts } from '#notices/facts';
 
 /** Ids and codes only: no addresses, no texts. */
@@ -35,16 +35,10 @@ export interface NoticesDeps {
   /** Whose cards are looked at: one account at one processor. */
   readonly cards?: { readonly provider: string; readonly environment: string };
   readonly publish?: (tx: Db, event: NoticeEvent) => Promise<void>;
-  /** How long credits last; without it nothing is said of it. */
-  readonly runway?: (db: Db, organizationId: string) => Promise<Runway | undefined>;
+  /**
+   * Whole days for which credits last at the pace of the last days, null where nobody can say; without
+   * it nothing is said of that.
+   */
+  readonly runway?: (db: Db, organizationId: OrganizationId) => Promise<number | null>;
   readonly log?: NoticesLog;
-}
-
-/** A forecast; undefined days where it is too early for one. */
-export interface Runway {
-  readonly daysLeft: number;
-  readonly endsAt: Date;
-  /** As decimal text, in USD. */
-  readonly perDayUsd: string;
-  readonly balanceUsd: string;
 }

@@ -8,7 +8,7 @@ export const PLACES = {
   billing: { label: 'Open Billing', path: '/settings/billing' },
   limits: { label: 'Open Limits', path: '/settings/limits' },
   keys: { label: 'Open API keys', path: '/settings/keys' },
-  notices: { label: 'Open Notices', path: '/settings/notices' },
+  webhooks: { label: 'Open Webhooks', path: '/settings/webhooks' },
   operator: { label: 'Open the Console', path: '/' },
 } as const;
 
@@ -18,7 +18,7 @@ export interface Kind {
   /** Whether it can wait for the daily summary of those who asked for one. */
   readonly digestible: boolean;
   readonly place: keyof typeof PLACES;
-  /** The same for programs; null where no customer is told. */
+  /** The same for programs; null where they are not told. */
   readonly event: string | null;
 }
 
@@ -40,6 +40,7 @@ export const KINDS = {
   credit_recovered: kind('access', 'info', 'billing', 'credits.recovered'),
   receipt: kind('receipts', 'info', 'billing', 'purchase.credited'),
   reload_made: kind('receipts', 'info', 'billing', 'auto_reload.credited'),
+  starter_credit_given: kind('receipts', 'info', 'billing', null),
   refund_paid: kind('receipts', 'info', 'billing', 'refund.paid'),
   refund_failed: kind('receipts', 'warning', 'billing', 'refund.failed'),
   payment_failed: kind('payments', 'warning', 'buy', 'purchase.failed'),
@@ -57,8 +58,10 @@ export const KINDS = {
   card_expiring: kind('endings', 'info', 'billing', 'card.expiring', LATER),
   key_expiring: kind('keys', 'info', 'keys', 'api_key.expiring', LATER),
   key_expiring_soon: kind('keys', 'warning', 'keys', 'api_key.expiring_soon'),
-  spend_anomaly: kind('safety', 'urgent', 'limits', 'spend.anomaly'),
+  key_spend_anomaly: kind('safety', 'urgent', 'keys', 'spend.anomaly'),
+  organization_spend_anomaly: kind('safety', 'urgent', 'limits', 'spend.anomaly'),
   key_paused: kind('safety', 'urgent', 'keys', 'api_key.paused'),
+  webhook_endpoint_disabled: kind('webhooks', 'warning', 'webhooks', 'webhook_endpoint.disabled'),
   webhook_silence: kind('operation', 'warning', 'operator', null),
   operator_alarm: kind('operation', 'urgent', 'operator', null),
 } as const satisfies Record<string, Kind>;

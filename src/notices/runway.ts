@@ -1,5 +1,8 @@
 import { assert } from '#kernel/assert';
-import type { NoticesDeps, Runway } from '#notices/deps';
+import type { OrganizationId } from '#kernel/ids';
+import { formatUsd, nanos } from '#kernel/money';
+import { readBandCredit } from '#ledger/band';
+import type { NoticesDeps } from '#notices/deps';
 import { readSettings } from '#notices/settings';
 import { teller } from '#notices/tell';
 import { keepWatch, lockWatch, openWatch, takeRunwaysDue, type WatchRow } from './watch-sql.ts';
@@ -11,10 +14,10 @@ const AT_ONCE = 50;
 /** Whether it counts as short: it does again only after it was a quarter longer. Pure. */
 export function runwayState(
   before: 'long' | 'short',
-  daysLeft: number | undefined,
+  daysLeft: number | null,
   mark: number | null,
 ): 'long' | 'short' {
-  if (mark === null || daysLeft === undefined) return 'long';
+  if (mark === null || daysLeft === null) return 'long';
   if (daysLeft < mark) return 'short';
   return before === 'short' && daysLeft < mark * 1.25 ? 'short' : 'long';
 }
@@ -23,7 +26,9 @@ export function runwayState(
 export async function tellShortRunways(deps: NoticesDeps): Promise<void> {
   const { runway, pool } = deps;
   if (runway === undefined) return;
-  const due = await pool.query<{ organizationId: string }>(takeRunwaysDue(EVERY_HOURS, AT_ONCE));
+  const due = await pool.query<{ organizationId: OrganizationId }>(
+    takeRunwaysDue(EVERY_HOURS, AT_ONCE),
+  );
   for (const { organizationId } of due) {
     const found = await runway(pool, organizationId);
     await lookAtRunway(deps, organizationId, found);
@@ -32,8 +37,8 @@ export async function tellShortRunways(deps: NoticesDeps): Promise<void> {
 
 async function lookAtRunway(
   deps: NoticesDeps,
-  organizationId: string,
-  runway: Runway | undefined,
+  organizationId: OrganizationId,
+  daysLeft: number | null,
 ): Promise<void> {
   const tell = teller(deps.entropy);
   await deps.pool.transaction(async (tx) => {
@@ -42,8 +47,8 @@ async function lookAtRunway(
     assert(watch !== undefined, 'a watch is opened before it is locked');
     const { runwayDays } = await readSettings(tx, organizationId);
     const before = watch.state === 'short' ? 'short' : 'long';
-    const state = runwayState(before, runway?.daysLeft, runwayDays);
-    const told = state === 'short' && before === 'long' && runway !== undefined;
+    const state = runwayState(before, daysLeft, runwayDays);
+    const told = state === 'short' && before === 'long';
     const episode = told ? watch.episode + 1n : watch.episode;
     if (told) {
       await tell(tx, {
@@ -51,10 +56,8 @@ async function lookAtRunway(
         kind: 'runway_short',
         key: `episode:${episode}`,
         facts: {
-          balance_usd: runway.balanceUsd,
-          per_day_usd: runway.perDayUsd,
-          ends_at: runway.endsAt.toISOString(),
-          days_left: Math.floor(runway.daysLeft),
+          balance_usd: formatUsd(nanos(await readBandCredit(tx, organizationId))),
+          days_left: daysLeft,
           days_mark: runwayDays,
         },
       });

@@ -25,6 +25,7 @@ const STANDARD_ROLES: NoticeSettings['roles'] = {
   endings: TOPIC_ROWS.endings.roles,
   keys: TOPIC_ROWS.keys.roles,
   safety: TOPIC_ROWS.safety.roles,
+  webhooks: TOPIC_ROWS.webhooks.roles,
   operation: TOPIC_ROWS.operation.roles,
 };
 

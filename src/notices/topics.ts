@@ -10,6 +10,7 @@ export const TOPICS = [
   'endings',
   'keys',
   'safety',
+  'webhooks',
   'operation',
 ] as const;
 export type Topic = (typeof TOPICS)[number];
@@ -76,6 +77,12 @@ export const TOPIC_ROWS: Readonly<Record<Topic, TopicRow>> = {
     about: 'A key or the organization spends far faster than it used to; a key was paused.',
     roles: ['developer', 'admin'],
     mandatory: true,
+  },
+  webhooks: {
+    title: 'Webhook endpoints',
+    about: 'An endpoint of yours kept failing and is sent nothing more.',
+    roles: ['developer', 'admin'],
+    mandatory: false,
   },
   operation: {
     title: 'Operation',

@@ -26,6 +26,9 @@ export function cardText(facts: FactReader): string | undefined {
 export const capital = (text: string): string =>
   `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
 
-/** "1 day", "7 days". */
-export const daysText = (days: number | undefined): string =>
-  days === undefined ? 'a few days' : `${days} ${days === 1 ? 'day' : 'days'}`;
+/** "less than a day", "1 day", "7 days". */
+export function daysText(days: number | undefined): string {
+  if (days === undefined) return 'a few days';
+  if (days < 1) return 'less than a day';
+  return `${days} ${days === 1 ? 'day' : 'days'}`;
+}

@@ -24,14 +24,13 @@ export const CREDIT_WORDS: Readonly<Record<Kinds, WordsOf>> = {
     subject: `At this pace your credits last ${daysText(facts.count('days_left'))}`,
     headline: `The credits of ${organization} will be used up soon`,
     body: [
-      `At the pace of the last days they last until ${facts.time('ends_at') ?? 'soon'}. ` +
+      `At the pace of the last days they last ${daysText(facts.count('days_left'))}. ` +
         'After that, requests are refused.',
       'This is a forecast: it changes when your use of the API does.',
     ],
     rows: [
       ['Balance', facts.usd('balance_usd')],
-      ['Spent a day', facts.usd('per_day_usd')],
-      ['Used up', facts.time('ends_at')],
+      ['Lasts', daysOrNothing(facts.count('days_left'))],
       ['Your mark', daysOrNothing(facts.count('days_mark'))],
     ],
   }),

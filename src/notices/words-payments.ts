@@ -4,7 +4,13 @@ import { cardText, type Words, type WordsOf } from '#notices/wording';
 
 type Kinds = Extract<
   NoticeKind,
-  'receipt' | 'reload_made' | 'payment_failed' | 'reload_failed' | 'reload_paused' | 'reload_capped'
+  | 'starter_credit_given'
+  | 'receipt'
+  | 'reload_made'
+  | 'payment_failed'
+  | 'reload_failed'
+  | 'reload_paused'
+  | 'reload_capped'
 >;
 
 const paid = (facts: FactReader): Words['rows'] => [
@@ -45,6 +51,17 @@ const PAUSES: Readonly<Record<string, string>> = {
 };
 
 export const PAYMENT_WORDS: Readonly<Record<Kinds, WordsOf>> = {
+  starter_credit_given: (facts, { brand, organization }) => ({
+    subject: `${facts.usd('amount_usd') ?? 'Some'} of starter credit is yours`,
+    headline: `${facts.usd('amount_usd') ?? 'Some'} of starter credit was given to ${organization}`,
+    body: [
+      `It can be used now, to try ${brand}. Nothing was charged, and nothing will be by itself.`,
+    ],
+    rows: [
+      ['Credits', facts.usd('amount_usd')],
+      ['Expires', facts.time('expires_at')],
+    ],
+  }),
   receipt: (facts, { organization }) => ({
     subject: `Your receipt: ${facts.usd('amount_usd') ?? ''} of credits`,
     headline: `Thank you. ${facts.usd('amount_usd') ?? 'Your purchase'} of credits can be used now`,

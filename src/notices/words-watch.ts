@@ -7,8 +7,10 @@ type Kinds = Extract<
   | 'limit_step'
   | 'limit_reached'
   | 'limit_paused'
-  | 'spend_anomaly'
+  | 'key_spend_anomaly'
+  | 'organization_spend_anomaly'
   | 'key_paused'
+  | 'webhook_endpoint_disabled'
   | 'webhook_silence'
   | 'operator_alarm'
 >;
@@ -21,12 +23,18 @@ const limit = (facts: FactReader): Words['rows'] => [
 ];
 
 const speed = (facts: FactReader): Words['rows'] => [
-  ['Spending', facts.text('subject')],
+  ['Key', facts.text('key_name')],
+  ['Shown as', facts.text('key_hint')],
   ['Spent', facts.usd('spent_usd')],
   ['Within', minutes(facts.count('window_minutes'))],
-  ['Usual for that', facts.usd('usual_usd')],
+  ['Most before', facts.usd('usual_usd')],
   ['Seen', facts.time('at')],
 ];
+
+const keyOf = (facts: FactReader): string => {
+  const name = facts.text('key_name');
+  return name === undefined ? 'An API key' : `The API key “${name}”`;
+};
 
 const alarm = (facts: FactReader): string =>
   (facts.text('alarm') ?? 'an alarm').replaceAll('_', ' ');
@@ -61,23 +69,46 @@ export const WATCH_WORDS: Readonly<Record<Kinds, WordsOf>> = {
     ],
     rows: limit(facts),
   }),
-  spend_anomaly: (facts) => ({
-    subject: 'Spending is far above what is usual',
-    headline: `${of(facts)} spends far faster than it used to`,
+  key_spend_anomaly: (facts) => ({
+    subject: 'An API key spends far faster than it used to',
+    headline: `${keyOf(facts)} spends far faster than it used to`,
     body: [
-      'If this is you, there is nothing to do. If it is not, a key may be in the wrong hands: ' +
-        'switch it off, then find out where it was used.',
+      'It still works. If this is you, there is nothing to do. If it is not, the key may be in the ' +
+        'wrong hands: disable it, then find out where it was used.',
+    ],
+    rows: speed(facts),
+  }),
+  organization_spend_anomaly: (facts, { organization }) => ({
+    subject: 'Spending is far above what is usual',
+    headline: `${organization} spends far faster than it used to`,
+    body: [
+      'All its keys together do; nothing is refused. If this is you, there is nothing to do. If it is ' +
+        'not, look at the keys, and set a spend limit to be safe.',
     ],
     rows: speed(facts),
   }),
   key_paused: (facts) => ({
     subject: 'An API key was paused because of its spending',
-    headline: `${of(facts)} was paused: it spent far faster than it used to`,
+    headline: `${keyOf(facts)} was paused: it spent far faster than it used to`,
     body: [
       'Requests with it are refused. If this was you, resume it with one press. ' +
         'If it was not, the key may be in the wrong hands: revoke it and create another.',
     ],
     rows: speed(facts),
+  }),
+  webhook_endpoint_disabled: (facts) => ({
+    subject: 'A webhook endpoint was switched off',
+    headline: `The webhook endpoint at ${facts.text('host') ?? 'your server'} is sent nothing more`,
+    body: [
+      facts.text('reason') === 'gone'
+        ? 'It answered that it is gone for good. Events from now on are not sent to it.'
+        : 'It kept failing for days. Events from now on are not sent to it. ' +
+          'Repair it, then switch it on again; what it missed can be sent once more.',
+    ],
+    rows: [
+      ['Endpoint', facts.text('description')],
+      ['Host', facts.text('host')],
+    ],
   }),
   webhook_silence: (facts, { brand }) => ({
     subject: `${brand}: the card processor’s webhooks stay away`,

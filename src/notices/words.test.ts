@@ -52,11 +52,9 @@ test('a fact that is missing is not said, and the mail still makes sense', () =>
 test('each kind is of a topic people can choose, or the operators’ own', () => {
   for (const kind of kinds) {
     const { topic, event, place } = kindOf(kind);
-    expect(CHOSEN_TOPICS.includes(topic), kind).toBe(event !== null);
+    if (event !== null) expect(CHOSEN_TOPICS, kind).toContain(topic);
     expect(PLACES[place].path).toMatch(/^\//);
   }
-  const events = kinds.flatMap((kind) => kindOf(kind).event ?? []);
-  expect(new Set(events).size).toBe(events.length);
 });
 
 test('names are people’s: they cannot write markup or another line', () => {

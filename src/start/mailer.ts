@@ -25,7 +25,7 @@ const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/;
 
 /** Mails sign people in, so the Console shows them only in a simulation that only this machine reaches. */
 export function mailboxToShow(
-  config: Pick<Config, 'dataDir' | 'smtpUrl' | 'production' | 'host'>,
+  config: Pick<Config, 'dataDir' | 'production' | 'host'> & { readonly smtpUrl: unknown },
   simulated: boolean,
 ): { readonly mailbox?: string } {
   const open = simulated && config.smtpUrl === undefined && !config.production;

@@ -38,7 +38,6 @@ const grant = {
 };
 const key = { name: 'ci pipeline', hint: 'sk-bursar-api01-…9fQ2', expires_at: AT };
 const speed = {
-  subject: 'The API key “ci pipeline”',
   spent_usd: '41.2',
   usual_usd: '0.9',
   window_minutes: 10,
@@ -51,13 +50,12 @@ export const SAMPLES: Readonly<Record<NoticeKind, Facts>> = {
   low_balance: credit,
   runway_short: {
     balance_usd: '18',
-    per_day_usd: '3.6',
-    ends_at: '2026-11-26T12:00:00.000Z',
     days_left: 4,
     days_mark: 7,
   },
   out_of_credit: { ...credit, balance_usd: '0' },
   credit_recovered: { ...credit, balance_usd: '25' },
+  starter_credit_given: { amount_usd: '5', expires_at: paid.expires_at },
   receipt: paid,
   reload_made: paid,
   refund_paid: refund,
@@ -82,8 +80,14 @@ export const SAMPLES: Readonly<Record<NoticeKind, Facts>> = {
   card_expiring: { card: 'visa •••• 4242', month: '11/2026', default: true, days: 7 },
   key_expiring: { ...key, days: 7 },
   key_expiring_soon: { ...key, days: 1 },
-  spend_anomaly: speed,
-  key_paused: speed,
+  key_spend_anomaly: { ...speed, key_name: 'ci pipeline', key_hint: 'sk-bursar-api01-…9fQ2' },
+  organization_spend_anomaly: speed,
+  key_paused: { ...speed, key_name: 'ci pipeline', key_hint: 'sk-bursar-api01-…9fQ2' },
+  webhook_endpoint_disabled: {
+    host: 'hooks.example.com',
+    description: 'The accounting system',
+    reason: 'failing',
+  },
   webhook_silence: { detail: 'none for the last 3 payments', at: AT },
   operator_alarm: {
     alarm: 'stuck_payments',
