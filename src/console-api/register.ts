@@ -14,6 +14,7 @@ import { organizationRoutes } from './routes/organizations.ts';
 import { paymentRoutes } from './routes/payments.ts';
 import { purchaseRoutes } from './routes/purchases.ts';
 import { signInRoutes } from './routes/sign-in.ts';
+import { starterCreditRoutes } from './routes/starter-credit.ts';
 
 /** Largest body a page sends is a name and a nonce. */
 const BODY_LIMIT_BYTES = 16 * 1024;
@@ -44,6 +45,7 @@ export async function registerConsoleApi(app: FastifyInstance, deps: ConsoleDeps
       billingDetailsRoutes(api, deps);
       cardRoutes(api, deps);
       autoReloadRoutes(api, deps);
+      starterCreditRoutes(api, deps);
       estimateRoutes(api, deps);
       keyRoutes(api, deps);
       limitRoutes(api, deps);

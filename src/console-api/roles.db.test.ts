@@ -39,6 +39,8 @@ const DEEDS: readonly (readonly ['GET' | 'POST', string, Ability, object?])[] = 
   ['POST', '/api/cards/setups', 'billing.buy', { nonce: 'role-matrix', consent_version: 'none' }],
   ['POST', '/api/cards/setups/cset_NONE/refresh', 'billing.view'],
   ['GET', '/api/auto-reload', 'billing.view'],
+  ['GET', '/api/billing/starter-credit', 'billing.view'],
+  ['POST', '/api/billing/starter-credit', 'billing.buy'],
   [
     'POST',
     '/api/auto-reload',

@@ -9,6 +9,7 @@ import { restAfter } from '#payments/cards-resting';
 import { explainDecline, plainDecline } from '#payments/declines';
 import type { PaymentsDeps } from '#payments/deps';
 import { ensureCustomer } from '#payments/opening';
+import { giveStarterCredit } from '#payments/starter';
 
 export type CardSetup = SetupRow;
 
@@ -178,6 +179,8 @@ async function saved(
   if (replaced !== undefined && replaced.id !== cardId) {
     await removeCard(deps, organizationId, replaced.id);
   }
+  // Before it is told as saved: whoever is interrupted here comes back.
+  await giveStarterCredit(deps, organizationId, setup.consentedBy);
   const done = await change(deps, setup, { ...UNCHANGED, state: 'saved', cardId });
   deps.log?.info({ setup: setup.id, purpose: SETUP_PURPOSE }, 'card saved');
   return { outcome: 'refreshed', setup: done };

@@ -9,6 +9,7 @@ import { type Fact, mismatches } from '#payments/facts';
 import { observe } from '#payments/observe';
 import { findCustomer } from '#payments/opening';
 import { type Checkout, type Payment, PURPOSE, type Read } from '#payments/processor';
+import { wantCardKept } from '#payments/purchase-cards';
 import { quarantine } from '#payments/quarantine';
 import * as sql from '#payments/sql';
 import { advance } from '#payments/transition';
@@ -188,6 +189,7 @@ async function grantOnce(
       ...(checkout === null ? {} : { sessionId: checkout.id }),
     });
     await wantInvoice(tx, purchase);
+    await wantCardKept(tx, purchase);
     return { outcome: 'credited' };
   });
   if (!('outcome' in decided)) return quarantine(deps, payment, found, decided);
