@@ -2,6 +2,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useEffect } from 'react';
 import type { CardSetup } from '#console-api/billing/contract';
+import { billingQuery } from '../../api/billing.ts';
 import { cardsQuery, refreshSetup } from '../../api/billing-details.ts';
 import { useSession } from '../../api/use-session.ts';
 import { Notice } from '../../ui/notice.tsx';
@@ -9,6 +10,7 @@ import { Page } from '../../ui/page.tsx';
 import { Problem } from '../../ui/problem.tsx';
 import { Skeleton } from '../../ui/skeleton.tsx';
 import { openPaymentPage } from './payment-page.ts';
+import { StarterOutcome } from './starter-offer.tsx';
 
 const ASK_AGAIN_MS = 2_000;
 const QUESTIONS_MOST = 15;
@@ -43,7 +45,9 @@ function Following({ setupId, canceled }: { setupId: string; canceled: boolean }
   const state = setup.data?.state;
 
   useEffect(() => {
-    if (state === 'saved') void queries.invalidateQueries(cardsQuery(organization.id));
+    if (state !== 'saved') return;
+    void queries.invalidateQueries(cardsQuery(organization.id));
+    void queries.invalidateQueries(billingQuery(organization.id));
   }, [state, queries, organization.id]);
 
   if (setup.data !== undefined) return <Verdict setup={setup.data} canceled={canceled} />;
@@ -60,9 +64,12 @@ function Verdict({ setup, canceled }: { setup: CardSetup; canceled: boolean }) {
   );
   if (setup.state === 'saved') {
     return (
-      <Notice tone="good" title="The card is saved">
-        <p>Nothing was charged, and nothing was switched on.</p>
-      </Notice>
+      <>
+        <Notice tone="good" title="The card is saved">
+          <p>Nothing was charged, and nothing was switched on.</p>
+        </Notice>
+        <StarterOutcome cardId={setup.card_id} />
+      </>
     );
   }
   if (setup.failure !== null) {
