@@ -17,25 +17,10 @@ export const CONSENTS: readonly Consent[] = [
   },
 ];
 
-/** The same, where the card is the one a purchase is paid with. */
-export const PURCHASE_CONSENTS: readonly Consent[] = [
-  {
-    version: '2026-11-21-purchase',
-    text:
-      'Save the card I pay with. I agree that it is saved with the payment processor once this ' +
-      'purchase is paid, and may then be charged without me being present, but only by ' +
-      'auto-reload, and only while someone of my organization has it switched on: whenever the ' +
-      'balance falls below the threshold set there, for the amount that brings it up to the ' +
-      'target set there, plus tax. Saving it switches nothing on. Auto-reload can be switched off ' +
-      'and the card removed at any time on the Billing page.',
-  },
-];
-
-const NONE: Consent = { version: '', text: '' };
+const newest = CONSENTS.at(-1);
 
 /** The one that is asked for now. */
-export const CURRENT_CONSENT: Consent = CONSENTS.at(-1) ?? NONE;
-export const CURRENT_PURCHASE_CONSENT: Consent = PURCHASE_CONSENTS.at(-1) ?? NONE;
+export const CURRENT_CONSENT: Consent = newest ?? { version: '', text: '' };
 
 export const consentText = (version: string): string | undefined =>
-  [...CONSENTS, ...PURCHASE_CONSENTS].find((one) => one.version === version)?.text;
+  CONSENTS.find((one) => one.version === version)?.text;

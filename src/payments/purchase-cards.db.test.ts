@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OrganizationId } from '#kernel/ids';
 import { parseUsd, ZERO } from '#kernel/money';
-import { CURRENT_PURCHASE_CONSENT, consentText } from '#payments/card-consent';
+import { CURRENT_CONSENT } from '#payments/card-consent';
 import { beginSetup, refreshOpenSetups, refreshSetup } from '#payments/card-setups';
 import { CARD_CHOSEN_TASK, makeDefault, savedCards } from '#payments/cards';
 import { followHint } from '#payments/hint';
@@ -11,6 +11,7 @@ import {
   KEEP_CARD_TASK,
   keepPurchaseCard,
 } from '#payments/purchase-cards';
+import { PURCHASE_CONSENT, purchaseConsentText } from '#payments/purchase-consent';
 import { beginPurchase, type Purchase, refreshPurchase } from '#payments/purchases';
 import { reloadCardChanged } from '#payments/reload-settings';
 import type { PaymentsWorld } from '#test/payments';
@@ -30,7 +31,7 @@ afterAll(() => all?.close());
 const usd = (text: string) => parseUsd(text) ?? ZERO;
 
 function agreed(): AgreedToKeep {
-  const agreement = agreeToKeep(CURRENT_PURCHASE_CONSENT.version, '203.0.113.7');
+  const agreement = agreeToKeep(PURCHASE_CONSENT.version, '203.0.113.7');
   if (agreement.outcome !== 'agreed') throw new Error(agreement.outcome);
   return agreement.agreed;
 }
@@ -86,13 +87,13 @@ describe('agreeing to keep the card', () => {
     expect(more).toEqual([]);
     expect(proof).toEqual({
       ...{ state: 'opening', by: 'user_ada', ip: '203.0.113.7', cardId: null },
-      version: CURRENT_PURCHASE_CONSENT.version,
+      version: PURCHASE_CONSENT.version,
     });
-    expect(consentText(proof?.version ?? '')).toContain('Save the card I pay with.');
+    expect(purchaseConsentText(proof?.version ?? '')).toContain('Save the card I pay with.');
   });
 
   it('to words that are not those of now is no consent', () => {
-    for (const version of ['', 'older', '2026-11-21']) {
+    for (const version of ['', 'older', CURRENT_CONSENT.version]) {
       expect(agreeToKeep(version, '203.0.113.7')).toEqual({ outcome: 'consent_outdated' });
     }
   });
@@ -263,7 +264,7 @@ describe('a card saved by itself', () => {
     const org = await world.organization();
     const setup = await beginSetup(world.deps, {
       ...{ organizationId: org, actor: 'user_ada', ip: '203.0.113.7' },
-      consentVersion: '2026-11-21',
+      consentVersion: CURRENT_CONSENT.version,
       nonce: 'a-form-beside-purchases',
     });
     if (setup.outcome !== 'opened') throw new Error(setup.outcome);

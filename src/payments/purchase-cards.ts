@@ -1,11 +1,11 @@
 import { enqueue } from '#db/jobs';
 import type { Db } from '#db/pool';
 import { newId } from '#kernel/ids';
-import { CURRENT_PURCHASE_CONSENT } from '#payments/card-consent';
 import type { SetupRow } from '#payments/card-setups-sql';
 import * as sql from '#payments/card-setups-sql';
 import { type CardRow, makeDefault, removeCard, savedCards, syncCards } from '#payments/cards';
 import type { PaymentsDeps } from '#payments/deps';
+import { PURCHASE_CONSENT } from '#payments/purchase-consent';
 import { findPurchase, type Purchase } from '#payments/sql';
 import { giveStarterCredit } from '#payments/starter';
 
@@ -21,7 +21,7 @@ export type Agreement =
   | { readonly outcome: 'consent_outdated' };
 
 export const agreeToKeep = (version: string, ip: string): Agreement =>
-  version === CURRENT_PURCHASE_CONSENT.version
+  version === PURCHASE_CONSENT.version
     ? { outcome: 'agreed', agreed: { version, ip } }
     : { outcome: 'consent_outdated' };
 

@@ -188,8 +188,8 @@ async function grantOnce(
       failure: null,
       ...(checkout === null ? {} : { sessionId: checkout.id }),
     });
-    await wantInvoice(tx, purchase);
     await wantCardKept(tx, purchase);
+    await wantInvoice(tx, purchase);
     return { outcome: 'credited' };
   });
   if (!('outcome' in decided)) return quarantine(deps, payment, found, decided);

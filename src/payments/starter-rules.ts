@@ -16,16 +16,22 @@ export interface StarterTerms {
   readonly secret: Buffer;
   /** Notes it for the record, in the transaction of the grant. */
   audit(tx: Db, given: StarterGiven): Promise<void>;
-  /** Tells the organization, in the same transaction. */
-  readonly tell?: (tx: Db, given: StarterGiven) => Promise<void>;
+  /** Tells the organization, in the same transaction; `key` names the transition. */
+  readonly tell?: (
+    tx: Db,
+    notice: {
+      readonly organizationId: string;
+      readonly kind: string;
+      readonly key: string;
+      readonly facts: Readonly<Record<string, unknown>>;
+    },
+  ) => Promise<void>;
 }
 
 export interface StarterGiven {
   readonly organizationId: OrganizationId;
   readonly userId: string;
   readonly grantId: GrantId;
-  readonly amount: NanoUsd;
-  readonly expiresAt: Date;
 }
 
 /** These ignore dots, and are one host under two names. */

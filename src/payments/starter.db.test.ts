@@ -11,7 +11,7 @@ import { beginSetup, refreshSetup } from '#payments/card-setups';
 import { removeCard, savedCards } from '#payments/cards';
 import type { PaymentsDeps } from '#payments/deps';
 import { giveStarterCredit, starterStanding } from '#payments/starter';
-import type { StarterGiven, StarterTerms } from '#payments/starter-rules';
+import type { StarterTerms } from '#payments/starter-rules';
 import { systemEntropy } from '#src/system';
 import { type PaymentsWorld, paymentsWorld, VISA } from '#test/payments';
 
@@ -23,7 +23,7 @@ const FIVE = parseUsd('5') ?? ZERO;
 
 let world: PaymentsWorld;
 let on: PaymentsDeps;
-let told: StarterGiven[] = [];
+let told: object[] = [];
 
 beforeAll(async () => {
   world = await paymentsWorld();
@@ -36,8 +36,8 @@ const terms = (more: Partial<StarterTerms> = {}): StarterTerms => ({
   secret: Buffer.from('a secret that is only for tests.'),
   audit: (tx, { organizationId, userId: actor, grantId: subject }) =>
     recordAudit(tx, { organizationId, actor, action: 'grant.starter', subject, requestId: null }),
-  async tell(_tx, given) {
-    told.push(given);
+  async tell(_tx, notice) {
+    told.push(notice);
   },
   ...more,
 });
@@ -109,7 +109,15 @@ describe('starter credit', () => {
       values: [org],
     });
     expect(events).toEqual([{ actor: ada, subject: grant?.id }]);
-    expect(told).toMatchObject([{ organizationId: org, grantId: grant?.id, amount: FIVE }]);
+    expect(told).toEqual([
+      {
+        ...{ organizationId: org, kind: 'starter_credit_given', key: grant?.id },
+        facts: {
+          ...{ grant_id: grant?.id, amount_usd: '5' },
+          expires_at: grant?.expiresAt.toISOString(),
+        },
+      },
+    ]);
   });
 
   it('is given to an organization once, whoever asks and with whatever card', async () => {

@@ -1,6 +1,7 @@
 import type { Db } from '#db/pool';
 import { Fault } from '#kernel/assert';
 import { newId, type OrganizationId, parseId } from '#kernel/ids';
+import { formatUsd } from '#kernel/money';
 import { issueIfRoom } from '#ledger/grants';
 import { readUser } from '#orgs/members';
 import { readOrganization } from '#orgs/organizations';
@@ -158,9 +159,15 @@ async function give(
   );
   await tx.query(sql.insertClaim(mailbox, 'email', organizationId));
   await tx.query(sql.insertClaim(digest, 'card', organizationId));
-  const given = { organizationId, userId, grantId: issued.grantId, amount, expiresAt };
-  await terms.audit(tx, given);
-  await terms.tell?.(tx, given);
+  await terms.audit(tx, { organizationId, userId, grantId: issued.grantId });
+  await terms.tell?.(tx, {
+    ...{ organizationId, kind: 'starter_credit_given', key: issued.grantId },
+    facts: {
+      grant_id: issued.grantId,
+      amount_usd: formatUsd(amount),
+      expires_at: expiresAt.toISOString(),
+    },
+  });
   const [starter] = await tx.query<sql.StarterRow>(sql.findStarter(organizationId));
   if (starter === undefined) throw new Fault('a row just written is there');
   deps.log?.info({ organization: organizationId, grant: grantId }, 'starter credit given');

@@ -2,9 +2,9 @@ import { formatUsd } from '#kernel/money';
 import { readBalance } from '#ledger/balance';
 import { readStatement } from '#ledger/statement';
 import { webhooksAreSilent } from '#payments/alarms';
-import { CURRENT_PURCHASE_CONSENT } from '#payments/card-consent';
 import { debtNotice } from '#payments/debt-words';
 import { purchaseBounds } from '#payments/purchase-bounds';
+import { PURCHASE_CONSENT } from '#payments/purchase-consent';
 import { viewPurchase } from '#payments/purchase-view';
 import { findOpenPurchase } from '#payments/purchases';
 import { balanceView, historyLineView } from '../billing-view.ts';
@@ -39,7 +39,7 @@ export function billingRoutes(app: Api, deps: ConsoleDeps): void {
           minimum_usd: formatUsd(bounds.minimum),
           maximum_usd: formatUsd(bounds.maximum),
         },
-        card_consent: { ...CURRENT_PURCHASE_CONSENT },
+        card_consent: { ...PURCHASE_CONSENT },
       };
     },
   );

@@ -7,6 +7,7 @@ export function KeepCard(props: {
   onKeeps: (keeps: boolean) => void;
 }) {
   const box = useId();
+  const [deed, ...terms] = props.text.split(/(?<=\.) /);
   return (
     <div className="consent">
       <input
@@ -15,7 +16,9 @@ export function KeepCard(props: {
         checked={props.keeps}
         onChange={(event) => props.onKeeps(event.target.checked)}
       />
-      <label htmlFor={box}>{props.text}</label>
+      <label htmlFor={box}>
+        <strong>{deed}</strong> {terms.join(' ')}
+      </label>
     </div>
   );
 }
