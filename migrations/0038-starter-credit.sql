@@ -10,6 +10,9 @@ ALTER TABLE payments.purchases ADD COLUMN saves_card boolean NOT NULL DEFAULT fa
 ALTER TABLE payments.card_setups ADD COLUMN purchase_id text;
 CREATE UNIQUE INDEX one_consent_per_purchase ON payments.card_setups (organization_id, purchase_id)
   WHERE purchase_id IS NOT NULL;
+-- News of the processor names the page only.
+CREATE INDEX card_setups_by_session ON payments.card_setups (session_id)
+  WHERE session_id IS NOT NULL;
 
 -- Who had one: an organization once, by whose e-mail and with which card of theirs.
 CREATE TABLE payments.starter_credits (

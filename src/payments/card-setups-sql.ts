@@ -76,6 +76,27 @@ export const findSetupOfPurchase = (organizationId: string, purchaseId: string):
   values: [organizationId, purchaseId],
 });
 
+/** For news of the processor that name only the page. */
+export const findSetupBySession = (
+  sessionId: string,
+  provider: string,
+  environment: string,
+): Statement => ({
+  text: `SELECT ${COLUMNS} FROM payments.card_setups
+    WHERE session_id = $1 AND provider = $2 AND environment = $3`,
+  values: [sessionId, provider, environment],
+});
+
+/** Purchases that are paid and whose card is not saved yet, though that was agreed to. */
+export const cardsToKeep = (organizationId: string, most: number): Statement => ({
+  text: `SELECT s.purchase_id AS "purchaseId" FROM payments.card_setups s
+    JOIN payments.purchases p ON p.organization_id = s.organization_id AND p.id = s.purchase_id
+    WHERE s.organization_id = $1 AND s.state = 'opening' AND p.state = 'credited'
+      AND p.settled_at > bursar.now() - interval '2 days'
+    ORDER BY p.settled_at, p.id LIMIT $2`,
+  values: [organizationId, most],
+});
+
 /** Oldest first: the card that was saved first is the one that becomes the default. */
 export const openSetups = (organizationId: string, most: number): Statement => ({
   text: `SELECT ${COLUMNS} FROM payments.card_setups

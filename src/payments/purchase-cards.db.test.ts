@@ -2,9 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OrganizationId } from '#kernel/ids';
 import { parseUsd, ZERO } from '#kernel/money';
 import { CURRENT_CONSENT } from '#payments/card-consent';
+import { SETUP_PURPOSE } from '#payments/card-processor';
 import { beginSetup, refreshOpenSetups, refreshSetup } from '#payments/card-setups';
 import { CARD_CHOSEN_TASK, makeDefault, savedCards } from '#payments/cards';
-import { followHint } from '#payments/hint';
+import { followHint, isOurs } from '#payments/hint';
+import { receiveEvent, workEvent } from '#payments/inbox';
 import {
   type AgreedToKeep,
   agreeToKeep,
@@ -241,6 +243,17 @@ describe('the card of a purchase', () => {
     expect(await keep(purchase)).toBe('kept');
   });
 
+  it('that no job keeps, because another release settled it, is saved when cards are looked at', async () => {
+    const org = await world.organization();
+    const purchase = await begun(org);
+    await refreshOpenSetups(world.deps, org);
+    await paid(purchase);
+    expect(await cards(org)).toEqual([]);
+    await refreshOpenSetups(world.deps, org);
+    expect(await cards(org)).toMatchObject([{ last4: '4242', isDefault: true }]);
+    expect(await proofs(purchase)).toMatchObject([{ state: 'saved' }]);
+  });
+
   it('lets auto-reload go on that waited for a card', async () => {
     const reloader: Reloader = await all.reloader();
     const org = reloader.payer.organizationId;
@@ -260,6 +273,36 @@ describe('the card of a purchase', () => {
 });
 
 describe('a card saved by itself', () => {
+  const news = (sessionId: string | null, environment = world.deps.environment) => ({
+    ...{ id: `evt_${sessionId}`, type: 'checkout.session.completed', livemode: false },
+    ...{ objectId: sessionId ?? '', paymentIntentId: null, purchaseId: null },
+    ...{ organizationId: null, purpose: SETUP_PURPOSE, environment },
+  });
+
+  it('is saved by the word of the processor, though nobody came back from its page', async () => {
+    const org = await world.organization();
+    const setup = await beginSetup(world.deps, {
+      ...{ organizationId: org, actor: 'user_ada', ip: '203.0.113.7' },
+      consentVersion: CURRENT_CONSENT.version,
+      nonce: 'a-form-that-was-left',
+    });
+    if (setup.outcome !== 'opened') throw new Error(setup.outcome);
+    const { sessionId } = setup.setup;
+    await fetch(`${world.simUrl}/_sim/pay/${sessionId}`, {
+      method: 'POST',
+      body: JSON.stringify({ number: VISA }),
+    });
+    const event = news(sessionId);
+    for (let time = 0; time < 2; time += 1) {
+      await receiveEvent(world.deps.pool, '/webhooks/stripe', event);
+      await workEvent(world.deps, '/webhooks/stripe', event.id);
+    }
+    expect(await cards(org)).toMatchObject([{ last4: '4242', isDefault: true }]);
+    expect(isOurs(world.deps, event)).toBe(true);
+    expect(isOurs(world.deps, news(sessionId, 'another'))).toBe(false);
+    expect(await followHint(world.deps, news('cs_of_nobody'), 'webhook')).toBe('ignored');
+  });
+
   it('is not disturbed by purchases that keep theirs', async () => {
     const org = await world.organization();
     const setup = await beginSetup(world.deps, {
