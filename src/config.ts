@@ -41,8 +41,6 @@ export interface Config {
   };
   /** On what terms credits are sold. */
   readonly selling: SellingTerms;
-  /** Undefined: none is given. */
-  readonly starterCredit: StarterCredit | undefined;
   /** Undefined: those of `upstreams`, or the model simulator. */
   readonly upstream: { readonly url: string; readonly key: Secret } | undefined;
   /** A list in a file, which may change while this process runs. */
@@ -65,6 +63,8 @@ export interface Config {
   readonly tiers: TierBook;
   /** Of a server tool without a bound, the uses that are held; 0 refuses such tools (H2). */
   readonly carriedToolUses: number;
+  /** What new customers are given; undefined: nothing. */
+  readonly starterCredit: StarterCredit | undefined;
   /** Undefined: not set, so messages that follow an API literally keep its words. */
   readonly brand: string | undefined;
   readonly logLevel: (typeof LOG_LEVELS)[number];
@@ -101,7 +101,6 @@ export function parseConfig(
     database,
     stripe: readStripe(read, production),
     selling: readSelling(read),
-    starterCredit: readStarterCredit(read),
     upstream: readUpstream(read),
     upstreams: readUpstreams(read),
     keyPepper: readPepper(read, production && database !== undefined),
@@ -112,6 +111,7 @@ export function parseConfig(
     priceBook: read.readableFile('BURSAR_PRICE_BOOK'),
     ...readTiers(read),
     carriedToolUses: read.integer('BURSAR_UNBOUNDED_TOOL_USES', 0, USES_MAX, 0),
+    starterCredit: readStarterCredit(read),
     brand: read.text('BURSAR_BRAND'),
     logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, production ? 'info' : 'warn'),
     production,

@@ -6,6 +6,7 @@ import { refuse, refuseFailure } from './refusals.ts';
 import { autoReloadRoutes } from './routes/auto-reload.ts';
 import { billingRoutes } from './routes/billing.ts';
 import { billingDetailsRoutes } from './routes/billing-details.ts';
+import { starterCreditRoutes } from './routes/billing-starter.ts';
 import { cardRoutes } from './routes/cards.ts';
 import { estimateRoutes } from './routes/estimate.ts';
 import { keyRoutes } from './routes/keys.ts';
@@ -14,7 +15,6 @@ import { organizationRoutes } from './routes/organizations.ts';
 import { paymentRoutes } from './routes/payments.ts';
 import { purchaseRoutes } from './routes/purchases.ts';
 import { signInRoutes } from './routes/sign-in.ts';
-import { starterCreditRoutes } from './routes/starter-credit.ts';
 
 /** Largest body a page sends is a name and a nonce. */
 const BODY_LIMIT_BYTES = 16 * 1024;
@@ -40,12 +40,12 @@ export async function registerConsoleApi(app: FastifyInstance, deps: ConsoleDeps
       signInRoutes(api, deps);
       organizationRoutes(api, deps);
       billingRoutes(api, deps);
+      starterCreditRoutes(api, deps);
       paymentRoutes(api, deps);
       purchaseRoutes(api, deps);
       billingDetailsRoutes(api, deps);
       cardRoutes(api, deps);
       autoReloadRoutes(api, deps);
-      starterCreditRoutes(api, deps);
       estimateRoutes(api, deps);
       keyRoutes(api, deps);
       limitRoutes(api, deps);

@@ -10,12 +10,12 @@ import { Skeleton } from '../../ui/skeleton.tsx';
 import { Balance, BalanceSkeleton } from './balance.tsx';
 import { BuyDialog } from './buy-dialog.tsx';
 import { CardsSection } from './cards-section.tsx';
+import { StarterOffer } from './credit-offer.tsx';
 import { DetailsSection } from './details-section.tsx';
 import { GrantTable } from './grant-table.tsx';
 import { History } from './history.tsx';
 import { PurchaseCard } from './purchase-card.tsx';
 import { ReloadSection } from './reload-section.tsx';
-import { StarterOffer } from './starter-offer.tsx';
 import { WebhookNotice } from './webhook-notice.tsx';
 
 interface Opened {

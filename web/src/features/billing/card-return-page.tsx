@@ -2,15 +2,14 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useEffect } from 'react';
 import type { CardSetup } from '#console-api/billing/contract';
-import { billingQuery } from '../../api/billing.ts';
 import { cardsQuery, refreshSetup } from '../../api/billing-details.ts';
 import { useSession } from '../../api/use-session.ts';
 import { Notice } from '../../ui/notice.tsx';
 import { Page } from '../../ui/page.tsx';
 import { Problem } from '../../ui/problem.tsx';
 import { Skeleton } from '../../ui/skeleton.tsx';
+import { StarterOutcome } from './credit-offer.tsx';
 import { openPaymentPage } from './payment-page.ts';
-import { StarterOutcome } from './starter-offer.tsx';
 
 const ASK_AGAIN_MS = 2_000;
 const QUESTIONS_MOST = 15;
@@ -45,12 +44,17 @@ function Following({ setupId, canceled }: { setupId: string; canceled: boolean }
   const state = setup.data?.state;
 
   useEffect(() => {
-    if (state !== 'saved') return;
-    void queries.invalidateQueries(cardsQuery(organization.id));
-    void queries.invalidateQueries(billingQuery(organization.id));
+    if (state === 'saved') void queries.invalidateQueries(cardsQuery(organization.id));
   }, [state, queries, organization.id]);
 
-  if (setup.data !== undefined) return <Verdict setup={setup.data} canceled={canceled} />;
+  if (setup.data !== undefined) {
+    return (
+      <>
+        <Verdict setup={setup.data} canceled={canceled} />
+        {state === 'saved' && <StarterOutcome cardId={setup.data.card_id} />}
+      </>
+    );
+  }
   if (setup.isError) return <Problem error={setup.error} retry={() => void setup.refetch()} />;
   return <Skeleton rows={2} label="Asking the payment processor" />;
 }
@@ -64,12 +68,9 @@ function Verdict({ setup, canceled }: { setup: CardSetup; canceled: boolean }) {
   );
   if (setup.state === 'saved') {
     return (
-      <>
-        <Notice tone="good" title="The card is saved">
-          <p>Nothing was charged, and nothing was switched on.</p>
-        </Notice>
-        <StarterOutcome cardId={setup.card_id} />
-      </>
+      <Notice tone="good" title="The card is saved">
+        <p>Nothing was charged, and nothing was switched on.</p>
+      </Notice>
     );
   }
   if (setup.failure !== null) {

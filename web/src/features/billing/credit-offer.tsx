@@ -83,8 +83,15 @@ function SaveCard(props: { organizationId: string; words: string }) {
 /** After a card was saved: whether it brought the starter credit, and if not, why not. */
 export function StarterOutcome({ cardId }: { cardId: string | null }) {
   const { organization, may } = useSession();
+  const queries = useQueryClient();
   const starter = useQuery(starterQuery(organization.id));
   const offer = starter.data?.offer ?? null;
+  const given = offer?.status === 'given';
+  // The balance elsewhere is another one since.
+  useEffect(() => {
+    if (given) void queries.invalidateQueries(billingQuery(organization.id));
+  }, [given, queries, organization.id]);
+
   if (offer === null || !may('billing.buy')) return null;
   if (offer.status === 'given') return offer.card_id === cardId ? <Given offer={offer} /> : null;
   return offer.status === 'refused' ? <Refused offer={offer} /> : null;
