@@ -49,6 +49,8 @@ export interface Config {
     | undefined;
   /** Undefined: generated in the data directory. */
   readonly keyPepper: Secret | undefined;
+  /** What new customers are given; undefined: nothing. */
+  readonly starterCredit: StarterCredit | undefined;
   readonly publicConsoleUrl: string | undefined;
   readonly publicGatewayUrl: string | undefined;
   /** Undefined: messages become files in the data directory. */
@@ -63,8 +65,6 @@ export interface Config {
   readonly tiers: TierBook;
   /** Of a server tool without a bound, the uses that are held; 0 refuses such tools (H2). */
   readonly carriedToolUses: number;
-  /** What new customers are given; undefined: nothing. */
-  readonly starterCredit: StarterCredit | undefined;
   /** Undefined: not set, so messages that follow an API literally keep its words. */
   readonly brand: string | undefined;
   readonly logLevel: (typeof LOG_LEVELS)[number];
@@ -104,6 +104,7 @@ export function parseConfig(
     upstream: readUpstream(read),
     upstreams: readUpstreams(read),
     keyPepper: readPepper(read, production && database !== undefined),
+    starterCredit: readStarterCredit(read),
     publicConsoleUrl: read.httpUrl('PUBLIC_CONSOLE_URL'),
     publicGatewayUrl: read.httpUrl('PUBLIC_GATEWAY_URL'),
     smtpUrl: read.secretUrl('SMTP_URL', ['smtp:', 'smtps:']),
@@ -111,7 +112,6 @@ export function parseConfig(
     priceBook: read.readableFile('BURSAR_PRICE_BOOK'),
     ...readTiers(read),
     carriedToolUses: read.integer('BURSAR_UNBOUNDED_TOOL_USES', 0, USES_MAX, 0),
-    starterCredit: readStarterCredit(read),
     brand: read.text('BURSAR_BRAND'),
     logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, production ? 'info' : 'warn'),
     production,
