@@ -156,7 +156,7 @@ describe('a card saved while buying', () => {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ number: MASTERCARD.replaceAll(' ', '') }),
     });
-    const given = await until('the starter credit', 30_000, async () => {
+    const given = await until('the starter credit', 60_000, async () => {
       const grants = await promotional(dora);
       return grants.length > 0 ? grants : undefined;
     });
