@@ -37,6 +37,7 @@ describe('who is let in', () => {
     ['GET', '/purchases/spl_1'],
     ['POST', '/purchases/spl_1/cancel'],
     ['GET', '/auto_reload'],
+    ['GET', '/credits/advice'],
     ['PUT', '/auto_reload'],
   ] as const;
 

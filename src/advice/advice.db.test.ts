@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readAdvice, runwayDays } from '#advice/advice';
+import { readAdvice, runwayDays, type Setting } from '#advice/advice';
 import type { Spell } from '#advice/course';
 import { replay } from '#advice/replay';
 import { type NanoUsd, nanos } from '#kernel/money';
@@ -140,7 +140,12 @@ test('the advice of an organization: its pace, its runway, a suggestion and two 
   const its = await reloads.reloader();
   const { pool } = reloads.world.db;
   const of = its.payer.organizationId;
-  const empty = await readAdvice(reloads.world.deps, of);
+  const advise = async (ask?: () => Setting) => {
+    const told = await readAdvice(reloads.world.deps, of, ask);
+    if (told.outcome !== 'advice') throw new Error(told.message);
+    return told;
+  };
+  const empty = await advise();
   expect(empty.paces.map(({ runway }) => runway.state)).toEqual(['no_spending', 'no_spending']);
   expect([empty.suggestion, empty.asked, await runwayDays(pool, of)]).toEqual([
     undefined,
@@ -153,7 +158,7 @@ test('the advice of an organization: its pace, its runway, a suggestion and two 
   await reloads.later('4 days');
   await its.spend('14');
   const asked = { threshold: usd('5'), target: usd('20'), maxPerDay: 1, maxPerMonth: null };
-  const advice = await readAdvice(reloads.world.deps, of, () => asked);
+  const advice = await advise(() => asked);
   const [week, recent] = advice.paces;
   expect([week?.pace.spent, recent?.pace.spent]).toEqual([usd('42'), usd('14')]);
   expect([week?.runway.state, recent?.runway.state]).toEqual(['lasts', 'lasts']);
@@ -163,6 +168,10 @@ test('the advice of an organization: its pace, its runway, a suggestion and two 
   expect(advice.present.setting).toMatchObject({ threshold: usd('10'), target: usd('50') });
   expect(advice.present.replay.reloads).toHaveLength(1);
   expect(advice.asked?.replay.reloads.length).toBe(2);
+  const impossible = { ...asked, target: usd('5') };
+  expect(await readAdvice(reloads.world.deps, of, () => impossible)).toMatchObject({
+    ...{ outcome: 'invalid', field: 'target_usd' },
+  });
 });
 
 test('a debt ends every runway, however much credit there is', async () => {

@@ -15,7 +15,7 @@ import {
 } from '#ledger/spending';
 import type { PaymentsDeps } from '#payments/deps';
 import { purchaseBounds } from '#payments/purchase-bounds';
-import { DEFAULT_RELOAD, readReload } from '#payments/reload-settings';
+import { DEFAULT_RELOAD, type Invalid, invalidity, readReload } from '#payments/reload-settings';
 import { readUsualTax } from '#payments/usual-tax';
 
 /** What of auto-reload is replayed. */
@@ -40,6 +40,7 @@ export interface Replayed {
 }
 
 export interface Advice {
+  readonly outcome: 'advice';
   readonly at: Date;
   /** The long one first. */
   readonly paces: readonly PaceView[];
@@ -51,12 +52,15 @@ export interface Advice {
   readonly asked: Replayed | undefined;
 }
 
-/** All of the advice: one reading of what was spent, and everything else computed from it. */
+/**
+ * All of the advice: one reading of what was spent, and everything else computed from it. A setting
+ * that is asked about must be one that could be saved.
+ */
 export async function readAdvice(
-  deps: PaymentsDeps,
+  deps: Pick<PaymentsDeps, 'pool' | 'maximum' | 'tierBounds'>,
   organizationId: OrganizationId,
-  asked?: (standing: Setting) => Setting,
-): Promise<Advice> {
+  ask?: (standing: Setting) => Setting,
+): Promise<Advice | Invalid> {
   const credit = await readUsableCredit(deps.pool, organizationId);
   const { now, since } = credit;
   const from = daysBefore(now, SPENDING_DAYS);
@@ -66,6 +70,9 @@ export async function readAdvice(
     purchaseBounds(deps, organizationId),
     readUsualTax(deps.pool, organizationId),
   ]);
+  const asked = ask?.(settings);
+  const wrong = asked && invalidity({ enabled: true, ...asked }, bounds.maximum);
+  if (wrong !== undefined) return wrong;
   const paces = PACE_DAYS.map((days): PaceView => {
     const pace = paceOf(slices, now, since, days);
     return { pace, daily: perDay(pace), runway: runwayAt(credit, pace) };
@@ -80,6 +87,7 @@ export async function readAdvice(
     return { setting, from: begins, to: now, replay: replay({ ...terms, start: target }, spells) };
   };
   return {
+    outcome: 'advice',
     at: now,
     paces,
     suggestion: suggest(
@@ -88,7 +96,7 @@ export async function readAdvice(
       bounds,
     ),
     present: replayed(settings),
-    asked: asked === undefined ? undefined : replayed(asked(settings)),
+    asked: asked === undefined ? undefined : replayed(asked),
   };
 }
 

@@ -7,6 +7,7 @@ import { autoReloadRoutes } from './routes/auto-reload.ts';
 import { billingRoutes } from './routes/billing.ts';
 import { billingDetailsRoutes } from './routes/billing-details.ts';
 import { cardRoutes } from './routes/cards.ts';
+import { creditAdviceRoutes } from './routes/credit-advice.ts';
 import { estimateRoutes } from './routes/estimate.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { limitRoutes } from './routes/limits.ts';
@@ -44,6 +45,7 @@ export async function registerConsoleApi(app: FastifyInstance, deps: ConsoleDeps
       billingDetailsRoutes(api, deps);
       cardRoutes(api, deps);
       autoReloadRoutes(api, deps);
+      creditAdviceRoutes(api, deps);
       estimateRoutes(api, deps);
       keyRoutes(api, deps);
       limitRoutes(api, deps);
