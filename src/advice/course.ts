@@ -1,4 +1,4 @@
-import { divideUp, NANOS_PER_CENT, type NanoUsd, nanos, sum, ZERO } from '#kernel/money';
+import { divideUp, least, NANOS_PER_CENT, type NanoUsd, nanos, sum, ZERO } from '#kernel/money';
 import { type Answer, decideReload, type ReloadFacts } from '#payments/auto-reload';
 
 /** Spending that is even from one instant to another, or happens all at once where they are one. */
@@ -103,7 +103,6 @@ export class Course {
   /** It wants to be told when the balance falls below the threshold. */
   #listens = false;
   #lookAgainAt: number | undefined;
-  #failedAt: number | undefined;
 
   constructor(terms: ReplayTerms) {
     this.#terms = terms;
@@ -212,13 +211,20 @@ export class Course {
     }
   }
 
-  /** A charge with its tax that the month has no room for comes to nothing, and rests for a day. */
-  #buy(credit: NanoUsd): void {
-    const { maxPerMonth, usualTax } = this.#terms;
-    const charged = nanos(credit + taxOn(credit, usualTax));
-    if (maxPerMonth !== null && this.#chargedInMonth() + charged > maxPerMonth) {
-      this.#failedAt = this.#at;
-      this.#ask();
+  /** No more than the month has room for with its tax; too little of that is bought next month. */
+  #buy(wanted: NanoUsd): void {
+    const { maxPerMonth, minimum, usualTax } = this.#terms;
+    const left = maxPerMonth === null ? null : maxPerMonth - this.#chargedInMonth();
+    let credit = wanted;
+    let charged = nanos(credit + taxOn(credit, usualTax));
+    while (left !== null && charged > left && credit >= minimum) {
+      const share = (left * credit) / charged;
+      credit = least(nanos(share - (share % NANOS_PER_CENT)), nanos(credit - NANOS_PER_CENT));
+      charged = nanos(credit + taxOn(credit, usualTax));
+    }
+    if (credit < minimum) {
+      this.#answer = 'month_full';
+      this.#lookAgainAt = monthAfter(this.#at).getTime();
     } else {
       this.#bought.push({ at: this.#at, settledAt: undefined, credit, charged });
       this.#answer = 'under_way';
@@ -245,7 +251,8 @@ export class Course {
       underWay: coming !== undefined,
       card: { restsUntil: null },
       lastCreditedAt: settled === undefined ? null : new Date(settled),
-      lastDeclinedAt: this.#failedAt === undefined ? null : new Date(this.#failedAt),
+      // No card is refused, and nothing else stands in the way.
+      ...{ lastDeclinedAt: null, barred: null, held: null },
       begun: this.#bought
         .filter(({ at }) => at > this.#at - DAY_MS)
         .map(({ at }) => new Date(at))

@@ -260,15 +260,3 @@ export const reloadsInStates = (organizationId: string, states: readonly string[
     WHERE organization_id = $1 AND trigger = 'auto_reload' AND state = ANY ($2)`,
   values: [organizationId, states],
 });
-
-export interface TaxRow {
-  readonly tax: bigint;
-  readonly credit: bigint;
-}
-
-/** Of the newest purchase that was paid. */
-export const lastTax = (organizationId: string): Statement => ({
-  text: `SELECT tax_nanos AS tax, credit_nanos AS credit FROM payments.purchases
-    WHERE organization_id = $1 AND state = 'credited' ORDER BY created_at DESC, id DESC LIMIT 1`,
-  values: [organizationId],
-});

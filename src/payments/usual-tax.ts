@@ -1,6 +1,6 @@
 import type { Db } from '#db/pool';
 import { type NanoUsd, nanos } from '#kernel/money';
-import * as sql from '#payments/auto-reload-sql';
+import * as sql from '#payments/usual-tax-sql';
 
 /** The tax of the newest purchase that was paid: what the next one will be taxed like, most likely. */
 export async function readUsualTax(
