@@ -15,6 +15,7 @@ import { GrantTable } from './grant-table.tsx';
 import { History } from './history.tsx';
 import { PurchaseCard } from './purchase-card.tsx';
 import { ReloadSection } from './reload-section.tsx';
+import { Runway } from './runway.tsx';
 import { WebhookNotice } from './webhook-notice.tsx';
 
 interface Opened {
@@ -81,6 +82,7 @@ function Billing({ buy, editAddress }: Opened) {
       )}
       {billing.isPending && <BalanceSkeleton />}
       {billing.data !== undefined && <Balance billing={billing.data} />}
+      {billing.data !== undefined && <Runway organizationId={organization.id} />}
       {mayBuy && billing.data?.webhooks_silent === true && <WebhookNotice />}
       {!mayBuy && (
         <Notice tone="quiet" title={`Your role, ${roleName(me.role)}, cannot buy credits`}>
