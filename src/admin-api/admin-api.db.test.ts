@@ -38,6 +38,7 @@ describe('who is let in', () => {
     ['POST', '/purchases/spl_1/cancel'],
     ['GET', '/auto_reload'],
     ['GET', '/credits/advice'],
+    ['GET', '/spend_limits/changes'],
     ['PUT', '/auto_reload'],
   ] as const;
 
