@@ -9,12 +9,17 @@ export interface SliceRow {
 
 /**
  * What was added up, and from the entries what was not yet: one snapshot, so nothing is missing and
- * nothing counts twice. OFFSET 0 keeps that rest one range of the primary key.
+ * nothing counts twice. OFFSET 0 keeps that rest one range of the primary key; it begins where the
+ * time that is asked about does, as near as that can be told (clocks of others may be a little off).
  */
 export const spendingSince = (organizationId: OrganizationId, since: Date): Statement => ({
   text: `WITH summed AS MATERIALIZED (
-      SELECT coalesce((SELECT transaction_no FROM ledger.spending_upto
-                        WHERE organization_id = $1), 0) AS upto, 9223372036854775807 AS most)
+      SELECT ledger.last_before($1, $2::timestamptz - interval '10 minutes', coalesce(u.upto, 0),
+               b.next_transaction - 1) AS upto, b.next_transaction - 1 AS most
+        FROM ledger.books AS b
+        LEFT JOIN (SELECT transaction_no AS upto FROM ledger.spending_upto
+                    WHERE organization_id = $1) AS u ON true
+       WHERE b.organization_id = $1)
     SELECT at, sum(spent)::text AS spent FROM (
       SELECT slice_at AS at, spent_nanos AS spent FROM ledger.spending
        WHERE organization_id = $1 AND slice_at >= $2
