@@ -50,6 +50,8 @@ export interface Replay {
 
 /** As long as a payment takes here: credit is usable within three seconds of its charge. */
 export const PAYMENT_MS = 3_000;
+/** Whatever waits is looked at once a second, so a replay goes on by a second at least. */
+const LOOKS_EVERY_MS = 1_000;
 const DAY_MS = 86_400_000;
 
 /** In whole cents, up: what a month has room for must not be exceeded by a rounding. */
@@ -206,7 +208,8 @@ export class Course {
     if (decision.answer === 'started') {
       this.#buy(decision.amount);
     } else if (this.#onItsWay() === undefined) {
-      this.#lookAgainAt = decision.until?.getTime();
+      const until = decision.until?.getTime();
+      this.#lookAgainAt = until && Math.max(until, this.#at + LOOKS_EVERY_MS);
       this.#listens = decision.answer === 'enough';
     }
   }
