@@ -44,11 +44,12 @@ const replay = z.object({
   max_usd_per_month: usd.nullable(),
   from: time,
   to: time,
+  spent_usd: usd,
   reloads: z.int(),
   charged_usd: usd.describe('tax included, as on the last purchase'),
   average_balance_usd: usd,
   seconds_at_zero: z.int(),
-  refused_usd: usd.describe('what was spent then in truth'),
+  refused_usd: usd.describe('of what was spent in truth'),
   held_by: z.array(z.object({ answer: z.enum(ANSWERS), words: z.string(), seconds: z.int() })),
 });
 const shown = z

@@ -34,6 +34,8 @@ export interface ReplayedReload {
 
 export interface Replay {
   readonly reloads: readonly ReplayedReload[];
+  /** What was asked for in that time. */
+  readonly spent: NanoUsd;
   /** What the card was charged, tax included. */
   readonly charged: NanoUsd;
   /** The balance on average over the whole time: money that lay idle. */
@@ -101,6 +103,7 @@ export class Course {
   #area = 0n;
   #atZeroMs = 0;
   #refused = 0n;
+  #spent = 0n;
   #answer: Answer = 'enough';
   /** It wants to be told when the balance falls below the threshold. */
   #listens = false;
@@ -141,6 +144,7 @@ export class Course {
     const twice = BigInt(Math.max(to - from, 1)) * 2n;
     return {
       reloads: this.#bought.map(({ at, credit, charged }) => ({ at, credit, charged })),
+      spent: nanos(this.#spent),
       charged: sum(this.#bought.map(({ charged }) => charged)),
       idle: nanos(this.#area / twice),
       atZeroMs: this.#atZeroMs,
@@ -159,6 +163,7 @@ export class Course {
     const ms = to - this.#at;
     this.#balance = before - served;
     this.#refused += wanted - served;
+    this.#spent += wanted;
     this.#area += (before + this.#balance) * BigInt(ms);
     if (before === 0n && ms > 0) {
       this.#atZeroMs += ms;

@@ -130,6 +130,7 @@ describe('whatever is spent, and whatever is set', () => {
         const asked = sum(spells.map(({ spent }) => spent));
         const late = told.reloads.filter((one) => one.at + 3_000 > terms.to);
         const onItsWay = sum(late.map(({ credit }) => credit));
+        expect(told.spent).toBe(asked);
         expect(told.balance).toBe(terms.start + bought - onItsWay - asked + told.refused);
         expect(told.balance).toBeGreaterThanOrEqual(0n);
         expect(told.refused).toBeGreaterThanOrEqual(0n);

@@ -44,6 +44,7 @@ function tellReplay({ setting, from, to, replay }: Replayed) {
     ...tellSetting(setting),
     from: from.toISOString(),
     to: to.toISOString(),
+    spent_usd: formatUsd(replay.spent),
     reloads: replay.reloads.length,
     charged_usd: formatUsd(replay.charged),
     average_balance_usd: formatUsd(replay.idle),

@@ -96,11 +96,11 @@ describe('how long credit lasts, as a customer sees it', () => {
       '?threshold_usd=1&target_usd=6&max_per_day=1&max_usd_per_month=500',
     );
     expect(asked?.reloads).toBeGreaterThan(1);
-    await figure('Charges').getByText(`${asked?.reloads}, $`).waitFor();
+    await figure('Charges').getByText(`${asked?.reloads} · $`).waitFor();
     await dialog().getByLabel('Buy credits up to').fill('1');
     await figure('Charges').getByText('–').waitFor();
     await dialog().getByLabel('Buy credits up to').fill('6');
-    await figure('Charges').getByText(`${asked?.reloads}, $`).waitFor();
+    await figure('Charges').getByText(`${asked?.reloads} · $`).waitFor();
     expect(await violationsOn(page)).toEqual([]);
     await dialog().getByRole('button', { name: 'Cancel' }).click();
     await page.getByText('Nothing is bought by itself').waitFor();
@@ -114,7 +114,7 @@ describe('how long credit lasts, as a customer sees it', () => {
       await page.getByText('At this pace your credit lasts until').waitFor();
       expect(await overflows(page)).toBe(false);
       await page.getByRole('button', { name: 'Set up' }).click();
-      await figure('Idle on average').getByText('$').waitFor();
+      await figure('Idle money').getByText('$').waitFor();
       expect(await violationsOn(page)).toEqual([]);
       const inside = await dialog().evaluate((box) => box.scrollWidth <= box.clientWidth);
       expect(inside).toBe(true);

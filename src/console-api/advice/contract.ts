@@ -44,6 +44,7 @@ const replay = z.object({
   max_usd_per_month: z.nullable(usd),
   from: time,
   to: time,
+  spent_usd: usd,
   reloads: z.number(),
   charged_usd: usd,
   average_balance_usd: usd,

@@ -82,7 +82,9 @@ function Billing({ buy, editAddress }: Opened) {
       )}
       {billing.isPending && <BalanceSkeleton />}
       {billing.data !== undefined && <Balance billing={billing.data} />}
-      {billing.data !== undefined && <Runway organizationId={organization.id} />}
+      {billing.data !== undefined && (
+        <Runway organizationId={organization.id} available={billing.data.available_usd} />
+      )}
       {mayBuy && billing.data?.webhooks_silent === true && <WebhookNotice />}
       {!mayBuy && (
         <Notice tone="quiet" title={`Your role, ${roleName(me.role)}, cannot buy credits`}>

@@ -3,7 +3,7 @@ import type { AdviceResponse, AskedSetting, ReplayView } from '#console-api/advi
 import { creditAdviceQuery, replayQuery } from '../../api/credit-advice.ts';
 import { useSession } from '../../api/use-session.ts';
 import { Moment } from '../../ui/moment.tsx';
-import { floorText } from '../../ui/money-text.ts';
+import { floorText, isZero } from '../../ui/money-text.ts';
 import { lengthOf } from './runway-words.ts';
 import { useSettled } from './use-settled.ts';
 
@@ -71,6 +71,8 @@ export function ReloadReplay({ typed, isOn }: { typed: Typed; isOn: boolean }) {
   const asked = isError ? null : (data?.asked ?? null);
   const present = isOn ? data?.present : undefined;
   const [longest] = asked?.held_by ?? [];
+  const known = asked ?? data?.present;
+  if (known !== undefined && isZero(known.spent_usd)) return <NothingToReplay />;
   return (
     <div className="reload-replay">
       <table className="table">
@@ -104,13 +106,22 @@ export function ReloadReplay({ typed, isOn }: { typed: Typed; isOn: boolean }) {
         </tbody>
       </table>
       <p className="hint">
-        It begins with credit up to the target and buys nothing but by auto-reload.
+        It begins with credit up to the target, and nothing else is bought. Idle money is the
+        balance on average.
         {longest !== undefined && ` At zero for ${lengthOf(longest.seconds)}: ${longest.words}`}
       </p>
       <p className="visually-hidden" role="status">
         {asked !== null && FIGURES.map(({ name, told }) => `${name}: ${told(asked)}.`).join(' ')}
       </p>
     </div>
+  );
+}
+
+function NothingToReplay() {
+  return (
+    <p className="hint">
+      Nothing was spent in the last 30 days: what this setting would have done cannot be told.
+    </p>
   );
 }
 
@@ -129,8 +140,8 @@ const FIGURES: readonly { name: string; told: (replay: ReplayView) => string }[]
   {
     name: 'Charges',
     told: ({ reloads, charged_usd: usd }) =>
-      reloads === 0 ? 'none' : `${reloads}, ${floorText(usd)} in all`,
+      reloads === 0 ? 'none' : `${reloads} · ${floorText(usd)}`,
   },
-  { name: 'Idle on average', told: (replay) => floorText(replay.average_balance_usd) },
+  { name: 'Idle money', told: (replay) => floorText(replay.average_balance_usd) },
   { name: 'Time at zero', told: (replay) => lengthOf(replay.seconds_at_zero) },
 ];

@@ -4,12 +4,12 @@ import { isYoung, lastsShorter, lengthOf } from './runway-words.ts';
 
 test.each([
   [0, 'none'],
-  [1, '1 second'],
-  [59, '59 seconds'],
-  [60, '1 minute'],
-  [7_322, '2 hours 2 minutes'],
-  [3_601, '1 hour'],
-  [86_400 * 2 + 3_600 * 3 + 120, '2 days 3 hours'],
+  [1, '1 s'],
+  [59, '59 s'],
+  [60, '1 min'],
+  [7_322, '2 h 2 min'],
+  [3_601, '1 h'],
+  [86_400 * 2 + 3_600 * 3 + 120, '2 d 3 h'],
 ])('%i seconds are %s', (seconds, words) => {
   expect(lengthOf(seconds)).toBe(words);
 });

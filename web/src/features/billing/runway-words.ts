@@ -15,20 +15,20 @@ export function lastsShorter(recent: PaceView, week: PaceView): boolean {
 }
 
 const UNITS: readonly (readonly [seconds: number, name: string])[] = [
-  [24 * HOUR_S, 'day'],
-  [HOUR_S, 'hour'],
-  [60, 'minute'],
-  [1, 'second'],
+  [24 * HOUR_S, 'd'],
+  [HOUR_S, 'h'],
+  [60, 'min'],
+  [1, 's'],
 ];
 
-/** "2 days 3 hours", "40 seconds", "none": the largest unit that is there, and the next one. */
+/** "2 d 3 h", "40 s", "none": the largest unit that is there, and the next one. */
 export function lengthOf(seconds: number): string {
   if (seconds <= 0) return 'none';
   const first = UNITS.findIndex(([size]) => seconds >= size);
   const parts = UNITS.slice(first, first + 2).map(([size, name], at) => {
     const before = at === 0 ? seconds : seconds % (UNITS[first]?.[0] ?? 1);
     const count = Math.floor(before / size);
-    return count === 0 ? '' : `${count} ${name}${count === 1 ? '' : 's'}`;
+    return count === 0 ? '' : `${count} ${name}`;
   });
   return parts.filter((part) => part !== '').join(' ');
 }

@@ -8,11 +8,13 @@ import { isZero } from '../../ui/money-text.ts';
 import { isYoung, lastsShorter } from './runway-words.ts';
 
 /** Until when the credit lasts, below the balance. Nothing where that cannot be told. */
-export function Runway({ organizationId }: { organizationId: string }) {
+export function Runway(props: { organizationId: string; available: string }) {
+  const { organizationId, available } = props;
   const { data } = useQuery(creditAdviceQuery(organizationId));
   const reload = useQuery(reloadQuery(organizationId));
   const [week, recent] = data?.paces ?? [];
   if (data === undefined || week === undefined || week.runway.state === 'in_debt') return null;
+  if (week.runway.state === 'no_spending' && isZero(available)) return null;
   return (
     <section className="runway" aria-label="How long it lasts">
       <p>
