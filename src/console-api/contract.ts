@@ -218,6 +218,8 @@ export const createKeyResponse = z.object({ id, key: z.string(), hint: z.string(
 export const LIMIT_LEVELS = ['tier', 'organization', 'workspace', 'api_key'] as const;
 export const LIMIT_ACTIONS = ['notify_only', 'notify_and_pause'] as const;
 
+export const LIMIT_SETTERS = ['member', 'admin_key', 'operator', 'tier'] as const;
+
 export const spendLimit = z.object({
   level: z.enum(LIMIT_LEVELS),
   subject_id: id,
@@ -231,7 +233,24 @@ export const spendLimit = z.object({
   reached_at: z.nullable(time),
   /** A person's address, or in words. */
   set_by: z.string(),
+  set_by_kind: z.enum(LIMIT_SETTERS),
   set_at: time,
+});
+
+/** One time somebody set, changed or removed a limit. */
+export const limitChange = z.object({
+  id,
+  at: time,
+  level: z.enum(LIMIT_LEVELS),
+  subject_id: id,
+  subject: z.string(),
+  /** Null: it was removed. */
+  amount_usd: z.nullable(usd),
+  action: z.nullable(z.enum(LIMIT_ACTIONS)),
+  /** Null: there was none. */
+  before_usd: z.nullable(usd),
+  set_by: z.string(),
+  set_by_kind: z.enum(LIMIT_SETTERS),
 });
 
 const perMinute = z.object({ per_minute: z.int(), used: z.int() });
@@ -250,6 +269,8 @@ export const rateLimit = z.object({
 export const limitsResponse = z.object({
   spending: z.object({
     limits: z.array(spendLimit),
+    /** Who set which limit when, newest first: the latest of them. */
+    changes: z.array(limitChange),
     /** When the month that is counted is over. */
     resets_at: time,
     /** What else can be limited, and is not. */
@@ -277,6 +298,7 @@ export const setLimitRequest = z.object({
 });
 
 export type SpendLimit = z.infer<typeof spendLimit>;
+export type LimitChange = z.infer<typeof limitChange>;
 export type RateLimit = z.infer<typeof rateLimit>;
 export type LimitsResponse = z.infer<typeof limitsResponse>;
 export type SetLimitRequest = z.infer<typeof setLimitRequest>;

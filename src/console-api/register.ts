@@ -8,6 +8,7 @@ import { billingRoutes } from './routes/billing.ts';
 import { billingDetailsRoutes } from './routes/billing-details.ts';
 import { starterCreditRoutes } from './routes/billing-starter.ts';
 import { cardRoutes } from './routes/cards.ts';
+import { creditAdviceRoutes } from './routes/credit-advice.ts';
 import { estimateRoutes } from './routes/estimate.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { limitRoutes } from './routes/limits.ts';
@@ -46,6 +47,7 @@ export async function registerConsoleApi(app: FastifyInstance, deps: ConsoleDeps
       billingDetailsRoutes(api, deps);
       cardRoutes(api, deps);
       autoReloadRoutes(api, deps);
+      creditAdviceRoutes(api, deps);
       estimateRoutes(api, deps);
       keyRoutes(api, deps);
       limitRoutes(api, deps);

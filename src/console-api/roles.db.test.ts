@@ -41,6 +41,7 @@ const DEEDS: readonly (readonly ['GET' | 'POST', string, Ability, object?])[] = 
   ['POST', '/api/cards/setups', 'billing.buy', { nonce: 'role-matrix', consent_version: 'none' }],
   ['POST', '/api/cards/setups/cset_NONE/refresh', 'billing.view'],
   ['GET', '/api/auto-reload', 'billing.view'],
+  ['POST', '/api/auto-reload/advice', 'billing.view', {}],
   [
     'POST',
     '/api/auto-reload',

@@ -16,6 +16,7 @@ import { GrantTable } from './grant-table.tsx';
 import { History } from './history.tsx';
 import { PurchaseCard } from './purchase-card.tsx';
 import { ReloadSection } from './reload-section.tsx';
+import { Runway } from './runway.tsx';
 import { WebhookNotice } from './webhook-notice.tsx';
 
 interface Opened {
@@ -82,6 +83,9 @@ function Billing({ buy, editAddress }: Opened) {
       )}
       {billing.isPending && <BalanceSkeleton />}
       {billing.data !== undefined && <Balance billing={billing.data} />}
+      {billing.data !== undefined && (
+        <Runway organizationId={organization.id} available={billing.data.available_usd} />
+      )}
       {mayBuy && billing.data?.webhooks_silent === true && <WebhookNotice />}
       {!mayBuy && (
         <Notice tone="quiet" title={`Your role, ${roleName(me.role)}, cannot buy credits`}>
