@@ -9,7 +9,7 @@ import { invoiceNamed, newInvoice, recomputed, type StoredInvoice } from './invo
 import { bindPayment } from './invoice-payments.ts';
 import { page, plainPage } from './list.ts';
 import { intentNamed } from './new-intent.ts';
-import { LIST_NAMES, type Params } from './params.ts';
+import { LIST_NAMES, PAGE_NAMES, type Params } from './params.ts';
 import { later } from './schedule.ts';
 import type { Call, Route, Sim } from './sim.ts';
 
@@ -206,7 +206,7 @@ export const invoiceRoutes: Route[] = [
   {
     method: 'GET',
     path: `${PATH}/:id/lines`,
-    names: LIST_NAMES,
+    names: PAGE_NAMES,
     run: (call) => {
       const { lines } = invoiceNamed(call.sim, call.id);
       return plainPage(call, lines.url, lines.data);

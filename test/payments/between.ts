@@ -7,7 +7,7 @@ import { refundsOf, requestRefund } from '#payments/refunds';
 import { verifyStripeWebhook } from '#payments/stripe';
 import { quotePurchase } from '#payments/tax-quote';
 import { usd } from '#test/ledger-world';
-import type { Asked } from './line.ts';
+import { type Asked, addressOf } from './line.ts';
 import { bought, keepCard, RELOAD_USD, reload } from './saved-card.ts';
 import type { World } from './world.ts';
 
@@ -95,13 +95,9 @@ const EVERY_STEP = [
   'POST /v1/refunds',
 ];
 
-const pathsOf = (asked: readonly Asked[]): string[] => {
-  const paths = asked
-    .map(({ method, path }) => `${method} ${path.replace(/\/[a-z]{2,4}_\w{8,}/g, '/:id')}`)
-    // Made once in the life of an account.
-    .filter((path) => path !== 'POST /v1/products');
-  return [...new Set(paths)].sort();
-};
+/** A product is made once in the life of an account. */
+const pathsOf = (asked: readonly Asked[]): string[] =>
+  [...new Set(asked.map(addressOf))].filter((path) => path !== 'POST /v1/products').sort();
 
 async function throughASale(world: World, organizationId: OrganizationId): Promise<void> {
   const { deps } = world;

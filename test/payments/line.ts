@@ -130,3 +130,10 @@ function idOf(text: string): string | undefined {
     return undefined;
   }
 }
+
+const IDS =
+  /\/(cus|pm|card|seti|pi|ch|py|re|pyr|du|dp|in|il|txn|evt|we|cs|issfr|mandate|taxcalc|cn|prod|txi)_\w+/g;
+
+/** As the SDK writes it: `POST /v1/customers/:id`. */
+export const addressOf = ({ method, path }: Pick<Asked, 'method' | 'path'>): string =>
+  `${method} ${path.replace(IDS, '/:id')}`;

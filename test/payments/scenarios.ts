@@ -1,5 +1,7 @@
-import { afterAll, beforeAll, describe } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadSdkParams } from '#sims/stripe-sim/sdk-params';
 import { between } from './between.ts';
+import { addressOf } from './line.ts';
 import { moneyBack } from './money-back.ts';
 import { onThePage } from './on-the-page.ts';
 import type { Setting } from './settings.ts';
@@ -23,5 +25,14 @@ export function scenarios(setting: Setting): void {
     withSavedCards(its);
     moneyBack(its);
     between(its);
+    // Last: it looks back on all of them.
+    it('no request, of the shop or of these scenarios, has what the SDK does not declare', () => {
+      const { line, theirLine } = its();
+      const sdk = loadSdkParams();
+      const asked = [...line.asked, ...theirLine.asked];
+      const problems = asked.flatMap((each) => sdk.problems(addressOf(each), each.params));
+      expect([...new Set(problems)]).toEqual([]);
+      expect(new Set(asked.map(addressOf)).size).toBeGreaterThan(20);
+    });
   });
 }

@@ -20,9 +20,12 @@ export interface World {
   readonly stage: Stage;
   readonly db: TestDatabase;
   readonly deps: ReconcileDeps;
+  /** Between the product and the processor. */
   readonly line: Line;
-  /** As somebody at the processor, past the line. */
+  /** As somebody at the processor: the dashboard, or a card's owner. */
   readonly stripe: Stripe;
+  /** Between that somebody and the processor. */
+  readonly theirLine: Line;
   payer(): Promise<Payer>;
   begin(organizationId: OrganizationId, amount: string): Promise<Purchase>;
   /** As a person on the purchase's page. */
@@ -43,8 +46,10 @@ export async function openWorld(setting: Setting): Promise<World> {
   const stage = await setting.open();
   const db = await testDatabase();
   const { processorUrl, secretKey } = stage;
-  const line = await openLine({ processorUrl, spacingMs: setting.spacingMs });
-  const stripe = apiAt(processorUrl, secretKey);
+  const { spacingMs } = setting;
+  const line = await openLine({ processorUrl, spacingMs });
+  const theirLine = await openLine({ processorUrl, spacingMs });
+  const stripe = apiAt(theirLine.url, secretKey);
   const deps: ReconcileDeps = {
     ...stripePorts({ secretKey, apiUrl: line.url }),
     ...{ pool: db.pool, clock: systemClock, entropy: systemEntropy },
@@ -65,7 +70,7 @@ export async function openWorld(setting: Setting): Promise<World> {
   const balance = (organizationId: OrganizationId) => readBalance(db.pool, organizationId);
 
   return {
-    ...{ setting, stage, db, deps, line, stripe, until },
+    ...{ setting, stage, db, deps, line, stripe, theirLine, until },
     payer: () => makePayer(db.pool),
     async begin(organizationId, amount) {
       const asked = { organizationId, amount: usd(amount), trigger: 'manual' } as const;
@@ -99,6 +104,7 @@ export async function openWorld(setting: Setting): Promise<World> {
     async close() {
       await leaveNothing(db, stripe);
       await line.close();
+      await theirLine.close();
       await stage.close();
       await db.drop();
     },
