@@ -4,6 +4,7 @@ import { between } from './between.ts';
 import { addressOf } from './line.ts';
 import { moneyBack } from './money-back.ts';
 import { onThePage } from './on-the-page.ts';
+import { papersAndBooks } from './papers-and-books.ts';
 import type { Setting } from './settings.ts';
 import { withSavedCards } from './with-saved-cards.ts';
 import { openWorld, type World } from './world.ts';
@@ -24,6 +25,7 @@ export function scenarios(setting: Setting): void {
     onThePage(its);
     withSavedCards(its);
     moneyBack(its);
+    papersAndBooks(its);
     between(its);
     // Last: it looks back on all of them.
     it('no request, of the shop or of these scenarios, has what the SDK does not declare', () => {
