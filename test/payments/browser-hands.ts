@@ -111,7 +111,8 @@ async function watch(
     if (question === undefined && (await anyVisible(page.locator(PROBLEM)))) return 'declined';
     await pause(250);
   }
-  throw new Error(`the payment page did not move on: ${page.url().split('#')[0]}`);
+  const shown = (await page.locator('body').innerText()).replaceAll(/\s+/g, ' ').slice(0, 400);
+  throw new Error(`the payment page did not move on: ${page.url().split('#')[0]} shows ${shown}`);
 }
 
 async function inFrames(page: Page, selector: string): Promise<Locator | undefined> {

@@ -102,11 +102,12 @@ export async function openWorld(setting: Setting): Promise<World> {
         return probe();
       }),
     async close() {
-      await leaveNothing(db, stripe);
-      await line.close();
-      await theirLine.close();
-      await stage.close();
-      await db.drop();
+      try {
+        await leaveNothing(db, stripe);
+      } finally {
+        await Promise.all([line.close(), theirLine.close(), stage.close()]);
+        await db.drop();
+      }
     },
   };
 }
