@@ -162,6 +162,8 @@ export const billingResponse = z.object({
   /** Credit still comes, by polling; whoever runs this should know. */
   webhooks_silent: z.boolean(),
   limits: z.object({ minimum_usd: usd, maximum_usd: usd }),
+  /** What is agreed to when the card of a purchase is kept. */
+  card_consent: z.optional(z.object({ version: z.string(), text: z.string() })),
 });
 
 // GET /api/billing/history?before=SEQ, newest first; SEQ is the `seq` of the last line seen
@@ -187,6 +189,8 @@ export const createPurchaseRequest = z.object({
   amount_usd: z.string().check(z.trim(), z.maxLength(30)),
   /** Chosen once per opened form: pressing the button twice is one purchase. */
   nonce: z.string().check(z.regex(/^[A-Za-z0-9_-]{8,64}$/)),
+  /** The version of the text that was agreed to: the card is kept. Left out, it is not. */
+  card_consent_version: z.optional(z.string().check(z.maxLength(40))),
 });
 
 // GET and POST /api/keys; POST /api/keys/:id/{disable,enable,revoke}

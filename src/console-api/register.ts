@@ -6,6 +6,7 @@ import { refuse, refuseFailure } from './refusals.ts';
 import { autoReloadRoutes } from './routes/auto-reload.ts';
 import { billingRoutes } from './routes/billing.ts';
 import { billingDetailsRoutes } from './routes/billing-details.ts';
+import { starterCreditRoutes } from './routes/billing-starter.ts';
 import { cardRoutes } from './routes/cards.ts';
 import { estimateRoutes } from './routes/estimate.ts';
 import { keyRoutes } from './routes/keys.ts';
@@ -39,6 +40,7 @@ export async function registerConsoleApi(app: FastifyInstance, deps: ConsoleDeps
       signInRoutes(api, deps);
       organizationRoutes(api, deps);
       billingRoutes(api, deps);
+      starterCreditRoutes(api, deps);
       paymentRoutes(api, deps);
       purchaseRoutes(api, deps);
       billingDetailsRoutes(api, deps);

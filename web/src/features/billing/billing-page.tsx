@@ -10,6 +10,7 @@ import { Skeleton } from '../../ui/skeleton.tsx';
 import { Balance, BalanceSkeleton } from './balance.tsx';
 import { BuyDialog } from './buy-dialog.tsx';
 import { CardsSection } from './cards-section.tsx';
+import { StarterOffer } from './credit-offer.tsx';
 import { DetailsSection } from './details-section.tsx';
 import { GrantTable } from './grant-table.tsx';
 import { History } from './history.tsx';
@@ -87,6 +88,9 @@ function Billing({ buy, editAddress }: Opened) {
           <p>An admin or a billing member of {organization.name} can.</p>
         </Notice>
       )}
+      {mayBuy && billing.data !== undefined && (
+        <StarterOffer organizationId={organization.id} grants={billing.data.grants} />
+      )}
       {billing.data?.open_purchase != null && (
         <PurchaseCard purchase={billing.data.open_purchase} mayBuy={mayBuy} />
       )}
@@ -110,6 +114,7 @@ function Billing({ buy, editAddress }: Opened) {
       {buying && mayBuy && billing.data !== undefined && (
         <BuyDialog
           limits={billing.data.limits}
+          cardConsent={billing.data.card_consent}
           {...(buy === undefined ? {} : { first: buy })}
           onClose={() => setBuying(false)}
         />
