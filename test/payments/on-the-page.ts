@@ -5,14 +5,19 @@ import { beginSetup, refreshSetup } from '#payments/card-setups';
 import { savedCards } from '#payments/cards';
 import { wordsOf } from '#payments/decline-table';
 import { followHint } from '#payments/hint';
+import { agreeToKeep, keepPurchaseCard } from '#payments/purchase-cards';
+import { PURCHASE_CONSENT } from '#payments/purchase-consent';
 import { viewPurchase } from '#payments/purchase-view';
-import { cancelPurchase } from '#payments/purchases';
+import { beginPurchase, cancelPurchase } from '#payments/purchases';
 import { systemEntropy } from '#src/system';
 import { usd } from '#test/ledger-world';
+import { RELOAD_USD, switchReload } from './saved-card.ts';
 import type { World } from './world.ts';
 
 const VISA = { number: '4242424242424242' };
 const ASKS = '4000002760003184';
+/** Its bank asks its owner until it was set up for charges without them. */
+const ASKS_ONCE = '4000002500003155';
 
 /** What a bank says, and by which row of our table it is told. */
 const REFUSALS = [
@@ -177,6 +182,29 @@ export function onThePage(its: () => World): void {
       const cards = await savedCards(world.deps, organizationId);
       expect(cards).toMatchObject([{ id: saved.cardId, last4: '4242', isDefault: true }]);
       expect(await world.grants(organizationId)).toBe(0);
+    });
+
+    it('that paid is kept where its owner agreed, and charged later without them', async () => {
+      const world = its();
+      const { organizationId } = await world.payer();
+      const agreement = agreeToKeep(PURCHASE_CONSENT.version, '203.0.113.7');
+      if (agreement.outcome !== 'agreed') throw new Error(agreement.outcome);
+      const begun = await beginPurchase(world.deps, {
+        ...{ organizationId, amount: usd('5'), trigger: 'manual', actor: 'user_test' },
+        keepCard: agreement.agreed,
+      });
+      if (begun.outcome !== 'opened') throw new Error(begun.outcome);
+      const { purchase } = begun;
+      expect(await world.enter(purchase, { number: ASKS_ONCE, bank: 'confirm' })).toBe('complete');
+      await credited(world, purchase.id, () => world.look(purchase));
+      await keepPurchaseCard(world.deps, organizationId, purchase.id);
+      expect(await savedCards(world.deps, organizationId)).toMatchObject([
+        { last4: ASKS_ONCE.slice(-4), isDefault: true },
+      ]);
+      await switchReload(world, organizationId, true);
+      await world.until('the reload is credited', async () =>
+        (await world.available(organizationId)) === usd(RELOAD_USD) ? true : undefined,
+      );
     });
   });
 }

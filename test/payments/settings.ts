@@ -36,7 +36,7 @@ export interface Setting {
 
 const SIM_KEY = 'sk_test_bursar';
 const OWN_SECRET = 'whsec_of_this_run';
-const AT_HOME = { spacingMs: 0, pollMs: 50, patienceMs: 60_000, scenarioMs: 240_000 };
+const AT_HOME = { spacingMs: 0, pollMs: 50, patienceMs: 120_000, scenarioMs: 600_000 };
 /** 25 requests a second are allowed, for two lines; a test account's banks answer in minutes. */
 const FAR_AWAY = { spacingMs: 100, pollMs: 1_500, patienceMs: 300_000, scenarioMs: 1_200_000 };
 
