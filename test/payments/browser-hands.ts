@@ -30,6 +30,8 @@ const REFUSE = '#test-source-fail-3ds, button[value="fail"]';
 const PROBLEM = '.FieldError, [class*="FieldError"], .ConfirmPaymentButton-Error, .problem';
 const ROBOT_CHECK = 'iframe[src*="hcaptcha.com"][title*="challenge"]';
 
+const CLICK_MS = 10_000;
+
 export interface BrowserHandsOptions {
   /** Where the pages lead back to. */
   readonly shopUrl: string;
@@ -99,7 +101,7 @@ async function watch(
   const deadline = performance.now() + patienceMs;
   while (performance.now() < deadline) {
     if (page.url().startsWith(shopUrl)) return 'complete';
-    if (await page.locator(ROBOT_CHECK).first().isVisible()) {
+    if (await seen(page.locator(ROBOT_CHECK).first())) {
       throw new Error(
         'The payment page asks whether a person is there. ' +
           'Set REAL_STRIPE_PAGE=person and act on the pages yourself: docs/real-stripe.md.',
@@ -107,7 +109,8 @@ async function watch(
     }
     const question = await inFrames(page, bank === 'refuse' ? REFUSE : CONFIRM);
     if (question !== undefined && bank === 'leave') return 'verifying';
-    await question?.click();
+    // It may be gone by then: the next look tells.
+    await question?.click({ timeout: CLICK_MS }).catch(() => {});
     if (question === undefined && (await anyVisible(page.locator(PROBLEM)))) return 'declined';
     await pause(250);
   }
@@ -118,15 +121,19 @@ async function watch(
 async function inFrames(page: Page, selector: string): Promise<Locator | undefined> {
   for (const frame of page.frames()) {
     const found = frame.locator(selector).first();
-    // A frame may go away while it is being looked at.
-    if (await found.isVisible().catch(() => false)) return found;
+    if (await seen(found)) return found;
   }
   return undefined;
 }
 
+/** Pages and frames go away while they are being looked at. */
+const seen = (found: Locator): Promise<boolean> => found.isVisible().catch(() => false);
+
 async function anyVisible(found: Locator): Promise<boolean> {
   for (const each of await found.all()) {
-    if ((await each.isVisible()) && (await each.innerText()).trim() !== '') return true;
+    if (!(await seen(each))) continue;
+    const text = await each.innerText({ timeout: CLICK_MS }).catch(() => '');
+    if (text.trim() !== '') return true;
   }
   return false;
 }
