@@ -9,6 +9,7 @@ import { type Fact, mismatches } from '#payments/facts';
 import { observe } from '#payments/observe';
 import { findCustomer } from '#payments/opening';
 import { type Checkout, type Payment, PURPOSE, type Read } from '#payments/processor';
+import { wantCardKept } from '#payments/purchase-cards';
 import { quarantine } from '#payments/quarantine';
 import * as sql from '#payments/sql';
 import { tellCredited } from '#payments/telling';
@@ -188,6 +189,7 @@ async function grantOnce(
       failure: null,
       ...(checkout === null ? {} : { sessionId: checkout.id }),
     });
+    await wantCardKept(tx, purchase);
     await wantInvoice(tx, purchase);
     await tellCredited(deps, tx, purchase, { grant, tax, paidAt: happenedAt ?? deps.clock.now() });
     return { outcome: 'credited' };

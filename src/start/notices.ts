@@ -1,3 +1,4 @@
+import { runwayDays } from '#advice/advice';
 import type { NoticesDeps } from '#notices/deps';
 import type { PaymentsDeps } from '#payments/deps';
 import type { Parts } from '#src/start/edges';
@@ -21,6 +22,7 @@ export function noticesOf(parts: Parts, payments: PaymentsDeps): NoticesDeps {
     brand: config.brand ?? 'Bursar',
     mailDomain: DOMAIN.exec(config.mailFrom)?.[1] ?? 'localhost',
     operators: config.operatorMails,
+    runway: runwayDays,
     cards: { provider: payments.processor.name, environment: payments.environment },
   };
 }
