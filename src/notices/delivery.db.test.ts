@@ -274,6 +274,23 @@ describe('the daily summary', () => {
     expect(digest?.unsubscribeUrl).toBeUndefined();
     expect((await states(id)).every(([, state]) => state === 'sent')).toBe(true);
   });
+
+  test('is one for each address, however many workers make them', async () => {
+    const many = await Promise.all(Array.from({ length: 12 }, () => organization()));
+    for (const { id } of many) {
+      await choose(id, { digest: true });
+      await tell(id, 'limit_step', { percent: 80 });
+    }
+    await world.work();
+    await world.reloads.later('1 day');
+    await Promise.all(Array.from({ length: 6 }, () => sendDigests(world.deps)));
+    const [row] = await world.deps.pool.query<{ mails: bigint }>({
+      text: `SELECT count(*) AS mails FROM notices.mails
+              WHERE form = 'digest' AND organization_id = ANY ($1)`,
+      values: [many.map(({ id }) => id)],
+    });
+    expect(row?.mails).toBe(12n);
+  });
 });
 
 test('settings that make no sense are refused with their field', async () => {
