@@ -123,7 +123,7 @@ export const WATCH_WORDS: Readonly<Record<Kinds, WordsOf>> = {
     ],
   }),
   operator_alarm: (facts, { brand }) => ({
-    subject: `${brand}: ${alarm(facts)} needs an operator`,
+    subject: `${brand} alarm: ${alarm(facts)}`,
     headline: capital(facts.text('sentence') ?? 'something cannot wait'),
     body: ['The doctor command says the same, and what to do about it.'],
     rows: [
