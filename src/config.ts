@@ -6,6 +6,7 @@ import { readTiers, readUpstreams } from '#src/start/configured-files';
 import { EnvironmentReader, type Problem, type Secret } from '#src/start/environment';
 import { readSelling, type SellingTerms } from '#src/start/selling';
 import type { UpstreamEntry } from '#src/start/upstreams-file';
+import { readWebhookTerms, type WebhookTerms } from '#src/start/webhook-terms';
 
 export type { Problem, Secret } from '#src/start/environment';
 
@@ -40,6 +41,8 @@ export interface Config {
   };
   /** On what terms credits are sold. */
   readonly selling: SellingTerms;
+  /** Where events may be sent to. */
+  readonly webhooks: WebhookTerms;
   /** Undefined: those of `upstreams`, or the model simulator. */
   readonly upstream: { readonly url: string; readonly key: Secret } | undefined;
   /** A list in a file, which may change while this process runs. */
@@ -98,6 +101,7 @@ export function parseConfig(
     database,
     stripe: readStripe(read, production),
     selling: readSelling(read),
+    webhooks: readWebhookTerms(read),
     upstream: readUpstream(read),
     upstreams: readUpstreams(read),
     keyPepper: readPepper(read, production && database !== undefined),

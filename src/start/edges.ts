@@ -22,6 +22,7 @@ import { startPrices } from '#src/start/prices';
 import { openRates } from '#src/start/rates';
 import { openSettlementJournal } from '#src/start/settlement-journal';
 import { watchUpstreams } from '#src/start/upstreams-watch';
+import { targetPolicyOf } from '#src/start/webhook-terms';
 import { registerStripeWebhook } from '#webhooks/stripe';
 import { type RunningWorker, startWorker } from '#worker/run';
 import { startTimer } from '#worker/timers';
@@ -163,7 +164,11 @@ function textOf(path: string): string | undefined {
 }
 
 export async function runWorker(parts: Parts, payments: PaymentsDeps): Promise<RunningWorker> {
-  const worker = await startWorker({ ...payments, databaseUrl: parts.databaseUrl });
+  const { config, pepper, stripe, databaseUrl } = parts;
+  const policy = targetPolicyOf(config.webhooks, stripe.simulated);
+  // Nobody listens yet: the log of deliveries says that an endpoint was switched off.
+  const webhooks = { pepper, policy, tell: async () => {} };
+  const worker = await startWorker({ ...payments, databaseUrl, webhooks });
   parts.closers.add('worker', worker.close);
   return worker;
 }
