@@ -68,6 +68,7 @@ export async function runConsole(
     brand: config.brand ?? 'Bursar',
     ...{ tiers: config.tiers, defaultTier: config.defaultTier },
     simulated: stripe.simulated,
+    webhookPolicy: targetPolicyOf(config.webhooks, stripe.simulated),
     logger: { level: config.logLevel },
     payOrigin: stripe.apiUrl ?? 'https://checkout.stripe.com',
     register: (app) =>
