@@ -128,6 +128,7 @@ export async function runGateway(
     register: (app, door) =>
       registerAdminApi(app, {
         ...{ pool, payments, entropy, book: () => prices.current().book, ...door },
+        webhooks: { pepper, policy: targetPolicyOf(config.webhooks, parts.stripe.simulated) },
         ...{ tiers: config.tiers, defaultTier: config.defaultTier },
       }),
   });
