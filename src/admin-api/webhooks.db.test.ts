@@ -31,11 +31,11 @@ test('an endpoint is created with its secret, which no other answer holds', asyn
 });
 
 test('what is left out of a change stays; enabled pauses and switches on', async () => {
-  const { id } = await made({ description: 'ours', event_types: ['key.expiring'] });
+  const { id } = await made({ description: 'ours', event_types: ['api_key.expiring'] });
   const paused = await call('POST', `/webhooks/${id}`, { enabled: false });
   expect(paused.body).toMatchObject({
     ...{ url: 'https://example.com/hooks', description: 'ours', status: 'paused' },
-    event_types: ['key.expiring'],
+    event_types: ['api_key.expiring'],
   });
   expect(messageOf(await call('POST', `/webhooks/${id}/test`))).toContain('switched off');
   const on = await call('POST', `/webhooks/${id}`, { enabled: true, event_types: [] });

@@ -7,83 +7,150 @@ export interface EventKind {
   readonly data: JsonObject;
 }
 
-const IN_A_WEEK = '2027-01-22T12:00:00.000Z';
-const PURCHASE = 'pur_01KEXAMPLE0PURCHASE0000000';
+const AT = '2027-01-15T12:00:00.000Z';
+const NEXT_WEEK = '2027-01-22T12:00:00.000Z';
+const NEXT_MONTH = '2027-02-01T00:00:00.000Z';
+const NEXT_YEAR = '2028-01-15T12:00:00.000Z';
+
+const credit = { balance_usd: '4.8123', debt_usd: '0', threshold_usd: '5', refused: false, at: AT };
+const purchase = {
+  purchase_id: 'pur_01KEXAMPLE0PURCHASE0000000',
+  amount_usd: '25',
+  tax_usd: '2.06',
+  total_usd: '27.06',
+};
+const credited = {
+  ...purchase,
+  debt_paid_usd: '0',
+  grant_id: 'grant_01KEXAMPLE0GRANT000000000',
+  expires_at: NEXT_YEAR,
+  paid_at: AT,
+};
+const declined = {
+  ...purchase,
+  code: 'insufficient_funds',
+  title: 'Not enough money on the card',
+  message: 'Your bank says that the card does not have enough money for this payment.',
+  next_step: 'Use another card, or add money to this one and try again.',
+  card: 'visa •••• 4242',
+};
+const refund = { refund_id: 'rfnd_01KEXAMPLE0REFUND00000000', ...purchase };
+const dispute = {
+  dispute_id: 'dp_example',
+  purchase_id: purchase.purchase_id,
+  amount_usd: '27.06',
+  reason: 'product not received',
+  owed_usd: '0',
+};
+const limit = {
+  subject: 'The workspace “Production”',
+  level: 'workspace',
+  subject_id: 'wrkspc_01KEXAMPLE0WORKSPACE000',
+  limit_usd: '100',
+  spent_usd: '80.0934',
+  percent: 80,
+  action: 'notify_only',
+  resets_at: NEXT_MONTH,
+};
+const grant = {
+  grant_id: credited.grant_id,
+  amount_usd: '25',
+  remaining_usd: '11.207',
+  expires_at: NEXT_WEEK,
+  days: 7,
+};
+const key = {
+  api_key_id: 'apikey_01KEXAMPLE0KEY00000000000',
+  name: 'ci pipeline',
+  hint: 'sk-bursar-api01-…9fQ2',
+  expires_at: NEXT_WEEK,
+  days: 7,
+};
+const speed = {
+  subject: 'The API key “ci pipeline”',
+  spent_usd: '41.2',
+  usual_usd: '0.9',
+  window_minutes: 10,
+  at: AT,
+};
 
 /**
  * Every type there is. A name and the fields of its `data` are promises: fields are added, never
  * renamed or taken away. Printed in docs/outgoing-webhooks.md.
  */
 export const EVENT_TYPES = {
-  'credits.low': {
-    when: 'What is left fell below the level set for alerts.',
-    data: { available_usd: '9.874', threshold_usd: '10' },
+  'credits.low': { when: 'What is left fell below your mark for alerts.', data: credit },
+  'credits.runway_short': {
+    when: 'At the pace of the last days, credit lasts only a few days more.',
+    data: {
+      ...{ balance_usd: '18', per_day_usd: '3.6', ends_at: NEXT_WEEK },
+      ...{ days_left: 4, days_mark: 7 },
+    },
   },
   'credits.exhausted': {
     when: 'Credit ran out; requests are refused.',
-    data: { available_usd: '0' },
+    data: { ...credit, balance_usd: '0', refused: true },
   },
-  'credits.restored': {
+  'credits.recovered': {
     when: 'There is credit again; requests are served.',
-    data: { available_usd: '50' },
+    data: { ...credit, balance_usd: '25' },
   },
-  'reload.succeeded': {
-    when: 'Auto-reload bought credits.',
-    data: { purchase_id: PURCHASE, amount_usd: '40', available_usd: '50' },
+  'purchase.credited': { when: 'Credits that were bought can be used.', data: credited },
+  'purchase.failed': { when: 'A payment did not go through.', data: declined },
+  'auto_reload.credited': { when: 'Auto-reload bought credits.', data: credited },
+  'auto_reload.failed': {
+    when: 'Auto-reload could not buy credits.',
+    data: { ...declined, reason: null },
   },
-  'reload.failed': {
-    when: 'Auto-reload tried to buy credits, and the card was not charged.',
-    data: { purchase_id: PURCHASE, amount_usd: '40', reason: 'insufficient_funds' },
+  'auto_reload.paused': {
+    when: 'Auto-reload waits until a person has looked at it.',
+    data: { ...declined, reason: 'verification_required' },
   },
-  'reload.capped': {
-    when: 'Auto-reload was due and held back by its own limit of a day or a month.',
-    data: { cap: 'month', until: IN_A_WEEK },
+  'auto_reload.capped': {
+    when: 'Auto-reload is needed and held back by a bound of its own.',
+    data: { reason: 'month_full', balance_usd: '3.2', threshold_usd: '10', until: NEXT_MONTH },
   },
-  'reload.paused': {
-    when: 'Auto-reload will not try again until a person acts.',
-    data: { reason: 'verification_required' },
-  },
-  'purchase.credited': {
-    when: 'Credits that were bought can be spent.',
-    data: { purchase_id: PURCHASE, amount_usd: '25', available_usd: '34.874' },
-  },
-  'grant.expiring': {
-    when: 'Credits expire in 30, 7 or 1 days.',
-    data: {
-      grant_id: 'grant_01KEXAMPLE0GRANT000000000',
-      remaining_usd: '12.5',
-      expires_at: IN_A_WEEK,
-      days: 7,
-    },
-  },
+  'refund.paid': { when: 'A payment was given back.', data: refund },
+  'refund.failed': { when: 'A refund did not reach the card.', data: refund },
   'dispute.opened': {
     when: 'A payment is disputed; what is left of its credits is frozen.',
-    data: { dispute_id: 'dp_example', purchase_id: PURCHASE, amount_usd: '25' },
+    data: dispute,
   },
-  'dispute.closed': {
-    when: 'A dispute was decided.',
-    data: { dispute_id: 'dp_example', purchase_id: PURCHASE, amount_usd: '25', outcome: 'won' },
+  'dispute.won': { when: 'A dispute was decided for you; credits are back.', data: dispute },
+  'dispute.lost': {
+    when: 'A dispute was decided against you.',
+    data: { ...dispute, owed_usd: '8.1' },
   },
-  'key.expiring': {
-    when: 'An API key ends soon.',
-    data: { api_key_id: 'apikey_01KEXAMPLE0KEY00000000000', name: 'ci', expires_at: IN_A_WEEK },
+  'spend_limit.step_reached': { when: 'A part of a spend limit was used.', data: limit },
+  'spend_limit.reached': {
+    when: 'A spend limit was reached; requests are still served.',
+    data: { ...limit, spent_usd: '100.02', percent: 100 },
   },
-  'key.paused': {
+  'spend_limit.paused': {
+    when: 'A spend limit was reached; requests are refused.',
+    data: { ...limit, spent_usd: '100', percent: 100, action: 'notify_and_pause' },
+  },
+  'grant.expiring': { when: 'Credits expire in 30 or 7 days.', data: grant },
+  'grant.expiring_soon': { when: 'Credits expire within a day.', data: { ...grant, days: 1 } },
+  'card.expiring': {
+    when: 'A saved card ends soon.',
+    data: { card: 'visa •••• 4242', month: '01/2027', default: true, days: 7 },
+  },
+  'api_key.expiring': { when: 'An API key ends in 30 or 7 days.', data: key },
+  'api_key.expiring_soon': { when: 'An API key ends within a day.', data: { ...key, days: 1 } },
+  'api_key.paused': {
     when: 'An API key was paused because it spent unlike itself.',
-    data: { api_key_id: 'apikey_01KEXAMPLE0KEY00000000000', name: 'ci', spent_usd: '41.2' },
+    data: speed,
   },
-  'limit.reached': {
-    when: 'A spend limit was reached.',
-    data: {
-      level: 'workspace',
-      subject_id: 'wrkspc_01KEXAMPLE0WORKSPACE000',
-      amount_usd: '100',
-      action: 'notify_and_pause',
-    },
-  },
+  'spend.anomaly': { when: 'More is spent than usual.', data: speed },
   'webhook_endpoint.disabled': {
     when: 'An endpoint failed for days or answered 410 and is sent nothing more.',
-    data: { endpoint_id: 'whend_01KEXAMPLE0ENDPOINT000', reason: 'failing' },
+    data: {
+      endpoint_id: 'whend_01KEXAMPLE0ENDPOINT000',
+      host: 'hooks.example.com',
+      description: 'The accounting system',
+      reason: 'failing',
+    },
   },
   'webhook.test': {
     when: 'Somebody asked for a test; sent to one endpoint, whatever its types.',

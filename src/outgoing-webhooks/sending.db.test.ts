@@ -67,9 +67,9 @@ describe('publishing', () => {
     const all = await world.hooked();
     const { organizationId } = all;
     const path = (name: string) => world.receiver.url.replace('hooks', name);
-    const low = { organizationId, url: path('low'), eventTypes: ['credits.low', 'key.paused'] };
+    const low = { organizationId, url: path('low'), eventTypes: ['credits.low', 'api_key.paused'] };
     await world.hooked(low);
-    await world.hooked({ organizationId, url: path('other'), eventTypes: ['key.expiring'] });
+    await world.hooked({ organizationId, url: path('other'), eventTypes: ['api_key.expiring'] });
     const off = await world.hooked({ organizationId, url: path('off') });
     await moveEndpoint(world.db.pool, organizationId, off.endpoint.id, 'pause');
     await world.hooked({ url: path('strangers') });
@@ -191,7 +191,7 @@ describe('an endpoint that takes nothing', () => {
     expect(world.told).toMatchObject([
       {
         ...{ organizationId, kind: 'webhook_endpoint_disabled' },
-        facts: { endpoint_id: endpoint.id, reason: 'failing', url: endpoint.url },
+        facts: { endpoint_id: endpoint.id, reason: 'failing', host: new URL(endpoint.url).host },
       },
     ]);
     expect(world.told[0]?.key).toContain(endpoint.id);

@@ -11,6 +11,7 @@ import { createIdentity } from '#identity/sign-in';
 import type { Clock } from '#kernel/clock';
 import type { Entropy } from '#kernel/ids';
 import { formatUsd } from '#kernel/money';
+import type { Tell } from '#outgoing-webhooks/deps';
 import type { PaymentsDeps } from '#payments/deps';
 import { reloadAsker } from '#payments/reload-asked';
 import type { Config } from '#src/config';
@@ -168,8 +169,11 @@ function textOf(path: string): string | undefined {
 export async function runWorker(parts: Parts, payments: PaymentsDeps): Promise<RunningWorker> {
   const { config, pepper, stripe, databaseUrl } = parts;
   const policy = targetPolicyOf(config.webhooks, stripe.simulated);
-  // Nobody listens yet: the log of deliveries says that an endpoint was switched off.
-  const webhooks = { pepper, policy, tell: async () => {} };
+  const webhooks = {
+    ...{ pepper, policy },
+    tell: async (_tx: unknown, { kind, key, organizationId }: Parameters<Tell>[1]) =>
+      parts.log.warn({ kind, key, organizationId }, 'a webhook endpoint was switched off'),
+  };
   const worker = await startWorker({ ...payments, databaseUrl, webhooks });
   parts.closers.add('worker', worker.close);
   return worker;
