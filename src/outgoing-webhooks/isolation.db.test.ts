@@ -4,6 +4,7 @@ import { type WebhooksWorld, webhooksWorld } from '#test/webhooks-world';
 import { forgetEvents, listDeliveries, resend } from './deliveries.ts';
 import { moveEndpoint, removeEndpoint } from './endpoints.ts';
 import type { Post, Posting } from './post.ts';
+import { claimDue } from './sql.ts';
 
 let world: WebhooksWorld;
 beforeEach(async () => {
@@ -88,6 +89,19 @@ describe('two workers', () => {
     expect(ids).toHaveLength(45);
     expect(new Set(ids).size).toBe(45);
   });
+});
+
+test('of many claims at the same moment one gets it', async () => {
+  const { organizationId } = await world.hooked();
+  for (let round = 0; round < 20; round++) {
+    await world.publish(organizationId, `round-${round}`);
+    const claim = { healthy: true, most: 32, mostOfOne: 4, leaseSeconds: 60 };
+    const claims = await Promise.all(
+      Array.from({ length: 10 }, () => world.db.pool.query(claimDue(claim))),
+    );
+    expect(claims.map((claimed) => claimed.length).sort()).toEqual([...Array(9).fill(0), 1]);
+    await world.rows(`UPDATE outgoing_webhooks.deliveries SET state = 'delivered'`);
+  }
 });
 
 describe('a process that dies', () => {
