@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { readDeployment } from '#db/deployment';
 import { listDeliveries, PAGE_MAX, resend } from '#outgoing-webhooks/deliveries';
 import { readEndpoint } from '#outgoing-webhooks/endpoints';
-import { publishTest } from '#outgoing-webhooks/publish';
+import { publishTest, TESTS_A_MINUTE } from '#outgoing-webhooks/publish';
 import { type AdminApp, type AdminDeps, documented, refuse } from './door.ts';
 import { delivery, deliveryView } from './webhook-view.ts';
 
@@ -25,6 +25,7 @@ const page = z
   .meta({ id: 'WebhookDeliveryPage' });
 const queued = z.object({ event_id: z.string(), state: z.literal('waiting') });
 
+const MANY = `At most ${TESTS_A_MINUTE} test events are sent to an endpoint in a minute.`;
 const OFF = 'The endpoint is switched off: nothing is sent to it. Enable it first.';
 
 /** What was sent to an endpoint in the last thirty days, and sending again. */
@@ -60,12 +61,17 @@ export function webhookDeliveryRoutes(app: AdminApp, deps: AdminDeps): void {
       const { id: endpointId } = request.params;
       const { now } = await readDeployment(deps.pool);
       const test = { organizationId, endpointId, eventId: `test ${request.id}`, now };
-      const event = await deps.pool.transaction((tx) => publishTest(tx, test));
-      if (event !== undefined) return { event_id: event, state: 'waiting' as const };
-      const there = await readEndpoint(deps.pool, organizationId, endpointId);
-      return there === undefined
-        ? refuse(request, reply, 'not_found')
-        : refuse(request, reply, 'invalid_request', { message: OFF });
+      const tested = await deps.pool.transaction((tx) => publishTest(tx, test));
+      switch (tested.outcome) {
+        case 'waiting':
+          return { event_id: tested.eventId, state: 'waiting' as const };
+        case 'unknown_endpoint':
+          return refuse(request, reply, 'not_found');
+        case 'endpoint_off':
+          return refuse(request, reply, 'invalid_request', { message: OFF });
+        case 'too_many_tests':
+          return refuse(request, reply, 'invalid_request', { message: MANY });
+      }
     },
   );
 

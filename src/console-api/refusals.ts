@@ -77,6 +77,11 @@ export const REFUSALS = {
     message: 'Nothing is sent to this endpoint while it is switched off.',
     nextStep: 'Switch it on first.',
   },
+  too_many_tests: {
+    status: 429,
+    message: 'Many test events were sent to this endpoint in the last minute.',
+    nextStep: 'Wait a minute.',
+  },
   webhook_under_way: {
     status: 409,
     message: 'This event is being sent at this moment.',

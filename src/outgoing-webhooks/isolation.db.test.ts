@@ -4,7 +4,10 @@ import { type WebhooksWorld, webhooksWorld } from '#test/webhooks-world';
 import { forgetEvents, listDeliveries, resend } from './deliveries.ts';
 import { moveEndpoint, removeEndpoint } from './endpoints.ts';
 import type { Post, Posting } from './post.ts';
+import { publishTest } from './publish.ts';
+import { openSender } from './sender.ts';
 import { claimDue } from './sql.ts';
+import { STRICT_POLICY } from './target.ts';
 
 let world: WebhooksWorld;
 beforeEach(async () => {
@@ -194,6 +197,36 @@ describe('sending again by hand', () => {
     expect(await again(other.organizationId, endpoint.id, id), 'T11').toBe('unknown_delivery');
     expect(await again(organizationId, other.endpoint.id, id)).toBe('unknown_delivery');
   });
+});
+
+test('of tests there are thirty a minute, however many are asked for at once', async () => {
+  const { organizationId, endpoint } = await world.hooked({ eventTypes: ['credits.low'] });
+  const press = (n: number) =>
+    world.db.pool.transaction((tx) =>
+      publishTest(tx, {
+        ...{ organizationId, endpointId: endpoint.id, eventId: `press-${n}`, now: new Date() },
+      }),
+    );
+  const pressed = await Promise.all(Array.from({ length: 35 }, (_, n) => press(n)));
+  expect(pressed.filter(({ outcome }) => outcome === 'waiting')).toHaveLength(30);
+  expect(pressed.filter(({ outcome }) => outcome === 'too_many_tests')).toHaveLength(5);
+  await world.later('61 seconds');
+  expect((await press(99)).outcome).toBe('waiting');
+  await moveEndpoint(world.db.pool, organizationId, endpoint.id, 'pause');
+  expect((await press(100)).outcome).toBe('endpoint_off');
+});
+
+test('T26: where an operator no longer allows to send is not sent to, and the log says so', async () => {
+  const { organizationId, endpoint } = await world.hooked();
+  await world.publish(organizationId, 'stricter');
+  const sender = openSender({ ...world.deps, policy: STRICT_POLICY });
+  await sender.rested();
+  await sender.close();
+  expect(world.receiver.received).toEqual([]);
+  const of = { organizationId, endpointId: endpoint.id };
+  expect((await listDeliveries(world.db.pool, of)).deliveries).toMatchObject([
+    { state: 'waiting', attempts: [{ result: 'target_refused' }] },
+  ]);
 });
 
 test('an endpoint that is removed while something is sent to it is gone without a fault', async () => {

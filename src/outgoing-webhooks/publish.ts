@@ -35,7 +35,14 @@ export async function publishEvent(tx: Db, event: Event): Promise<number> {
   return made.length;
 }
 
-/** Sends a test to one endpoint. Undefined if there is no such endpoint, or it is not enabled. */
+/** More than a person presses a button; a program must not knock at a stranger's door with us. */
+export const TESTS_A_MINUTE = 30;
+
+export type Tested =
+  | { readonly outcome: 'waiting'; readonly eventId: string }
+  | { readonly outcome: 'unknown_endpoint' | 'endpoint_off' | 'too_many_tests' };
+
+/** Sends a test to one endpoint, whatever types it asks for. */
 export async function publishTest(
   tx: Db,
   to: {
@@ -45,15 +52,20 @@ export async function publishTest(
     readonly eventId: string;
     readonly now: Date;
   },
-): Promise<string | undefined> {
+): Promise<Tested> {
   const { organizationId, endpointId, eventId } = to;
+  const [endpoint] = await tx.query<sql.TestedRow>(sql.lockForTest(organizationId, endpointId));
+  if (endpoint === undefined) return { outcome: 'unknown_endpoint' };
+  if (!endpoint.enabled) return { outcome: 'endpoint_off' };
+  const counted = sql.countTests(organizationId, endpointId);
+  const [recent] = await tx.query<{ tests: number }>(counted);
+  if ((recent?.tests ?? 0) >= TESTS_A_MINUTE) return { outcome: 'too_many_tests' };
   const data = EVENT_TYPES[TEST_TYPE].data;
   const event = { organizationId, eventId, type: TEST_TYPE, occurredAt: to.now, data } as const;
   const message = messageOf(event);
-  const made = await tx.query(sql.insertEventForOne({ organizationId, endpointId, ...message }));
-  if (made.length === 0) return undefined;
+  await tx.query(sql.insertEventForOne({ organizationId, endpointId, ...message }));
   await wakeSender(tx, organizationId);
-  return message.id;
+  return { outcome: 'waiting', eventId: message.id };
 }
 
 /** One key for each organization: a key for all would queue their transactions up at one row. */

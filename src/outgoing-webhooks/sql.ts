@@ -37,18 +37,35 @@ export const insertEventForSubscribers = (event: MessageRow): Statement => ({
   values: valuesOf(event),
 });
 
+export interface TestedRow {
+  readonly enabled: boolean;
+}
+
+/** Tests are counted one after the other, by a statement that begins when the lock is held. */
+export const lockForTest = (organizationId: string, endpointId: string): Statement => ({
+  text: `SELECT status = 'enabled' AS enabled FROM outgoing_webhooks.endpoints
+    WHERE organization_id = $1 AND id = $2 FOR NO KEY UPDATE`,
+  values: [organizationId, endpointId],
+});
+
+export const countTests = (organizationId: string, endpointId: string): Statement => ({
+  text: `SELECT count(*)::int AS tests FROM outgoing_webhooks.deliveries AS d
+      JOIN outgoing_webhooks.events AS event
+        ON event.organization_id = d.organization_id AND event.id = d.event_id
+    WHERE d.organization_id = $1 AND d.endpoint_id = $2 AND event.type = 'webhook.test'
+      AND d.created_at > bursar.now() - interval '1 minute'`,
+  values: [organizationId, endpointId],
+});
+
 export const insertEventForOne = (
   event: MessageRow & { readonly endpointId: string },
 ): Statement => ({
-  text: `WITH addressed AS (
-      SELECT id FROM outgoing_webhooks.endpoints
-       WHERE organization_id = $1 AND id = $6 AND status = 'enabled' FOR KEY SHARE
-    ), event AS (
+  text: `WITH event AS (
       INSERT INTO outgoing_webhooks.events (organization_id, id, type, occurred_at, body)
-      SELECT $1, $2, $3, $4, $5 FROM addressed ON CONFLICT DO NOTHING RETURNING id
+      VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING id
     )
     INSERT INTO outgoing_webhooks.deliveries (organization_id, endpoint_id, event_id)
-    SELECT $1, addressed.id, event.id FROM addressed, event RETURNING endpoint_id`,
+    SELECT $1, $6, event.id FROM event`,
   values: [...valuesOf(event), event.endpointId],
 });
 

@@ -162,13 +162,17 @@ function testRoute(app: Api, deps: ConsoleDeps): void {
       const { organizationId } = memberOf(request);
       const { now } = await readDeployment(deps.pool);
       const test = { organizationId, endpointId: id, eventId: `test ${request.id}`, now };
-      const sent = await deps.pool.transaction((tx) => publishTest(tx, test));
-      if (sent !== undefined) return { ok: true as const };
-      const there = await listEndpoints(deps.pool, organizationId);
-      return refuse(reply, there.some((one) => one.id === id) ? 'webhook_off' : 'not_found');
+      const { outcome } = await deps.pool.transaction((tx) => publishTest(tx, test));
+      return outcome === 'waiting' ? { ok: true as const } : refuse(reply, UNTESTED[outcome]);
     },
   );
 }
+
+const UNTESTED = {
+  unknown_endpoint: 'not_found',
+  endpoint_off: 'webhook_off',
+  too_many_tests: 'too_many_tests',
+} as const;
 
 const idOf = (request: FastifyRequest<{ Params: { id: string } }>): WebhookEndpointId | undefined =>
   parseId('webhookEndpoint', request.params.id);
