@@ -113,7 +113,6 @@ test('a receiver that fails is seen failing, and takes the event by itself when 
   await press('Send test event The accounting system');
   await row().getByText('Waiting').waitFor();
   await row().getByText('500').waitFor();
-  await page.reload();
   await page.getByText('Events are tried again by themselves.').waitFor();
   receiver.answer = 204;
   // However often it was tried meanwhile: the next time comes.

@@ -12,14 +12,15 @@ import { call } from './client.ts';
 const changed = z.unknown();
 const pathOf = (id: string) => `/api/webhooks/${encodeURIComponent(id)}`;
 
+/** What is on its way arrives without anybody pressing anything. */
+const WATCH_MS = 2_000;
+
 export const webhooksQuery = (organizationId: string) =>
   queryOptions({
     queryKey: [organizationId, 'webhooks'],
     queryFn: () => call('GET', '/api/webhooks', webhooksResponse),
+    refetchInterval: 2 * WATCH_MS,
   });
-
-/** What is on its way arrives without anybody pressing anything. */
-const WATCH_MS = 2_000;
 
 export const deliveriesQuery = (organizationId: string, id: string) =>
   infiniteQueryOptions({
