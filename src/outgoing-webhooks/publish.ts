@@ -7,7 +7,7 @@ import { EVENT_TYPES, type EventType, TEST_TYPE } from './catalogue.ts';
 import * as sql from './sql.ts';
 
 /** Wakes a sender; what is due, and for whom, is in the rows. */
-export const WEBHOOKS_TASK = 'webhooks_due';
+export const EVENTS_DUE_TASK = 'webhooks_due';
 
 /** What Standard Webhooks advises: larger things are a link. */
 const BODY_BYTES_MAX = 20_480;
@@ -70,7 +70,7 @@ export async function publishTest(
 
 /** One key for each organization: a key for all would queue their transactions up at one row. */
 export const wakeSender = (tx: Db, organizationId: string): Promise<void> =>
-  enqueue(tx, WEBHOOKS_TASK, {}, { jobKey: `${WEBHOOKS_TASK}:${organizationId}` });
+  enqueue(tx, EVENTS_DUE_TASK, {}, { jobKey: `${EVENTS_DUE_TASK}:${organizationId}` });
 
 function messageOf({ organizationId, eventId, type, occurredAt, data }: Event) {
   const body = JSON.stringify({ type, timestamp: occurredAt.toISOString(), data });

@@ -1,7 +1,7 @@
 import type { TaskList } from 'graphile-worker';
 import { parseId } from '#kernel/ids';
 import { LOW_TASK } from '#ledger/low';
-import { WEBHOOKS_TASK } from '#outgoing-webhooks/publish';
+import { EVENTS_DUE_TASK } from '#outgoing-webhooks/publish';
 import type { Sender } from '#outgoing-webhooks/sender';
 import { CARD_CHOSEN_TASK } from '#payments/cards';
 import type { PaymentsDeps } from '#payments/deps';
@@ -17,7 +17,7 @@ import { pursueRemedy } from '#payments/remedy-course';
 export function tasks(payments: PaymentsDeps, webhooks?: Pick<Sender, 'wake'>): TaskList {
   return {
     // It only looks: what is slow at a customer's end must not keep a place in this queue.
-    [WEBHOOKS_TASK]: async () => webhooks?.wake(),
+    [EVENTS_DUE_TASK]: async () => webhooks?.wake(),
     [WEBHOOK_TASK]: async (payload) => {
       await workEvent(payments, field(payload, 'endpoint'), field(payload, 'event_id'));
     },

@@ -61,7 +61,7 @@ test('a receiver that never answers, and one that answers for ever, end in time'
   };
   expect(await post(there.url)).toEqual({ outcome: 'answered', status: 200 });
   there.answer = (_one, reply) => void reply.writeHead(200).write('.');
-  expect(await post(there.url, { totalTimeoutMs: 1_500 })).toMatchObject({ status: 200 });
+  expect(await post(there.url, { totalTimeoutMs: 4_000 })).toMatchObject({ status: 200 });
 });
 
 test('what the receiver asks for is passed on', async () => {
@@ -86,7 +86,7 @@ test('nobody there, no TLS there, and a connection that breaks off are told apar
 
 describe('T26: names that lead inside', () => {
   const strict = (resolve: (name: string) => Promise<readonly string[]>) =>
-    post('https://hooks.example.com/', { resolve, totalTimeoutMs: 2_000 }, STRICT_POLICY);
+    post('https://hooks.example.com/', { resolve }, STRICT_POLICY);
 
   test('an answer of which any address is not public is refused as a whole', async () => {
     for (const answers of [
