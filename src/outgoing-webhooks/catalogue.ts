@@ -67,11 +67,15 @@ const key = {
   days: 7,
 };
 const speed = {
-  subject: 'The API key “ci pipeline”',
+  window_minutes: 5,
   spent_usd: '41.2',
   usual_usd: '0.9',
-  window_minutes: 10,
+  allowed_usd: '5',
   at: AT,
+  api_key_id: key.api_key_id,
+  key_name: 'ci pipeline',
+  key_hint: key.hint,
+  workspace_id: limit.subject_id,
 };
 
 /**
@@ -140,9 +144,12 @@ export const EVENT_TYPES = {
   'api_key.expiring_soon': { when: 'An API key ends within a day.', data: { ...key, days: 1 } },
   'api_key.paused': {
     when: 'An API key was paused because it spent unlike itself.',
-    data: speed,
+    data: { ...speed, paused: true },
   },
-  'spend.anomaly': { when: 'More is spent than usual.', data: speed },
+  'spend.anomaly': {
+    when: 'A key, or without one the organization, spends more than it ever did in so short a time.',
+    data: { ...speed, paused: false },
+  },
   'webhook_endpoint.disabled': {
     when: 'An endpoint failed for days or answered 410 and is sent nothing more.',
     data: {
