@@ -7,6 +7,7 @@ import { EnvironmentReader, type Problem, type Secret } from '#src/start/environ
 import { readSelling, type SellingTerms } from '#src/start/selling';
 import { readStarterCredit, type StarterCredit } from '#src/start/starter-credit';
 import type { UpstreamEntry } from '#src/start/upstreams-file';
+import { readWebhookTerms, type WebhookTerms } from '#src/start/webhook-terms';
 
 export type { Problem, Secret } from '#src/start/environment';
 
@@ -41,6 +42,8 @@ export interface Config {
   };
   /** On what terms credits are sold. */
   readonly selling: SellingTerms;
+  /** Where events may be sent to. */
+  readonly webhooks: WebhookTerms;
   /** Undefined: those of `upstreams`, or the model simulator. */
   readonly upstream: { readonly url: string; readonly key: Secret } | undefined;
   /** A list in a file, which may change while this process runs. */
@@ -101,6 +104,7 @@ export function parseConfig(
     database,
     stripe: readStripe(read, production),
     selling: readSelling(read),
+    webhooks: readWebhookTerms(read),
     upstream: readUpstream(read),
     upstreams: readUpstreams(read),
     keyPepper: readPepper(read, production && database !== undefined),

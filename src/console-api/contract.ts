@@ -33,6 +33,7 @@ export const ABILITIES = [
   'usage.view',
   'members.manage',
   'limits.manage',
+  'webhooks.manage',
   'playground.use',
 ] as const;
 

@@ -16,6 +16,8 @@ import { organizationRoutes } from './routes/organizations.ts';
 import { paymentRoutes } from './routes/payments.ts';
 import { purchaseRoutes } from './routes/purchases.ts';
 import { signInRoutes } from './routes/sign-in.ts';
+import { webhookDeliveryRoutes } from './routes/webhook-deliveries.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
 
 /** Largest body a page sends is a name and a nonce. */
 const BODY_LIMIT_BYTES = 16 * 1024;
@@ -51,6 +53,8 @@ export async function registerConsoleApi(app: FastifyInstance, deps: ConsoleDeps
       estimateRoutes(api, deps);
       keyRoutes(api, deps);
       limitRoutes(api, deps);
+      webhookRoutes(api, deps);
+      webhookDeliveryRoutes(api, deps);
     },
     { prefix: '/api', bodyLimit: BODY_LIMIT_BYTES },
   );

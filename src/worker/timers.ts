@@ -4,6 +4,8 @@ import { expireLapsedHolds } from '#charging/lapse';
 import { bookAllStoppedGrants } from '#ledger/breakage';
 import { addUpSpending } from '#ledger/spending';
 import { forgetContainers } from '#orgs/containers';
+import { forgetEvents } from '#outgoing-webhooks/deliveries';
+import type { Sender } from '#outgoing-webhooks/sender';
 import { watchAlarms } from '#payments/alarms';
 import type { PaymentsDeps, PaymentsLog } from '#payments/deps';
 import { lookAtOpenDisputes } from '#payments/disputes';
@@ -26,8 +28,9 @@ const KEYS_PER_SWEEP = 10_000;
 const CONTAINERS_PER_SWEEP = 10_000;
 
 /** Everything that happens by the clock. Real time: what they look at follows real time too. */
-export function timers(payments: PaymentsDeps): readonly Timer[] {
+export function timers(payments: PaymentsDeps, webhooks?: Sender): readonly Timer[] {
   return [
+    ...(webhooks === undefined ? [] : ofWebhooks(payments, webhooks)),
     { name: 'sweep payment events', everyMs: 1_000, run: () => sweepEvents(payments) },
     // On its own, so that one purchase that cannot be read does not delay the others' credit.
     { name: 'poll purchases', everyMs: 1_000, run: () => pollDuePurchases(payments) },
@@ -70,6 +73,14 @@ export function timers(payments: PaymentsDeps): readonly Timer[] {
       run: () => forgetContainers(payments.pool, CONTAINERS_PER_SWEEP),
     },
     ...ofTheBooks(payments),
+  ];
+}
+
+function ofWebhooks(payments: PaymentsDeps, webhooks: Sender): readonly Timer[] {
+  return [
+    // What is due again, and what a job did not wake anybody for.
+    { name: 'send webhooks that are due', everyMs: 1_000, run: () => webhooks.round() },
+    { name: 'forget webhook events', everyMs: 600_000, run: () => forgetEvents(payments.pool) },
   ];
 }
 
