@@ -18,6 +18,8 @@ export interface ConsoleDeps {
   /** Which tiers there are, and that of whoever has none of its own; absent: the bundled, none. */
   readonly tiers?: TierBook;
   readonly defaultTier?: string;
+  /** Addresses of the people who run this, in lower case; nobody if absent. */
+  readonly operators?: ReadonlySet<string>;
   /** True if cards and models are the built-in doubles: pages say so. */
   readonly simulated: boolean;
   /** Where a browser reaches the Console; `https:` makes the cookie travel encrypted only. */

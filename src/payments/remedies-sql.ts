@@ -50,11 +50,12 @@ export interface Remedy {
   readonly purchaseId: PurchaseId | null;
   readonly attempt: number;
   readonly failureCode: string | null;
+  readonly decidedAt: Date;
 }
 
 const COLUMNS = `provider, payment_intent_id AS "paymentIntentId", kind, state, reason, actor,
   organization_id AS "organizationId", purchase_id AS "purchaseId", attempt,
-  failure_code AS "failureCode"`;
+  failure_code AS "failureCode", decided_at AS "decidedAt"`;
 
 /** One decision at a time: no row comes back while one is being carried out, or once one is done. */
 export const decide = (
@@ -99,6 +100,26 @@ export const moveRemedy = (
       next_look_at = CASE WHEN $3 = 'pending' THEN bursar.real_now() + interval '15 minutes' END
     WHERE provider = $1 AND payment_intent_id = $2`,
   values: [of.provider, of.paymentIntentId, state, failureCode, purchaseId],
+});
+
+export interface SetAsideRow {
+  readonly organizationId: string | null;
+  readonly mismatches: readonly string[];
+  /** Ended by hand, as the owner of the database. */
+  readonly resolved: boolean;
+}
+
+export const findSetAside = (provider: string, paymentIntentId: string): Statement => ({
+  text: `SELECT organization_id AS "organizationId", mismatches, resolved_at IS NOT NULL AS resolved
+    FROM payments.quarantined_payments WHERE provider = $1 AND payment_intent_id = $2`,
+  values: [provider, paymentIntentId],
+});
+
+/** Whose customer this is at the processor. */
+export const organizationOf = (provider: string, customerId: string): Statement => ({
+  text: `SELECT organization_id AS "organizationId" FROM payments.customers
+    WHERE provider = $1 AND customer_id = $2`,
+  values: [provider, customerId],
 });
 
 /** The key of the call is used up. Only from the attempt that was seen to be. */

@@ -1,13 +1,10 @@
 import type { Pool } from '#db/pool';
 import { ALARMS, readAlarms } from '#payments/alarms';
 import { openDifferences } from '#payments/differences';
-import { lastReconciliation } from '#payments/reconcile-night';
+import { lastReconciliation, OVERDUE_DAYS } from '#payments/reconcile-night';
 import type { Config } from '#src/config';
 import type { Check } from '#src/start/doctor';
 import { usesStripeSim } from '#src/start/supplies';
-
-/** Business time: the night that is due, and one in which the processor did not answer. */
-const OVERDUE_DAYS = 2;
 
 /** What an operator is told of payments, from what is in the database now. */
 export async function paymentChecks(pool: Pool, config: Config): Promise<Check[]> {

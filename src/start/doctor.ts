@@ -7,7 +7,7 @@ import { findBinaries } from '#db/embedded/binaries';
 import { pendingMigrations } from '#db/migrate';
 import { type Db, openPool } from '#db/pool';
 import { verifyLedger } from '#ledger/reconcile';
-import { readLastVerifications, verificationIsOverdue } from '#ledger/seals';
+import { OVERDUE_DAYS, readLastVerifications, verificationIsOverdue } from '#ledger/seals';
 import { unresolvedPayments } from '#payments/quarantine';
 import { type Config, type ConfigOutcome, describeProblems, runFileOf } from '#src/config';
 import { paymentChecks } from '#src/start/doctor-payments';
@@ -23,9 +23,6 @@ export interface Check {
   readonly ok: boolean;
   readonly detail: string;
 }
-
-/** Business time: the night that is due, and one that failed for another reason. */
-const OVERDUE_DAYS = 2;
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 

@@ -17,6 +17,7 @@ import type { Config } from '#src/config';
 import type { Closers } from '#src/start/closers';
 import type { Log } from '#src/start/log';
 import { mailerOf } from '#src/start/mailer';
+import { operatorsOf } from '#src/start/operators';
 import type { StripeAccess } from '#src/start/payments';
 import { startPrices } from '#src/start/prices';
 import { openRates } from '#src/start/rates';
@@ -67,6 +68,7 @@ export async function runConsole(
     brand: config.brand ?? 'Bursar',
     ...{ tiers: config.tiers, defaultTier: config.defaultTier },
     simulated: stripe.simulated,
+    operators: operatorsOf(config, stripe.simulated),
     logger: { level: config.logLevel },
     payOrigin: stripe.apiUrl ?? 'https://checkout.stripe.com',
     register: (app) =>

@@ -1,0 +1,72 @@
+import { formatUsd, nanos } from '#kernel/money';
+import { emailsOf } from '#orgs/members';
+import { organizationsOf } from '#orgs/search';
+import { charged } from '#payments/reconcile-compare';
+import { MISFITS, REMEDY_FAILURES, type Remedy } from '#payments/remedies';
+import type { PaymentLook, Standing } from '#payments/remedy-look';
+import type { ConsoleDeps } from '../deps.ts';
+import type { OperatorPayment, Remedy as RemedyView } from './contract.ts';
+
+/** Whether a person can decide about it, and what an operator reads. */
+export const STANDINGS: Readonly<
+  Record<Standing, { readonly decidable: boolean; readonly words: string }>
+> = {
+  set_aside: { decidable: true, words: 'It came in and fits nothing that was sold.' },
+  other_product: {
+    decidable: true,
+    words:
+      'It is not a purchase of credits. Nothing here touches it unless you decide so; ' +
+      'the product it was paid for is not told.',
+  },
+  under_way: { decidable: false, words: 'A decision about it is being carried out.' },
+  decided: { decidable: false, words: 'It has been dealt with.' },
+  credited: { decidable: false, words: 'It is credit. Refund its purchase instead.' },
+  settling: { decidable: false, words: 'It is becoming credit by itself; look again in a minute.' },
+  other_deployment: {
+    decidable: false,
+    words: 'It was sold by another deployment on the same account; decide there.',
+  },
+  not_paid: { decidable: false, words: 'It did not succeed: no money moved.' },
+};
+
+export async function viewPayment(deps: ConsoleDeps, look: PaymentLook): Promise<OperatorPayment> {
+  const { payment, standing, organizationId: id, amounts } = look;
+  const organizations = await organizationsOf(deps.pool, id === null ? [] : [id]);
+  const organization = id === null ? undefined : organizations.get(id);
+  return {
+    id: payment.id,
+    standing,
+    ...STANDINGS[standing],
+    organization:
+      organization === undefined ? null : { id: organization.id, name: organization.name },
+    purchase_id: look.purchase?.id ?? look.remedy?.purchaseId ?? payment.purchaseId,
+    purpose: payment.purpose,
+    mismatches: look.mismatches.map((fact) => MISFITS[fact] ?? fact),
+    paid_at: payment.chargedAt?.toISOString() ?? null,
+    received: charged(payment.receivedMinorUnits, payment.currency),
+    amounts:
+      amounts === undefined
+        ? null
+        : {
+            credit_usd: formatUsd(amounts.credit),
+            tax_usd: formatUsd(amounts.tax),
+            total_usd: formatUsd(nanos(amounts.credit + amounts.tax)),
+          },
+    refunded: look.refunded,
+    remedy: look.remedy === undefined ? null : await viewRemedy(deps, look.remedy),
+  };
+}
+
+async function viewRemedy(deps: ConsoleDeps, remedy: Remedy): Promise<RemedyView> {
+  const { actor, failureCode: code } = remedy;
+  return {
+    kind: remedy.kind,
+    state: remedy.state,
+    // The command line has no person; it names itself.
+    by: (await emailsOf(deps.pool, [actor])).get(actor) ?? actor,
+    at: remedy.decidedAt.toISOString(),
+    reason: remedy.reason,
+    failure: code === null ? null : (REMEDY_FAILURES[code] ?? code),
+    purchase_id: remedy.purchaseId,
+  };
+}
