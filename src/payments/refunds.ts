@@ -2,12 +2,12 @@ import { enqueue } from '#db/jobs';
 import type { Db } from '#db/pool';
 import { type Entropy, newId } from '#kernel/ids';
 import { NANOS_PER_CENT, type NanoUsd, nanos, ZERO } from '#kernel/money';
-import { tellWhenBelow } from '#ledger/low';
 import { refundGrant } from '#ledger/refunds';
-import { lockSettings, switchOff } from '#payments/auto-reload-sql';
+import { lockSettings } from '#payments/auto-reload-sql';
 import { type DisputeRow, listDisputesOf } from '#payments/disputes-sql';
 import { REFUND_STATES, type RefundState, refundSentence } from '#payments/refund';
 import * as sql from '#payments/refunds-sql';
+import { switchOffForRefund } from '#payments/reload-refund';
 import { findPurchase, insertTimeline, lockPurchase, type Purchase } from '#payments/sql';
 
 /** Calls the processor; the job of every refund that was asked for. */
@@ -75,9 +75,7 @@ export async function requestRefund(
   );
   if (refund === undefined) throw new Error('a refund was not stored');
   await tellRefund(tx, purchase, refund, refundSentence('requested', refund.total));
-  // Or what goes back to the card would be charged to it again.
-  const switched = await tx.query(switchOff(organizationId, actor));
-  if (switched.length > 0) await tellWhenBelow(tx, organizationId, null);
+  await switchOffForRefund(tx, { organizationId, purchaseId: purchase.id, actor });
   await enqueue(
     tx,
     REFUND_TASK,
