@@ -13,7 +13,7 @@ export async function switchOffForRefund(
   tx: Db,
   of: {
     readonly organizationId: OrganizationId;
-    readonly purchaseId: string;
+    readonly purchaseId: string | null;
     readonly actor: string;
   },
 ): Promise<void> {

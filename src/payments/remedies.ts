@@ -1,6 +1,7 @@
 import { enqueue } from '#db/jobs';
 import type { Db } from '#db/pool';
 import type { OrganizationId } from '#kernel/ids';
+import { switchOffForRefund } from '#payments/reload-refund';
 import * as sql from '#payments/remedies-sql';
 
 /** Carries out what an operator decided about a quarantined payment. */
@@ -55,6 +56,10 @@ export async function decideRemedy(tx: Db, decision: Decision): Promise<Decided>
   if (kind === 'credit') {
     if (found.currency !== 'usd') return { outcome: 'not_usd', currency: found.currency };
     if (organizationId === null) return { outcome: 'organization_missing' };
+  }
+  if (kind === 'refund' && found.organizationId !== null) {
+    const { organizationId: payer, purchaseId } = found;
+    await switchOffForRefund(tx, { organizationId: payer, purchaseId, actor });
   }
   const [decided] = await tx.query<sql.Remedy>(
     sql.decide(found, { kind, reason, actor, organizationId }),
