@@ -2,6 +2,7 @@ import Stripe from 'stripe';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { NANOS_PER_CENT, type NanoUsd, nanos } from '#kernel/money';
 import { LOW_TASK } from '#ledger/low';
+import { addMember, findOrCreateUser } from '#orgs/members';
 import { saveDetails } from '#payments/billing-details';
 import type { DetailsForm } from '#payments/billing-details-form';
 import type { PaymentsDeps } from '#payments/deps';
@@ -35,6 +36,11 @@ async function theReload() {
   return reload;
 }
 
+function stripe(): Stripe {
+  const { hostname: host, port } = new URL(world.simUrl);
+  return new Stripe(world.secretKey, { host, port, protocol: 'http', telemetry: false });
+}
+
 const BERLIN: DetailsForm = {
   ...{ name: 'Ada GmbH', line1: 'Hauptstr. 1', line2: '', city: 'Berlin', state: '' },
   ...{ postal_code: '10115', country: 'DE', tax_id_type: '', tax_id: '' },
@@ -66,9 +72,7 @@ describe('a refund made at the processor', () => {
     await its.save();
     await its.set();
     const { paymentIntentId } = await theReload();
-    const { hostname: host, port } = new URL(world.simUrl);
-    const stripe = new Stripe(world.secretKey, { host, port, protocol: 'http', telemetry: false });
-    await stripe.refunds.create({ payment_intent: paymentIntentId ?? '' });
+    await stripe().refunds.create({ payment_intent: paymentIntentId ?? '' });
     expect(await syncRefunds(world.deps, paymentIntentId ?? '')).toBe('done');
     expect((await its.view()).settings).toMatchObject({ enabled: false, changedBy: 'processor' });
     expect((await answers())[0]).toBe('refunded');
@@ -169,6 +173,25 @@ describe('saving the settings', () => {
     const after = await its.view();
     expect(after.checking).toBe(false);
     expect(after.evaluations.map(({ cause }) => cause)).toContain('settings_changed');
+  });
+});
+
+describe('the charge itself', () => {
+  it('says whose wish it is, and its receipt goes to who agreed to it', async () => {
+    const { organizationId } = its.payer;
+    await world.db.pool.transaction(async (tx) => {
+      const ada = await findOrCreateUser(tx, world.deps.entropy, 'ada.reloads@example.com');
+      await addMember(tx, { organizationId, userId: ada.id, role: 'billing' });
+      await saveReloadSettings(world.deps, organizationId, SETTINGS, ada.id);
+    });
+    await its.save();
+    await evaluateDueReloads(world.deps);
+    const { paymentIntentId } = await theReload();
+    const made = await stripe().paymentIntents.retrieve(paymentIntentId ?? '');
+    expect(made.receipt_email).toBe('ada.reloads@example.com');
+    expect(made.payment_method_options?.card).toMatchObject({
+      stored_credential_usage: 'unscheduled',
+    });
   });
 });
 
