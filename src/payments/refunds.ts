@@ -126,6 +126,10 @@ export async function readRefund(
 export const refundsOf = (db: Db, purchase: Pick<Purchase, 'organizationId' | 'id'>) =>
   db.query<Refund>(sql.listRefundsOf(purchase.organizationId, purchase.id));
 
+/** What an operator must make good: the money did not arrive, and the credit is back. */
+export const unansweredRefunds = (db: Db): Promise<Refund[]> =>
+  db.query<Refund>(sql.listUnanswered);
+
 /** Newest first; of every organization unless one is named, in every state unless some are. */
 export const listRefunds = (
   db: Db,
