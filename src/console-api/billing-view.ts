@@ -56,11 +56,33 @@ export const balanceView = (
   })),
 });
 
+/** Of a refund made at the processor, what was spent already is claimed under this name. */
+const SPENT = /:spent$/;
+
+/** What was lost, with how much: such a line moves no credit, so its amount says nothing. */
+function lossTitle({ kind, lost, reference }: StatementLine): string | undefined {
+  if (lost === 0n) return undefined;
+  const much = `$${formatUsd(lost)}`;
+  if (SPENT.test(reference)) {
+    return kind === 'dispute.debt'
+      ? `A refunded payment: ${much} of it had been spent and is owed`
+      : `A refunded payment: ${much} of it had expired`;
+  }
+  if (kind === 'dispute.seize') return `Dispute lost: ${much} of frozen credits went back with it`;
+  if (kind === 'dispute.debt') return `Dispute lost: ${much} had been spent and is owed`;
+  return `Dispute lost: ${much} of it had expired`;
+}
+
+function titleOf(line: StatementLine): string {
+  if (line.reference.startsWith(REINSTATED)) return GIVEN_BACK;
+  return lossTitle(line) ?? TITLES[line.kind];
+}
+
 export const historyLineView = (line: StatementLine): HistoryLine => ({
   seq: line.seq,
   at: line.at.toISOString(),
   kind: line.kind,
-  title: line.reference?.startsWith(REINSTATED) ? GIVEN_BACK : TITLES[line.kind],
+  title: titleOf(line),
   amount_usd: formatUsd(line.amount),
   reference: line.reference,
 });

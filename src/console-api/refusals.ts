@@ -134,9 +134,9 @@ export const REFUSALS = {
     nextStep: 'Reload the page. Nothing was done twice.',
   },
   not_decidable: { status: 409, message: 'There is nothing to decide about this payment.' },
-  not_usd: {
+  only_refund: {
     status: 409,
-    message: 'Credit is in US dollars, and this payment is not.',
+    message: 'This payment cannot become credit.',
     nextStep: 'Refund it.',
   },
   organization_missing: {

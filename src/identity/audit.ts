@@ -31,6 +31,7 @@ export type AuditAction =
   | 'refund.request'
   | 'payment.credit'
   | 'dispute.resume'
+  | 'warning.resume'
   | 'payment.refund';
 
 /**

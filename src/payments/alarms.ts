@@ -41,7 +41,10 @@ const named = (ids: readonly string[]): string => {
 const idsOf = (rows: readonly { readonly purchase: string }[]): Found =>
   rows.length === 0 ? undefined : rows.map(({ purchase }) => purchase);
 
-/** Each says what is wrong, or with which purchases, or nothing. All of it is in the database: any process may look. */
+/**
+ * Each says what is wrong, or with which purchases, or nothing. All of it is in the database: any
+ * process may look.
+ */
 const LOOKS: Readonly<Record<AlarmName, Look>> = {
   paid_not_credited: async (db, environment) =>
     idsOf(await db.query<{ purchase: string }>(sql.uncredited(environment))),

@@ -2,17 +2,12 @@ import { enqueue } from '#db/jobs';
 import type { Db } from '#db/pool';
 import { type Entropy, newId } from '#kernel/ids';
 import { NANOS_PER_CENT, type NanoUsd, nanos, ZERO } from '#kernel/money';
-import { tellWhenBelow } from '#ledger/low';
 import { quoteRefund, refundGrant } from '#ledger/refunds';
-import { lockSettings, switchOff } from '#payments/auto-reload-sql';
+import { lockSettings } from '#payments/auto-reload-sql';
 import { type DisputeRow, listDisputesOf } from '#payments/disputes-sql';
-import {
-  GIVEN_BACK_STATES,
-  REFUND_STATES,
-  type RefundState,
-  refundSentence,
-} from '#payments/refund';
+import { REFUND_STATES, type RefundState, refundSentence } from '#payments/refund';
 import * as sql from '#payments/refunds-sql';
+import { switchOffForRefund } from '#payments/reload-refund';
 import { findPurchase, insertTimeline, lockPurchase, type Purchase } from '#payments/sql';
 
 /** Calls the processor; the job of every refund that was asked for. */
@@ -89,9 +84,7 @@ export async function requestRefund(
   );
   if (refund === undefined) throw new Error('a refund was not stored');
   await tellRefund(tx, purchase, refund, refundSentence('requested', refund.total));
-  // Or what goes back to the card would be charged to it again.
-  const switched = await tx.query(switchOff(organizationId, actor));
-  if (switched.length > 0) await tellWhenBelow(tx, organizationId, null);
+  await switchOffForRefund(tx, { organizationId, purchaseId: purchase.id, actor });
   await enqueue(
     tx,
     REFUND_TASK,
@@ -179,15 +172,9 @@ export async function readRefund(
 export const refundsOf = (db: Db, purchase: Pick<Purchase, 'organizationId' | 'id'>) =>
   db.query<Refund>(sql.listRefundsOf(purchase.organizationId, purchase.id));
 
-/**
- * Refunds that did not reach their customer in the last so many days of business time, and that
- * nobody made anew since: somebody expects money that is not coming. Oldest first.
- */
-export const unreachedRefunds = (db: Db, days: number): Promise<Refund[]> =>
-  db.query<Refund>(sql.unreached(UNREACHED, GIVEN_BACK_STATES, days));
-
-/** The credit is back and the customer has no money; what was given back before is no such case. */
-const UNREACHED: readonly RefundState[] = ['failed', 'refused', 'disputed'];
+/** What an operator must make good: the money did not arrive, and the credit is back. */
+export const unansweredRefunds = (db: Db): Promise<Refund[]> =>
+  db.query<Refund>(sql.listUnanswered);
 
 /** Newest first; of every organization unless one is named, in every state unless some are. */
 export const listRefunds = (

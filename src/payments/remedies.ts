@@ -2,6 +2,7 @@ import { enqueue } from '#db/jobs';
 import type { Db } from '#db/pool';
 import { type OrganizationId, parseId } from '#kernel/ids';
 import { insertQuarantined, type Quarantined } from '#payments/quarantine-sql';
+import { switchOffForRefund } from '#payments/reload-refund';
 import * as sql from '#payments/remedies-sql';
 
 /** Carries out what an operator decided about a quarantined payment. */
@@ -33,6 +34,7 @@ export const REMEDY_FAILURES: Readonly<Record<string, string>> = {
   payment_not_usd: 'the payment is not in USD',
   payment_not_usable: 'the payment can no longer be credited',
   refunded_meanwhile: 'the payment was refunded meanwhile',
+  tax_unknown: 'tax was collected with it, and how much nobody can say',
 };
 
 /** Quarantined payments that wait for a decision, or for the processor after one. */
@@ -78,7 +80,13 @@ export async function decideRemedy(tx: Db, decision: Decision): Promise<Decided>
     if (found.currency !== 'usd') return { outcome: 'not_usd', currency: found.currency };
     if (organizationId === null) return { outcome: 'organization_missing' };
   }
-  if (waiting === undefined) await tx.query(insertQuarantined({ ...found, organizationId }));
+  if (kind === 'refund' && waiting !== undefined && waiting.organizationId !== null) {
+    const { organizationId: payer, purchaseId } = waiting;
+    await switchOffForRefund(tx, { organizationId: payer, purchaseId, actor });
+  }
+  if (waiting === undefined && decision.outsider !== undefined) {
+    await tx.query(insertQuarantined({ ...decision.outsider, organizationId }));
+  }
   const [decided] = await tx.query<sql.Remedy>(
     sql.decide(found, { kind, reason, actor, organizationId }),
   );

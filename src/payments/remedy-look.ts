@@ -1,8 +1,8 @@
-import { type NanoUsd, nanos, ZERO } from '#kernel/money';
 import type { PaymentsDeps } from '#payments/deps';
 import { type Payment, PURPOSE } from '#payments/processor';
 import { readRemedy } from '#payments/remedies';
 import * as sql from '#payments/remedies-sql';
+import { type Net, netOf } from '#payments/remedy-net';
 import { findByProcessorIds, type Purchase } from '#payments/sql';
 
 /** How a payment stands, as far as a person can do something about it here. */
@@ -28,8 +28,8 @@ export interface PaymentLook {
   /** Whose it is, as far as anything says so. */
   readonly organizationId: string | null;
   readonly mismatches: readonly string[];
-  /** What crediting it would give and what of it is tax; undefined where it is not in USD. */
-  readonly amounts: { readonly credit: NanoUsd; readonly tax: NanoUsd } | undefined;
+  /** What crediting it would give and what of it is tax, or why it can only be refunded. */
+  readonly net: Net | 'not_usd' | 'tax_unknown';
   /** Something of it went back to its card, or is on its way there. */
   readonly refunded: boolean;
 }
@@ -41,15 +41,18 @@ export type Looked =
 
 /** Reads any payment of the account from the processor, and what is known of it here. */
 export async function lookAtPayment(deps: PaymentsDeps, paymentIntentId: string): Promise<Looked> {
-  const [answer, page, refunds] = await Promise.all([
-    deps.processor.retrievePayment(paymentIntentId),
-    deps.processor.findCheckout(paymentIntentId),
+  const answer = await deps.processor.retrievePayment(paymentIntentId);
+  if (answer.outcome === 'missing') return { outcome: 'missing' };
+  if (answer.outcome === 'unavailable') return { outcome: 'processor_unavailable' };
+  const { payment } = answer;
+  const { received } = payment;
+  const [net, refunds] = await Promise.all([
+    received === undefined ? ('not_usd' as const) : netOf(deps, payment, received),
     deps.moneyBack.listRefunds(paymentIntentId),
   ]);
-  if (answer.outcome === 'missing') return { outcome: 'missing' };
-  const silent = [answer, page, refunds].some(({ outcome }) => outcome === 'unavailable');
-  if (silent || answer.outcome !== 'found') return { outcome: 'processor_unavailable' };
-  const { payment } = answer;
+  if (net === 'processor_unavailable' || refunds.outcome === 'unavailable') {
+    return { outcome: 'processor_unavailable' };
+  }
   const { pool, processor } = deps;
   const [remedy, [aside], [purchase]] = await Promise.all([
     readRemedy(pool, payment.id),
@@ -57,13 +60,15 @@ export async function lookAtPayment(deps: PaymentsDeps, paymentIntentId: string)
     pool.query<Purchase>(findByProcessorIds(null, payment.id)),
   ]);
   const found = { payment, remedy, purchase, aside };
-  const named = aside?.organizationId ?? purchase?.organizationId ?? payment.organizationId;
+  const decided = remedy?.organizationId;
+  const named =
+    decided ?? aside?.organizationId ?? purchase?.organizationId ?? payment.organizationId;
   const look: PaymentLook = {
     ...{ payment, remedy, purchase },
     standing: standingOf(deps, found),
     organizationId: named ?? (await ownerOf(deps, payment)),
     mismatches: aside?.mismatches ?? [],
-    amounts: amountsOf(payment, purchase, page.outcome === 'found' ? page.checkout : undefined),
+    net,
     refunded:
       refunds.outcome === 'found' && refunds.refunds.some(({ status }) => status !== 'failed'),
   };
@@ -83,7 +88,11 @@ function standingOf(
   if (remedy?.state === 'done' || aside?.resolved === true) return 'decided';
   if (remedy?.state === 'requested' || remedy?.state === 'pending') return 'under_way';
   if (purchase?.state === 'credited') return 'credited';
-  if (aside !== undefined) return 'set_aside';
+  if (aside !== undefined) {
+    return (aside.environment ?? deps.environment) === deps.environment
+      ? 'set_aside'
+      : 'other_deployment';
+  }
   if (payment.status !== 'succeeded') return 'not_paid';
   if (payment.purpose !== PURPOSE) return 'other_product';
   return payment.environment === deps.environment ? 'settling' : 'other_deployment';
@@ -95,19 +104,4 @@ async function ownerOf(deps: PaymentsDeps, payment: Payment): Promise<string | n
     sql.organizationOf(deps.processor.name, payment.customerId),
   );
   return row?.organizationId ?? null;
-}
-
-/** Tax never becomes credit: of a page it is its total without its subtotal. */
-function amountsOf(
-  payment: Payment,
-  purchase: Purchase | undefined,
-  page: { readonly subtotal: NanoUsd | undefined; readonly total: NanoUsd | undefined } | undefined,
-): PaymentLook['amounts'] {
-  const { received } = payment;
-  if (received === undefined) return undefined;
-  const reload = purchase?.trigger === 'auto_reload' ? purchase.tax : ZERO;
-  const { subtotal, total } = page ?? {};
-  const onPage = subtotal !== undefined && total === received && subtotal <= total;
-  const tax = onPage ? nanos(received - subtotal) : reload;
-  return { credit: nanos(received - tax), tax };
 }

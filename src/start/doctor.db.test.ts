@@ -174,6 +174,33 @@ test('doctor names what processor and books do not agree on, and what rings', as
   expect((await lineOf('processor against books')).line).toMatch(/^ok /);
 });
 
+test('doctor names refunds that did not reach the customer, until one is made anew', async () => {
+  expect((await lineOf('failed refunds')).line).toMatch(/^ok .*none/);
+  const { organizationId } = await makePayer(db.pool);
+  await db.ownerPool.query({
+    text: `INSERT INTO payments.purchases (organization_id, id, state, trigger, actor, credit_nanos,
+        provider, environment, session_expires_at, console_url, automatic_tax, grant_id, settled_at)
+      VALUES ($1, 'pur_back', 'credited', 'manual', 'test', 5000000000, 'stripe', 'test', now(), '',
+        false, 'grant_y', bursar.now())`,
+    values: [organizationId],
+  });
+  const refund = (id: string, state: string, code: string | null) =>
+    db.ownerPool.query({
+      text: `INSERT INTO payments.refunds (organization_id, id, purchase_id, grant_id, origin, state,
+          credit_nanos, tax_nanos, reason, actor, provider, environment, payment_intent_id,
+          failure_code)
+        VALUES ($1, $2, 'pur_back', 'grant_y', 'operator', $3, 5000000000, 0, 'r', 'o', 'stripe',
+          'test', 'pi_back', $4)`,
+      values: [organizationId, id, state, code],
+    });
+  await refund('refund_one', 'failed', 'lost_or_stolen_card');
+  const found = await lineOf('failed refunds');
+  expect(found.line).toMatch(/^FAILED .*1, .*refund_one \(\$5 of pur_back, lost_or_stolen_card\)/);
+  expect(found.exitCode).toBe(1);
+  await refund('refund_two', 'paid', null);
+  expect((await lineOf('failed refunds')).line).toMatch(/^ok .*none/);
+});
+
 test('doctor fails where no reconciliation was done for days though something was sold', async () => {
   const { organizationId } = await makePayer(db.pool);
   await db.ownerPool.query({

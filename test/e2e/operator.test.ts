@@ -187,7 +187,7 @@ test('a payment that fits nothing is credited in two clicks, and can be used', a
     .check();
   await dialog().getByLabel('Reason').fill('she sent the receipt');
   await dialog().getByRole('button', { name: 'Credit $25.00' }).click();
-  await dialog().getByText('Credited', { exact: true }).waitFor();
+  await dialog().getByText('Credited to Harbor').waitFor();
   await dialog().getByText(`Decided by ${OPERATOR}`).waitFor();
   await dialog().getByRole('button', { name: 'Close' }).click();
   await page.getByText('All is well').waitFor();

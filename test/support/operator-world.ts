@@ -15,7 +15,10 @@ export interface OperatorWorld extends ConsoleWorld {
   /** Of ours, naming a purchase nobody knows; quarantined. */
   misdirected(more?: PaymentMore): Promise<string>;
   /** A purchase of $20 that the processor took as another amount; quarantined. */
-  ofWrongAmount(org: OrganizationId): Promise<{ purchase: Purchase; payment: string }>;
+  ofWrongAmount(
+    org: OrganizationId,
+    taxPercent?: string,
+  ): Promise<{ purchase: Purchase; payment: string }>;
   /** Who did what to a subject, and why. */
   audit(subject: string): Promise<readonly AuditRow[]>;
 }
@@ -56,9 +59,12 @@ export async function operatorWorld(): Promise<OperatorWorld> {
     payment,
     misdirected: (more) =>
       payment({ purpose: 'credit_topup', purchase_id: 'pur_unknown', env: 'test' }, more),
-    async ofWrongAmount(org) {
-      const purchase = await world.payments.begin(org, '20');
+    async ofWrongAmount(org, taxPercent = '0') {
+      await world.payments.settings({ tax_rate_percent: taxPercent });
+      const selling = { ...deps, automaticTax: taxPercent !== '0' };
+      const purchase = await world.payments.begin(org, '20', selling);
       const paid = String(Object(await world.payments.pay(purchase)).payment_intent);
+      await world.payments.settings({ tax_rate_percent: '0' });
       await db.ownerPool.query({
         text: 'UPDATE payments.purchases SET credit_nanos = 500000000000 WHERE id = $1',
         values: [purchase.id],

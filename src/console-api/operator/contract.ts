@@ -159,8 +159,9 @@ export const paymentResponse = z.object({
   mismatches: z.array(z.string()),
   paid_at: z.nullable(time),
   received: z.string(),
-  /** What crediting it gives: never its tax. Null where it is not in USD. */
+  /** What crediting it gives: never its tax. Null where that cannot be; `only_refund` says why. */
   amounts: z.nullable(z.object({ credit_usd: usd, tax_usd: usd, total_usd: usd })),
+  only_refund: z.nullable(z.string()),
   refunded: z.boolean(),
   remedy: z.nullable(remedy),
 });

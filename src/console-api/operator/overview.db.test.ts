@@ -106,9 +106,10 @@ test('what the nightly comparison found is a line until it is gone', async () =>
   const { org, organization, payment } = await bought();
   const run = { began: new Date(), from: new Date(0), to: undefined };
   const found = {
-    ...{ kind: 'amount_differs', reference: payment, organizationId: org, purchaseId: null },
+    kind: 'amount_differs' as const,
+    ...{ reference: payment, organizationId: org, purchaseId: null },
     ...{ detail: '$19 taken, $20 sold', happenedAt: new Date() },
-  } as const;
+  };
   await keepDifferences(payments.deps, run, [found]);
   expect(await only()).toMatchObject({
     ...{ kind: 'difference', organization, payment_id: payment },
@@ -125,7 +126,8 @@ test('a payment that is set aside and was met at night as well is one line', asy
   const run = { began: new Date(), from: new Date(0), to: undefined };
   await keepDifferences(world.payments.deps, run, [
     {
-      ...{ kind: 'paid_not_credited', reference: payment, organizationId: null },
+      kind: 'paid_not_credited',
+      ...{ reference: payment, organizationId: null },
       ...{ purchaseId: null, detail: '$20 paid; it is quarantined', happenedAt: new Date() },
     },
   ]);

@@ -3,7 +3,7 @@ import { formatUsd, fromCents } from '#kernel/money';
 import { DIFFERENCES, type Difference, openDifferences } from '#payments/differences';
 import { OPEN_DISPUTE_STATES } from '#payments/dispute';
 import { type Dispute, listDisputes } from '#payments/disputes';
-import { type Refund, unreachedRefunds } from '#payments/refunds';
+import { type Refund, unansweredRefunds } from '#payments/refunds';
 import { listMisdirected, MISFITS, type Misdirected, REMEDY_FAILURES } from '#payments/remedies';
 import { type FraudWarning, listWarnings } from '#payments/warnings';
 import type { ConsoleDeps } from '../deps.ts';
@@ -11,8 +11,6 @@ import { type Line, line } from './line.ts';
 import { DIFFERENCE_STEPS } from './steps.ts';
 
 const LISTED = 100;
-/** Business time: who waits longer for a refund has asked, and was answered by a person. */
-const REFUND_DAYS = 30;
 
 /** Payments, refunds and disputes that wait for a person, by what is most pressing. */
 export async function paymentLines(deps: Pick<ConsoleDeps, 'pool' | 'payments'>): Promise<Line[]> {
@@ -20,7 +18,7 @@ export async function paymentLines(deps: Pick<ConsoleDeps, 'pool' | 'payments'>)
   const [aside, differences, refunds, disputes, warnings] = await Promise.all([
     listMisdirected(pool),
     openDifferences(pool, payments),
-    unreachedRefunds(pool, REFUND_DAYS),
+    unansweredRefunds(pool),
     openDisputes(pool),
     listWarnings(pool, LISTED),
   ]);

@@ -29,8 +29,14 @@ export const STANDINGS: Readonly<
   not_paid: { decidable: false, words: 'It did not succeed: no money moved.' },
 };
 
+/** Why a payment cannot become credit. */
+const ONLY_REFUND = {
+  not_usd: 'It was paid in another currency, and credit is in US dollars.',
+  tax_unknown: 'Tax was collected with it, and how much nobody can say; tax never becomes credit.',
+} as const;
+
 export async function viewPayment(deps: ConsoleDeps, look: PaymentLook): Promise<OperatorPayment> {
-  const { payment, standing, organizationId: id, amounts } = look;
+  const { payment, standing, organizationId: id, net } = look;
   const organizations = await organizationsOf(deps.pool, id === null ? [] : [id]);
   const organization = id === null ? undefined : organizations.get(id);
   return {
@@ -45,13 +51,14 @@ export async function viewPayment(deps: ConsoleDeps, look: PaymentLook): Promise
     paid_at: payment.chargedAt?.toISOString() ?? null,
     received: charged(payment.receivedMinorUnits, payment.currency),
     amounts:
-      amounts === undefined
+      typeof net === 'string'
         ? null
         : {
-            credit_usd: formatUsd(amounts.credit),
-            tax_usd: formatUsd(amounts.tax),
-            total_usd: formatUsd(nanos(amounts.credit + amounts.tax)),
+            credit_usd: formatUsd(net.credit),
+            tax_usd: formatUsd(net.tax),
+            total_usd: formatUsd(nanos(net.credit + net.tax)),
           },
+    only_refund: typeof net === 'string' ? ONLY_REFUND[net] : null,
     refunded: look.refunded,
     remedy: look.remedy === undefined ? null : await viewRemedy(deps, look.remedy),
   };

@@ -71,6 +71,17 @@ describe('a payment that fits nothing', () => {
     expect(await world.audit(payment)).toEqual([{ actor, action: 'payment.credit', reason }]);
   });
 
+  test('that was paid with tax shows it apart, and the tax is never credit (F65)', async () => {
+    const org = await world.organization('Taxed');
+    const { payment } = await world.ofWrongAmount(org, '10');
+    expect((await look(payment)).amounts).toEqual({
+      ...{ credit_usd: '20', tax_usd: '2', total_usd: '22' },
+    });
+    expect((await credit(payment, null)).status).toBe(200);
+    await carriedOut(payment);
+    expect(await world.payments.available(org)).toBe(usd('20'));
+  });
+
   test('pressed twice it is one decision, and a colleague is told whose and why', async () => {
     const org = await world.organization('Gamma');
     const payment = await world.misdirected();
@@ -109,7 +120,7 @@ describe('a payment that fits nothing', () => {
     expect(await look(payment)).toMatchObject({ received: '2000 eur', amounts: null });
     expect(await listed(payment)).toMatchObject({ amount_usd: null, amount_other: '2000 eur' });
     const wrong = await credit(payment, org);
-    expect([wrong.status, codeOf(wrong.body)]).toEqual([409, 'not_usd']);
+    expect([wrong.status, codeOf(wrong.body)]).toEqual([409, 'only_refund']);
     expect((await refund(payment)).status).toBe(200);
     await carriedOut(payment);
     expect(await look(payment)).toMatchObject({ refunded: true, remedy: { state: 'done' } });

@@ -86,19 +86,24 @@ async function decide(deps: ConsoleDeps, request: FastifyRequest, asked: Asked):
   if (!STANDINGS[look.standing].decidable) return await decided(deps, look, asked, userId);
   const organizationId = asked.organizationId ?? look.organizationId;
   if (asked.kind === 'credit') {
+    if (typeof look.net === 'string') return onlyRefund(await viewPayment(deps, look));
     const known = organizationId !== null && (await readOrganization(deps.pool, organizationId));
     if (!known) return { refuse: 'organization_missing' };
   }
   const told = await carryOut(deps, look, { ...asked, organizationId }, { userId, request });
-  if (told.outcome === 'not_usd' || told.outcome === 'organization_missing') {
-    return { refuse: told.outcome };
-  }
+  if (told.outcome === 'organization_missing') return { refuse: told.outcome };
+  if (told.outcome === 'not_usd') return onlyRefund(await viewPayment(deps, look));
   const again = await lookAt(deps, asked.paymentIntentId);
   const now = again.outcome === 'found' ? again.look : look;
   return told.outcome === 'requested'
     ? { show: await viewPayment(deps, now) }
     : await decided(deps, now, asked, userId);
 }
+
+const onlyRefund = ({ only_refund: why }: OperatorPayment): Answer => ({
+  refuse: 'only_refund',
+  ...(why === null ? {} : { said: { message: why } }),
+});
 
 /** The decision and its audit row, together. */
 function carryOut(
@@ -137,6 +142,7 @@ const outsiderOf = (deps: ConsoleDeps, { payment, organizationId }: PaymentLook)
   receivedMinorUnits: payment.receivedMinorUnits,
   currency: payment.currency,
   mismatches: ['product'],
+  environment: deps.payments.environment,
 });
 
 /** The same person's second press is told what became of the first; anybody else, who was first. */

@@ -66,7 +66,7 @@ function PaymentTable({ lines }: { lines: readonly PaymentLine[] }) {
         {lines.map((line) => (
           <tr key={line.id} className={hasMoved(line.state) ? undefined : 'row-past'}>
             <th scope="row">
-              {kindWords(line.kind)}
+              {kindWords(line)}
               {line.descriptor !== null && (
                 <span className="reference">on the card: {line.descriptor}</span>
               )}
@@ -75,7 +75,13 @@ function PaymentTable({ lines }: { lines: readonly PaymentLine[] }) {
             <td data-label="Date">
               <Moment at={line.at} show="day and time" />
             </td>
-            <td data-label="State">{stateWords(line.state)}</td>
+            <td data-label="State">
+              <span>
+                {stateWords(line.state)}
+                {line.reason !== null && <span className="reference">{line.reason}</span>}
+                {line.next_step !== null && <span className="reference">{line.next_step}</span>}
+              </span>
+            </td>
             <td data-label="Documents">
               <Papers line={line} />
             </td>

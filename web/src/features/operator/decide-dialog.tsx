@@ -60,7 +60,7 @@ function Ended({ payment, onClose }: { payment: OperatorPayment; onClose: () => 
       {remedy === null ? (
         <Notice tone="quiet" title={payment.words} />
       ) : (
-        <RemedyWords remedy={remedy} />
+        <RemedyWords remedy={remedy} to={payment.organization?.name} />
       )}
       <Foot onClose={onClose} />
     </>
@@ -139,7 +139,10 @@ function Form(props: { kind: Deciding['kind']; payment: OperatorPayment; onCance
             <ChooseOrganization
               chosen={chosen?.id}
               problem={problem.organization ?? problemAt(save.error, 'organization_id')}
-              onChoose={setChosen}
+              onChoose={(organization) => {
+                setChosen(organization);
+                setProblem(({ reason: kept }) => (kept === undefined ? {} : { reason: kept }));
+              }}
             />
           )}
         </>
@@ -148,7 +151,10 @@ function Form(props: { kind: Deciding['kind']; payment: OperatorPayment; onCance
         <ReasonField
           value={reason}
           problem={problem.reason ?? problemAt(save.error, 'reason')}
-          onChange={setReason}
+          onChange={(text) => {
+            setReason(text);
+            setProblem(({ organization }) => (organization === undefined ? {} : { organization }));
+          }}
         />
       )}
       {elsewhere && <Problem error={save.error} />}

@@ -64,7 +64,7 @@ function Overview({ find }: { find: string }) {
         {data !== undefined && <AttentionList overview={data} />}
       </Section>
       <Section title="Find">
-        <Find text={find} />
+        <Find key={find} text={find} />
       </Section>
       {data !== undefined && (
         <Section title="Looked at">

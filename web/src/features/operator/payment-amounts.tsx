@@ -10,15 +10,17 @@ export function PaymentAmounts(props: {
   const { payment, kind } = props;
   const { amounts } = payment;
   if (amounts === null) {
-    return kind === 'credit' ? (
-      <Notice tone="warning" title={`It was paid in another currency: ${payment.received}`}>
-        <p>Credit is in US dollars. This payment can only be refunded.</p>
-      </Notice>
-    ) : (
-      <p>
-        Received: <strong className="money">{payment.received}</strong>, in the smallest unit of its
-        currency.
-      </p>
+    return (
+      <>
+        {payment.only_refund !== null && (
+          <Notice tone={kind === 'credit' ? 'warning' : 'quiet'} title={payment.only_refund}>
+            {kind === 'credit' && <p>It can only be refunded.</p>}
+          </Notice>
+        )}
+        <p>
+          Received: <strong className="money">{payment.received}</strong>
+        </p>
+      </>
     );
   }
   return (

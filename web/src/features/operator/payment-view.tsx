@@ -28,7 +28,9 @@ export function PaymentView({ id, back }: { id: string; back: ReactNode }) {
         <>
           <Section title="How it stands">
             <p className="prose">{data.words}</p>
-            {data.remedy !== null && <RemedyWords remedy={data.remedy} />}
+            {data.remedy !== null && (
+              <RemedyWords remedy={data.remedy} to={data.organization?.name} />
+            )}
             {data.decidable && <DecideButtons payment={id} onDecide={setDeciding} />}
           </Section>
           <Section title="What it is">

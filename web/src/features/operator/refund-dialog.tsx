@@ -50,6 +50,10 @@ function Form({ quote, onClose }: { quote: Refundable; onClose: () => void }) {
       onClose();
     },
   });
+  const write = (text: string) => {
+    setReason(text);
+    setProblem(undefined);
+  };
   const submit = (event: FormEvent) => {
     event.preventDefault();
     const missing = reason.trim() === '';
@@ -84,7 +88,7 @@ function Form({ quote, onClose }: { quote: Refundable; onClose: () => void }) {
           </dd>
         </div>
       </dl>
-      <ReasonField value={reason} problem={problem ?? ofReason} onChange={setReason} />
+      <ReasonField value={reason} problem={problem ?? ofReason} onChange={write} />
       {save.isError && ofReason === undefined && <Problem error={save.error} />}
       <div className="dialog-foot">
         <button type="button" className="button" onClick={onClose}>

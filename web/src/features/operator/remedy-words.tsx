@@ -16,10 +16,11 @@ const WORDS: Readonly<
 };
 
 /** What was decided about a payment, by whom, why, and what became of it. */
-export function RemedyWords({ remedy }: { remedy: Remedy }) {
+export function RemedyWords({ remedy, to }: { remedy: Remedy; to?: string | undefined }) {
   const words = WORDS[remedy.state];
+  const credited = remedy.state === 'done' && remedy.kind === 'credit' && to !== undefined;
   return (
-    <Notice tone={words.tone} title={words[remedy.kind]}>
+    <Notice tone={words.tone} title={credited ? `Credited to ${to}` : words[remedy.kind]}>
       {remedy.failure !== null && <p>Because {remedy.failure}.</p>}
       <p>
         Decided by {remedy.by}, <Moment at={remedy.at} show="day and time" />: “{remedy.reason}”

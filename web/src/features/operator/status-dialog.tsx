@@ -33,6 +33,10 @@ export function StatusDialog(props: { organization: OperatorOrganization; onClos
       onClose();
     },
   });
+  const write = (text: string) => {
+    setReason(text);
+    setProblem(undefined);
+  };
   const submit = (event: FormEvent) => {
     event.preventDefault();
     const missing = reason.trim() === '';
@@ -44,7 +48,7 @@ export function StatusDialog(props: { organization: OperatorOrganization; onClos
     <Dialog title={`${words.title} ${organization.name}?`} onClose={onClose}>
       <form className="form" onSubmit={submit} noValidate>
         <p>{words.sentence}</p>
-        <ReasonField value={reason} problem={problem ?? ofReason} onChange={setReason} />
+        <ReasonField value={reason} problem={problem ?? ofReason} onChange={write} />
         {save.isError && ofReason === undefined && <Problem error={save.error} />}
         <div className="dialog-foot">
           <button type="button" className="button" onClick={onClose}>
