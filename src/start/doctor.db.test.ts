@@ -152,6 +152,14 @@ test('doctor fails when nothing was verified for two days, if there was somethin
   expect(found.exitCode).toBe(1);
 });
 
+test('doctor says who may open the operator’s page', async () => {
+  expect((await lineOf('operators')).line).toMatch(/^ok .*owner@localhost/);
+  const nobody = { BURSAR_HOST: '0.0.0.0' };
+  expect((await lineOf('operators', nobody)).line).toMatch(/^ok .*nobody; BURSAR_OPERATOR_EMAILS/);
+  const named = { BURSAR_OPERATOR_EMAILS: 'Ada@example.com' };
+  expect((await lineOf('operators', named)).line).toMatch(/^ok .*ada@example\.com/);
+});
+
 test('doctor names what processor and books do not agree on, and what rings', async () => {
   expect((await lineOf('processor against books')).line).toMatch(/^ok .*none/);
   expect((await lineOf('last reconciliation')).line).toMatch(/^ok .*none yet/);

@@ -68,7 +68,7 @@ export async function runConsole(
     brand: config.brand ?? 'Bursar',
     ...{ tiers: config.tiers, defaultTier: config.defaultTier },
     simulated: stripe.simulated,
-    operators: operatorsOf(config, stripe.simulated),
+    operators: operatorsOf(config),
     logger: { level: config.logLevel },
     payOrigin: stripe.apiUrl ?? 'https://checkout.stripe.com',
     register: (app) =>

@@ -2,17 +2,16 @@ import { expect, test } from 'vitest';
 import { parseConfig } from '#src/config';
 import { operatorsOf } from '#src/start/operators';
 
-function operators(environment: Record<string, string>, simulated = true): readonly string[] {
+function operators(environment: Record<string, string>): readonly string[] {
   const parsed = parseConfig(environment);
   if (parsed.outcome === 'invalid') throw new Error(JSON.stringify(parsed.problems));
-  return [...operatorsOf(parsed.config, simulated)];
+  return [...operatorsOf(parsed.config)];
 }
 
 test('operators are the addresses that are named, whatever their case', () => {
   const list = 'Ada@Example.com, ops+night@example.com\nada@example.com';
   const named = ['ada@example.com', 'ops+night@example.com'];
   expect(operators({ BURSAR_OPERATOR_EMAILS: list })).toEqual(named);
-  expect(operators({ BURSAR_OPERATOR_EMAILS: list }, false)).toEqual(named);
 });
 
 test('an entry that is no address is reported by itself', () => {
@@ -32,7 +31,8 @@ test('an entry that is no address is reported by itself', () => {
 test('unless named there is none, but for a trial with simulated money on this machine', () => {
   expect(operators({})).toEqual(['owner@localhost']);
   expect(operators({ BURSAR_OPERATOR_EMAILS: ' ' })).toEqual(['owner@localhost']);
-  expect(operators({}, false)).toEqual([]);
+  expect(operators({ STRIPE_SECRET_KEY: 'sk_test_real' })).toEqual([]);
+  expect(operators({ STRIPE_API_URL: 'http://127.0.0.1:9' })).toEqual([]);
   expect(operators({ BURSAR_HOST: '0.0.0.0' })).toEqual([]);
   expect(operators({ BURSAR_HOST: '127.0.0.1.example.com' })).toEqual([]);
   expect(operators({ NODE_ENV: 'production' })).toEqual([]);
