@@ -62,7 +62,8 @@ const wantsPage = (request: FastifyRequest): boolean =>
 
 /** The addresses of the router in web/src/app: anything else gets the page that says so, as a 404. */
 const PAGES =
-  /^\/(?:sign-in|settings(?:\/(?:billing(?:\/(?:return|card))?|keys|limits))?|organizations\/new|operator)?\/?$/;
+  /^\/(?:sign-in|settings(?:\/(?:billing(?:\/(?:return|card))?|keys|limits))?|organizations\/new)?\/?$/;
+/** There for operators alone (`operator/guard.ts`); for anybody else the page that says so. */
 const OPERATOR_PAGE = /^\/operator\/?$/;
 
 /** Serves the built pages; an address only the browser knows is answered with the page itself. */
