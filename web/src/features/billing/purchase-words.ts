@@ -105,9 +105,11 @@ const RELOAD_STEPS: Partial<Readonly<Record<State, string>>> = {
   opening: 'Charging the card',
 };
 
-/** What a step is called; one that left the state as it was is what happened afterwards. */
+const AFTERWARDS = 'Afterwards';
+
+/** What a step is called; what a credited purchase met since is no second credit. */
 export function stepLabel(step: State, before: State | undefined, trigger: string): string {
-  if (step === before) return 'Afterwards';
+  if (step === 'credited' && step === before) return AFTERWARDS;
   const reload = trigger === 'auto_reload' ? RELOAD_STEPS[step] : undefined;
   return reload ?? PURCHASE_WORDS[step].label;
 }
