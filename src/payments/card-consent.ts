@@ -27,10 +27,10 @@ export const RELOAD_CONSENTS: readonly Consent[] = [
     version: 'reload-2026-11-21',
     text:
       'I agree that the default card of my organization is charged automatically, without asking ' +
-      'again: whenever the balance falls below the threshold above, for the amount that brings it ' +
-      'up to the target above (at least $5), plus tax; at most as often a day and for as much a ' +
-      'month as set above. Every charge is listed under Payments and documents. Auto-reload can be ' +
-      'switched off at any time on the Billing page; from then on no further charge is started.',
+      'again: whenever the balance falls below the first amount above, for what brings it up to ' +
+      'the second (at least $5), plus tax; at most as often a day and for as much a month as is set ' +
+      'above. Every charge is listed under Payments and documents. Auto-reload can be switched off ' +
+      'at any time on the Billing page; from then on no further charge is started.',
   },
 ];
 

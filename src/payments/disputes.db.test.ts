@@ -97,7 +97,7 @@ describe('a dispute', () => {
     const { lines } = await readStatement(world.db.pool, organizationId, { limit: 9 });
     const shown = lines.map(historyLineView).map(({ title, amount_usd }) => [title, amount_usd]);
     expect(shown.slice(0, 3)).toEqual([
-      ['Dispute lost: $4 had been spent and is owed', '0'],
+      ['Dispute lost: $4.00 had been spent and is owed', '0'],
       ['Dispute lost: $6 of frozen credits went back with it', '0'],
       ['Frozen while a payment is disputed', '-6'],
     ]);

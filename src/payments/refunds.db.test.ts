@@ -215,7 +215,7 @@ describe('a refund made at the processor', () => {
     expect(await world.held(of.payer)).toBe(0n);
     const { lines } = await readStatement(world.db.pool, of.payer.organizationId, { limit: 1 });
     expect(lines.map((line) => historyLineView(line).title)).toEqual([
-      'A refunded payment: $4 of it had been spent and is owed',
+      'A refunded payment: $4.00 of it had been spent and is owed',
     ]);
     expect(await world.spend(of.payer, usd('0.01'))).toBe(false);
     await world.credited(usd('5'), undefined, of.payer);

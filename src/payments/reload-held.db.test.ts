@@ -104,6 +104,17 @@ describe('two deployments on one database', () => {
     expect((await its.view()).evaluations[0]).toMatchObject({ cause: 'reload_ended' });
   });
 
+  it('tell each other of a new card: its job may be worked by either', async () => {
+    await its.save('4000002760003184');
+    await its.set();
+    expect(await its.view()).toMatchObject({ paused: 'verification_required' });
+    // Its own card changed: that is no news of ours.
+    await reloadCardChanged(other(), its.payer.organizationId);
+    expect(await its.view()).toMatchObject({ paused: 'verification_required' });
+    await reloadCardChanged(other(), its.payer.organizationId, world.deps.environment);
+    expect((await its.view()).paused).toBeNull();
+  });
+
   it('do not end each other\u2019s reloads, whose payments they do not know', async () => {
     await its.save();
     await world.faults({ api: 'down' });

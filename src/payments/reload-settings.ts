@@ -105,12 +105,16 @@ export async function saveReloadSettings(
   return { outcome: 'saved' };
 }
 
-/** A new card, or a new default: refusals of the one before count no more. */
+/**
+ * A new card, or a new default: refusals of the one before count no more. `environment` is that of the
+ * processor which has the card, whoever works the job that tells of it.
+ */
 export async function reloadCardChanged(
   deps: PaymentsDeps,
   organizationId: OrganizationId,
+  environment: string = deps.environment,
 ): Promise<void> {
-  await deps.pool.query(sql.forgetRefusals(organizationId, deps.environment));
+  await deps.pool.query(sql.forgetRefusals(organizationId, environment));
   await evaluateReload(deps, organizationId, 'card_changed');
 }
 

@@ -1,6 +1,7 @@
 import { enqueue } from '#db/jobs';
 import type { Db } from '#db/pool';
 import { type OrganizationId, parseId } from '#kernel/ids';
+import { readOrganization } from '#orgs/organizations';
 import { insertQuarantined, type Quarantined } from '#payments/quarantine-sql';
 import { switchOffForRefund } from '#payments/reload-refund';
 import * as sql from '#payments/remedies-sql';
@@ -73,16 +74,20 @@ export async function decideRemedy(tx: Db, decision: Decision): Promise<Decided>
   const [waiting] = await tx.query<Misdirected>(sql.findMisdirected(paymentIntentId));
   const found = waiting ?? decision.outsider;
   if (found === undefined || waiting?.remedyState === 'done') return { outcome: 'unknown_payment' };
-  const named = found.organizationId;
-  const organizationId =
-    decision.organizationId ?? (named === null ? null : (parseId('organization', named) ?? null));
+  const under = waiting?.remedyState;
+  if (under === 'requested' || under === 'pending') {
+    return { outcome: 'already_decided', kind: waiting?.remedy ?? kind };
+  }
+  // A payment may name an organization that is not here, as after a restored backup.
+  const named = await existing(tx, found.organizationId);
+  const organizationId = decision.organizationId ?? named;
   if (kind === 'credit') {
     if (found.currency !== 'usd') return { outcome: 'not_usd', currency: found.currency };
     if (organizationId === null) return { outcome: 'organization_missing' };
   }
-  if (kind === 'refund' && waiting !== undefined && waiting.organizationId !== null) {
-    const { organizationId: payer, purchaseId } = waiting;
-    await switchOffForRefund(tx, { organizationId: payer, purchaseId, actor });
+  if (kind === 'refund' && waiting !== undefined && named !== null) {
+    const { purchaseId } = waiting;
+    await switchOffForRefund(tx, { organizationId: named, purchaseId, actor });
   }
   if (waiting === undefined && decision.outsider !== undefined) {
     await tx.query(insertQuarantined({ ...decision.outsider, organizationId }));
@@ -98,6 +103,12 @@ export async function decideRemedy(tx: Db, decision: Decision): Promise<Decided>
     { jobKey: `${REMEDY_TASK}:${paymentIntentId}` },
   );
   return { outcome: 'requested', organizationId };
+}
+
+async function existing(db: Db, text: string | null): Promise<OrganizationId | null> {
+  const id = text === null ? undefined : parseId('organization', text);
+  if (id === undefined || (await readOrganization(db, id)) === undefined) return null;
+  return id;
 }
 
 export async function readRemedy(db: Db, paymentIntentId: string): Promise<sql.Remedy | undefined> {

@@ -23,7 +23,7 @@ export function tasks(payments: PaymentsDeps): TaskList {
     },
     [CARD_CHOSEN_TASK]: async (payload) => {
       const id = parseId('organization', field(payload, 'organization_id'));
-      if (id !== undefined) await reloadCardChanged(payments, id);
+      if (id !== undefined) await reloadCardChanged(payments, id, environmentOf(payload));
     },
     [LOW_TASK]: async (payload) => {
       const id = parseId('organization', field(payload, 'organization_id'));
@@ -35,6 +35,13 @@ export function tasks(payments: PaymentsDeps): TaskList {
       await pursueRemedy(payments, field(payload, 'payment_intent_id'));
     },
   };
+}
+
+/** Absent in jobs that a release before queued: then whoever works it. */
+function environmentOf(payload: unknown): string | undefined {
+  if (typeof payload !== 'object' || payload === null) return undefined;
+  const value: unknown = Reflect.get(payload, 'environment');
+  return typeof value === 'string' ? value : undefined;
 }
 
 const causeOf = (payload: unknown): unknown =>

@@ -21,7 +21,12 @@ export const STANDINGS: Readonly<
   under_way: { decidable: false, words: 'A decision about it is being carried out.' },
   decided: { decidable: false, words: 'It has been dealt with.' },
   credited: { decidable: false, words: 'It is credit. Refund its purchase instead.' },
-  settling: { decidable: false, words: 'It is becoming credit by itself; look again in a minute.' },
+  settling: {
+    decidable: false,
+    words:
+      'It is ours and no credit yet. That happens by itself, at the latest tonight; ' +
+      '“bursar reconcile” does it at once.',
+  },
   other_deployment: {
     decidable: false,
     words: 'It was sold by another deployment on the same account; decide there.',

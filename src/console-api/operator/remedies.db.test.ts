@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { newId } from '#kernel/ids';
 import { parseUsd, ZERO } from '#kernel/money';
 import { verifyLedger } from '#ledger/reconcile';
 import { findOrCreateUser } from '#orgs/members';
@@ -142,6 +143,22 @@ describe('a payment that fits nothing', () => {
     expect((await refund(payment, world.colleague)).status).toBe(200);
     await carriedOut(payment);
     expect(await listed(payment)).toBeUndefined();
+  });
+
+  test('naming an organization that is not here, as after a restored backup, can be dealt with', async () => {
+    const lost = newId('organization', systemEntropy);
+    const ours = { purpose: 'credit_topup', purchase_id: 'pur_lost', env: 'test', org_id: lost };
+    const [first, second] = [await world.payment(ours), await world.payment(ours)];
+    expect(await listed(first)).toMatchObject({ organization: { id: lost, name: lost } });
+    expect(codeOf((await credit(first, null)).body)).toBe('organization_missing');
+    const org = await world.organization('Restored');
+    expect((await credit(first, org)).status).toBe(200);
+    expect((await refund(second)).status).toBe(200);
+    await carriedOut(first);
+    await carriedOut(second);
+    expect([await listed(first), await listed(second)]).toEqual([undefined, undefined]);
+    expect(await world.payments.available(org)).toBe(usd('20'));
+    expect(await world.audit(second)).toMatchObject([{ action: 'payment.refund', reason }]);
   });
 
   test('needs a reason', async () => {

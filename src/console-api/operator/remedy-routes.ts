@@ -84,7 +84,9 @@ async function decide(deps: ConsoleDeps, request: FastifyRequest, asked: Asked):
   const { look } = looked;
   const { userId } = viewerOf(request);
   if (!STANDINGS[look.standing].decidable) return await decided(deps, look, asked, userId);
-  const organizationId = asked.organizationId ?? look.organizationId;
+  // A refund goes where the payment came from, whoever is named.
+  const organizationId =
+    asked.kind === 'credit' ? (asked.organizationId ?? look.organizationId) : null;
   if (asked.kind === 'credit') {
     if (typeof look.net === 'string') return onlyRefund(await viewPayment(deps, look));
     const known = organizationId !== null && (await readOrganization(deps.pool, organizationId));

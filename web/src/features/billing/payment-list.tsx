@@ -6,7 +6,7 @@ import { Moment } from '../../ui/moment.tsx';
 import { Empty } from '../../ui/notice.tsx';
 import { Problem } from '../../ui/problem.tsx';
 import { Skeleton } from '../../ui/skeleton.tsx';
-import { hasMoved, kindWords, stateWords } from './payment-words.ts';
+import { hasMoved, kindWords, stateWords, whyNothing } from './payment-words.ts';
 
 /** Purchases and refunds that the filter lets through, with their papers. */
 export function PaymentList(props: {
@@ -70,18 +70,13 @@ function PaymentTable({ lines }: { lines: readonly PaymentLine[] }) {
               {line.descriptor !== null && (
                 <span className="reference">on the card: {line.descriptor}</span>
               )}
+              {whyNothing(line) !== null && <p className="hint">{whyNothing(line)}</p>}
               <span className="reference">{line.id}</span>
             </th>
             <td data-label="Date">
               <Moment at={line.at} show="day and time" />
             </td>
-            <td data-label="State">
-              <span>
-                {stateWords(line.state)}
-                {line.reason !== null && <span className="reference">{line.reason}</span>}
-                {line.next_step !== null && <span className="reference">{line.next_step}</span>}
-              </span>
-            </td>
+            <td data-label="State">{stateWords(line.state)}</td>
             <td data-label="Documents">
               <Papers line={line} />
             </td>

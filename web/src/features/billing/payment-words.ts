@@ -33,3 +33,12 @@ export const kindWords = ({ kind, trigger }: Pick<PaymentLine, 'kind' | 'trigger
   if (kind === 'refund') return 'Refund';
   return trigger === 'auto_reload' ? 'Auto-reload' : 'Purchase';
 };
+
+/** Why a payment came to nothing and what to do about it; null where it did not, or nobody knows. */
+export function whyNothing(line: Pick<PaymentLine, 'reason' | 'next_step'>): string | null {
+  const { reason, next_step: step } = line;
+  if (reason === null) return null;
+  const said = /[.!?]$/.test(reason) ? reason : `${reason}.`;
+  // In a list the reference stands right there.
+  return step === null ? said : `${said} ${step.replace('the reference below', 'this reference')}`;
+}

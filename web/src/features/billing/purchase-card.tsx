@@ -50,7 +50,7 @@ export function PurchaseCard(props: {
         </div>
         <div>
           <h3>What happened</h3>
-          <Timeline steps={purchase.timeline} />
+          <Timeline purchase={purchase} />
         </div>
       </div>
       {failure !== null && <FailureHelp purchase={purchase} open={props.helpOpen === true} />}

@@ -95,6 +95,25 @@ export function purchaseWords(purchase: Pick<Purchase, 'state' | 'overlay'>): Wo
   return overlay === null ? PURCHASE_WORDS[purchase.state] : OVERLAY_WORDS[overlay];
 }
 
+/** Credited, and not refunded, disputed or taken back since. */
+export const isStillCredited = (purchase: Pick<Purchase, 'state' | 'overlay'>): boolean =>
+  purchase.state === 'credited' && (purchase.overlay == null || purchase.overlay === 'dispute_won');
+
+/** A step of a purchase that has no page and nobody in front of it. */
+const RELOAD_STEPS: Partial<Readonly<Record<State, string>>> = {
+  draft: 'Decided',
+  opening: 'Charging the card',
+};
+
+const AFTERWARDS = 'Afterwards';
+
+/** What a step is called; what a credited purchase met since is no second credit. */
+export function stepLabel(step: State, before: State | undefined, trigger: string): string {
+  if (step === 'credited' && step === before) return AFTERWARDS;
+  const reload = trigger === 'auto_reload' ? RELOAD_STEPS[step] : undefined;
+  return reload ?? PURCHASE_WORDS[step].label;
+}
+
 const SETTLED: ReadonlySet<State> = new Set([
   'credited',
   'failed',
