@@ -96,7 +96,15 @@ describe('two deployments on one database', () => {
     await enable();
     expect(await its.ask(other())).toBe('elsewhere');
     await reloadCardChanged(other(), its.payer.organizationId);
+    // As text: every digit of the time.
+    const due = () =>
+      world.db.pool.query({
+        text: 'SELECT look_again_at::text AS at FROM payments.auto_reload WHERE organization_id = $1',
+        values: [its.payer.organizationId],
+      });
+    const before = await due();
     await evaluateDueReloads(other());
+    expect(await due()).toEqual(before);
     expect(await its.charged()).toEqual([]);
     expect(await answers()).not.toContain('started');
     await evaluateDueReloads(world.deps);
@@ -113,6 +121,23 @@ describe('two deployments on one database', () => {
     expect(await its.view()).toMatchObject({ paused: 'verification_required' });
     await reloadCardChanged(other(), its.payer.organizationId, world.deps.environment);
     expect((await its.view()).paused).toBeNull();
+  });
+
+  it('do not judge each other\u2019s payments, though both are of one account', async () => {
+    await its.save();
+    await its.set(
+      {},
+      charging(async (request) => {
+        const answer = await world.deps.cardCharges.chargeCard(request);
+        if (answer.outcome !== 'answered') throw new Error(answer.outcome);
+        return { ...answer, payment: { ...answer.payment, status: 'processing' } };
+      }),
+    );
+    const { id } = await theReload();
+    await refreshPurchase(other(), id, 'poller');
+    expect(await theReload()).toMatchObject({ state: 'processing' });
+    await refreshPurchase(world.deps, id, 'poller');
+    expect(await theReload()).toMatchObject({ state: 'credited' });
   });
 
   it('do not end each other\u2019s reloads, whose payments they do not know', async () => {
