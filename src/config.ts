@@ -4,6 +4,7 @@ import { USES_MAX } from '#pricing/server-tools';
 import type { TierBook } from '#rate-limits/tiers';
 import { readTiers, readUpstreams } from '#src/start/configured-files';
 import { EnvironmentReader, type Problem, type Secret } from '#src/start/environment';
+import { readOperators } from '#src/start/operators';
 import { readSelling, type SellingTerms } from '#src/start/selling';
 import { readStarterCredit, type StarterCredit } from '#src/start/starter-credit';
 import type { UpstreamEntry } from '#src/start/upstreams-file';
@@ -68,6 +69,8 @@ export interface Config {
   readonly tiers: TierBook;
   /** Of a server tool without a bound, the uses that are held; 0 refuses such tools (H2). */
   readonly carriedToolUses: number;
+  /** Addresses of the people who run this; undefined: not set. */
+  readonly operatorEmails: readonly string[] | undefined;
   /** Undefined: not set, so messages that follow an API literally keep its words. */
   readonly brand: string | undefined;
   readonly logLevel: (typeof LOG_LEVELS)[number];
@@ -116,6 +119,7 @@ export function parseConfig(
     priceBook: read.readableFile('BURSAR_PRICE_BOOK'),
     ...readTiers(read),
     carriedToolUses: read.integer('BURSAR_UNBOUNDED_TOOL_USES', 0, USES_MAX, 0),
+    operatorEmails: readOperators(read),
     brand: read.text('BURSAR_BRAND'),
     logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, production ? 'info' : 'warn'),
     production,

@@ -98,6 +98,7 @@ export const EXAMPLES: Readonly<Record<string, Told>> = {
   },
   'dispute list': { units: USD, example: 'bursar dispute list --open' },
   'dispute resume': { example: 'bursar dispute resume "$DISPUTE" --reason "settled by phone"' },
+  'warning resume': { example: 'bursar warning resume "$WARNING" --reason "known customer"' },
   'warning list': { units: TIMES, example: 'bursar warning list' },
   reconcile: { units: `${USD}\n${TIMES}`, example: 'bursar reconcile --from 2026-11-01' },
   'batch list': { units: TIMES, example: `bursar batch list ${ORG}` },

@@ -80,6 +80,8 @@ export const meResponse = z.object({
   organization: z.nullable(z.object({ id, name: z.string() })),
   role: z.nullable(role),
   abilities: z.array(z.enum(ABILITIES)),
+  /** Whether the operator's page is there for this person. */
+  operator: z.optional(z.boolean()),
   organizations: z.array(membership),
   brand: z.string(),
   simulated: z.boolean(),

@@ -2,6 +2,7 @@ import cookie from '@fastify/cookie';
 import type { FastifyInstance } from 'fastify';
 import { refuseCrossSite } from './cross-site.ts';
 import type { Api, ConsoleDeps } from './deps.ts';
+import { operatorRoutes } from './operator/register.ts';
 import { refuse, refuseFailure } from './refusals.ts';
 import { autoReloadRoutes } from './routes/auto-reload.ts';
 import { billingRoutes } from './routes/billing.ts';
@@ -55,6 +56,7 @@ export async function registerConsoleApi(app: FastifyInstance, deps: ConsoleDeps
       limitRoutes(api, deps);
       webhookRoutes(api, deps);
       webhookDeliveryRoutes(api, deps);
+      operatorRoutes(api, deps);
     },
     { prefix: '/api', bodyLimit: BODY_LIMIT_BYTES },
   );

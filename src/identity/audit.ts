@@ -38,6 +38,7 @@ export type AuditAction =
   | 'refund.request'
   | 'payment.credit'
   | 'dispute.resume'
+  | 'warning.resume'
   | 'payment.refund';
 
 /**

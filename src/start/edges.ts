@@ -18,6 +18,7 @@ import type { Config } from '#src/config';
 import type { Closers } from '#src/start/closers';
 import type { Log } from '#src/start/log';
 import { mailerOf } from '#src/start/mailer';
+import { operatorsOf } from '#src/start/operators';
 import type { StripeAccess } from '#src/start/payments';
 import { startPrices } from '#src/start/prices';
 import { openRates } from '#src/start/rates';
@@ -70,6 +71,7 @@ export async function runConsole(
     ...{ tiers: config.tiers, defaultTier: config.defaultTier },
     simulated: stripe.simulated,
     webhookPolicy: targetPolicyOf(config.webhooks, stripe.simulated),
+    operators: operatorsOf(config),
     logger: { level: config.logLevel },
     payOrigin: stripe.apiUrl ?? 'https://checkout.stripe.com',
     register: (app) =>
