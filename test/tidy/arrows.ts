@@ -13,6 +13,7 @@ const domains = [
   'charging',
   'batches',
   'rate-limits',
+  'spend-watch',
 ];
 const edges = ['gateway', 'console-api', 'admin-api', 'webhooks', 'worker', 'cli'];
 const edgeArrows = ['kernel', 'db', 'http', ...domains];
@@ -35,6 +36,7 @@ export const zoneArrows: Readonly<
   charging: { values: ['kernel', 'db', 'ledger', 'orgs', 'metering', 'pricing'] },
   batches: { values: ['kernel', 'db', 'pricing', 'catalog', 'metering', 'charging'] },
   'rate-limits': { values: ['kernel', 'db'] },
+  'spend-watch': { values: ['kernel', 'db', 'orgs', 'identity'] },
   http: { values: ['kernel'], types: ['db', ...domains] },
   ...Object.fromEntries(edges.map((edge) => [edge, { values: edgeArrows }])),
   sims: { values: [] },
