@@ -38,6 +38,10 @@ describe('who is let in', () => {
     ['POST', '/purchases/spl_1/cancel'],
     ['GET', '/auto_reload'],
     ['PUT', '/auto_reload'],
+    ['GET', '/spend_watch'],
+    ['PUT', '/spend_watch'],
+    ['GET', '/spend_anomalies'],
+    ['POST', '/spend_anomalies/spl_1/acknowledge'],
   ] as const;
 
   test.each(routes)('%s %s is for admin keys', async (method, path) => {

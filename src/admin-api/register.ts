@@ -8,6 +8,7 @@ import { purchaseRoutes } from './purchases.ts';
 import { rateLimitRoutes } from './rate-limits.ts';
 import { receiptRoutes } from './receipts.ts';
 import { spendLimitRoutes } from './spend-limits.ts';
+import { spendWatchRoutes } from './spend-watch.ts';
 
 /** The largest body here names a limit. */
 const BODY_LIMIT_BYTES = 65_536;
@@ -34,6 +35,7 @@ export async function registerAdminApi(app: FastifyInstance, deps: AdminDeps): P
       purchaseRoutes(admin, deps);
       autoReloadRoutes(admin, deps);
       spendLimitRoutes(admin, deps);
+      spendWatchRoutes(admin, deps);
       rateLimitRoutes(admin, deps);
     },
     { prefix: '/v1/organizations', bodyLimit: BODY_LIMIT_BYTES },

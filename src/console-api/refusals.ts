@@ -56,6 +56,11 @@ export const REFUSALS = {
     message: 'This key can no longer be changed so: it is revoked or expired.',
     nextStep: 'Create another key.',
   },
+  key_is_paused: {
+    status: 409,
+    message: 'This key is paused: resume it if its spending is expected.',
+    nextStep: 'Resume the key, or revoke it.',
+  },
   key_end: {
     status: 400,
     message: 'A key ends at a moment within the next ten years, or never.',

@@ -14,6 +14,7 @@ import { organizationRoutes } from './routes/organizations.ts';
 import { paymentRoutes } from './routes/payments.ts';
 import { purchaseRoutes } from './routes/purchases.ts';
 import { signInRoutes } from './routes/sign-in.ts';
+import { spendWatchRoutes } from './routes/spend-watch.ts';
 
 /** Largest body a page sends is a name and a nonce. */
 const BODY_LIMIT_BYTES = 16 * 1024;
@@ -47,6 +48,7 @@ export async function registerConsoleApi(app: FastifyInstance, deps: ConsoleDeps
       estimateRoutes(api, deps);
       keyRoutes(api, deps);
       limitRoutes(api, deps);
+      spendWatchRoutes(api, deps);
     },
     { prefix: '/api', bodyLimit: BODY_LIMIT_BYTES },
   );

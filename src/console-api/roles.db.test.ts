@@ -62,6 +62,10 @@ const DEEDS: readonly (readonly ['GET' | 'POST', string, Ability, object?])[] = 
     'limits.manage',
     { level: 'workspace', subject_id: 'wrkspc_NONE', amount_usd: '5', action: 'notify_only' },
   ],
+  ['GET', '/api/spend-watch', 'usage.view'],
+  ['POST', '/api/spend-watch', 'limits.manage', { action: 'alert' }],
+  ['POST', '/api/spend-watch/anomalies/anom_NONE/expected', 'keys.manage'],
+  ['POST', '/api/keys/apikey_NONE/resume', 'keys.manage'],
   ['POST', '/api/keys/apikey_NONE/disable', 'keys.manage'],
   ['POST', '/api/keys/apikey_NONE/enable', 'keys.manage'],
   ['POST', '/api/keys/apikey_NONE/revoke', 'keys.manage'],
@@ -86,7 +90,7 @@ describe('T13: role × route', () => {
     const { paths } = openApi.parse(answer.json());
     const needsNone = ['site', 'sign-in', 'sign-in/complete', 'sign-out', 'me', 'me/organization'];
     const listed = new Set([
-      ...DEEDS.map(([, path]) => path.replace(/(?:pur|apikey|cset|pm)_NONE/, '{id}')),
+      ...DEEDS.map(([, path]) => path.replace(/(?:pur|apikey|cset|pm|anom)_NONE/, '{id}')),
       ...[...needsNone, 'organizations'].map((path) => `/api/${path}`),
     ]);
     expect(Object.keys(paths).sort()).toEqual([...listed].sort());

@@ -10,7 +10,7 @@ import type { Identity } from '#identity/port';
 import { createIdentity } from '#identity/sign-in';
 import type { Clock } from '#kernel/clock';
 import type { Entropy } from '#kernel/ids';
-import { formatUsd } from '#kernel/money';
+import { formatUsd, NANOS_PER_USD, nanos } from '#kernel/money';
 import type { PaymentsDeps } from '#payments/deps';
 import { reloadAsker } from '#payments/reload-asked';
 import type { Config } from '#src/config';
@@ -163,7 +163,9 @@ function textOf(path: string): string | undefined {
 }
 
 export async function runWorker(parts: Parts, payments: PaymentsDeps): Promise<RunningWorker> {
-  const worker = await startWorker({ ...payments, databaseUrl: parts.databaseUrl });
+  const unusualFrom = nanos(BigInt(parts.config.unusualSpendUsd) * NANOS_PER_USD);
+  const { databaseUrl } = parts;
+  const worker = await startWorker({ ...payments, databaseUrl, unusualFrom });
   parts.closers.add('worker', worker.close);
   return worker;
 }
