@@ -53,7 +53,7 @@ CREATE TABLE spend_watch.progress (
 INSERT INTO spend_watch.progress DEFAULT VALUES;
 GRANT SELECT, UPDATE ON spend_watch.progress TO bursar_app;
 
--- What each key was charged in each minute of the last hours.
+-- What each key was charged in each minute of the last hour.
 CREATE TABLE spend_watch.minutes (
   organization_id text NOT NULL,
   api_key_id      text NOT NULL,

@@ -2,6 +2,11 @@ import type { Statement } from '#db/pool';
 import type { Speed } from '#spend-watch/unusual';
 
 export interface TurnRow {
+  /** What has settled after and until then is to be counted now: as text, to the microsecond. */
+  readonly since: string;
+  readonly until: string;
+  /** The minute that has begun. */
+  readonly minute: string;
   /** There is more to be counted before anything can be compared. */
   readonly behind: boolean;
   readonly newMinute: boolean;
@@ -26,23 +31,29 @@ export const takeTurn = (gapMs: number): Statement => ({
     SET counted_from = p.since, looked_at = bursar.real_now(),
         counted_until = least(greatest(p.since, p.safe), p.since + interval '1 hour')
     FROM p WHERE w.only_row = p.only_row
-    RETURNING counted_until < p.safe AS behind, date_trunc('minute', counted_until) > noted_until AS "newMinute",
+    RETURNING w.counted_from::text AS since, w.counted_until::text AS until,
+      date_trunc('minute', bursar.now())::text AS minute,
+      counted_until < p.safe AS behind, date_trunc('minute', counted_until) > noted_until AS "newMinute",
       date_trunc('day', counted_until AT TIME ZONE 'UTC')
         > date_trunc('day', noted_until AT TIME ZONE 'UTC') AS "newDay"`,
   values: [gapMs],
 });
 
-/** Adds what has settled meanwhile to the minutes of its keys. */
-export const countCharges: Statement = {
+/**
+ * Adds what has settled meanwhile to the minutes of its keys. The times are values and no join, so
+ * that the plan knows how little is asked for and goes by the summary of times.
+ */
+export const countCharges = ({ since, until }: TurnRow): Statement => ({
   text: `INSERT INTO spend_watch.minutes AS m (organization_id, api_key_id, minute, charged_nanos)
     SELECT c.organization_id, c.api_key_id, date_trunc('minute', c.settled_at),
            sum(c.charged_nanos)::bigint
-      FROM metering.charges c, spend_watch.progress p
-     WHERE c.settled_at > p.counted_from AND c.settled_at <= p.counted_until
+      FROM metering.charges c
+     WHERE c.settled_at > $1::timestamptz AND c.settled_at <= $2::timestamptz
      GROUP BY 1, 2, 3
     ON CONFLICT (organization_id, api_key_id, minute)
       DO UPDATE SET charged_nanos = m.charged_nanos + EXCLUDED.charged_nanos`,
-};
+  values: [since, until],
+});
 
 /**
  * Notes the minutes that are over as what their keys and organizations are used to, by the day. Who
@@ -87,9 +98,11 @@ export const markNoted: Statement = {
   text: `UPDATE spend_watch.progress SET noted_until = date_trunc('minute', counted_until)`,
 };
 
-export const forgetMinutes: Statement = {
-  text: `DELETE FROM spend_watch.minutes WHERE minute < bursar.now() - interval '125 minutes'`,
-};
+/** Older ones are in no window any more, neither of now nor of what is still to be noted. */
+export const forgetMinutes = ({ until }: TurnRow): Statement => ({
+  text: `DELETE FROM spend_watch.minutes WHERE minute < $1::timestamptz - interval '62 minutes'`,
+  values: [until],
+});
 
 export const forgetDays: Statement = {
   text: `DELETE FROM spend_watch.days WHERE day < (bursar.now() AT TIME ZONE 'UTC')::date - 28`,
@@ -106,29 +119,26 @@ export interface SpeedRow {
  * Who has been charged something within seconds and spends at least as fast as the floors given: keys,
  * and organizations with all their keys.
  */
-export const selectFast = (least: Speed): Statement => ({
+export const selectFast = ({ until, minute }: TurnRow, least: Speed): Statement => ({
   text: `WITH latest AS (
       SELECT c.organization_id, c.api_key_id, sum(c.charged_nanos) AS charged
-        FROM metering.charges c, spend_watch.progress p
-       WHERE c.settled_at > p.counted_until GROUP BY 1, 2),
-    n AS (SELECT date_trunc('minute', bursar.now()) AS minute),
+        FROM metering.charges c WHERE c.settled_at > $1::timestamptz GROUP BY 1, 2),
     charged AS (
       SELECT organization_id, api_key_id, charged, charged AS in_five FROM latest
       UNION ALL
       SELECT m.organization_id, m.api_key_id, sum(m.charged_nanos),
              coalesce(sum(m.charged_nanos) FILTER (
-               WHERE m.minute > n.minute - interval '5 minutes'), 0)
+               WHERE m.minute > $4::timestamptz - interval '5 minutes'), 0)
         FROM (SELECT DISTINCT organization_id FROM latest) AS l
-       CROSS JOIN n
         JOIN spend_watch.minutes m ON m.organization_id = l.organization_id
-         AND m.minute > n.minute - interval '60 minutes'
+         AND m.minute > $4::timestamptz - interval '60 minutes'
        GROUP BY 1, 2)
     SELECT organization_id AS "organizationId", coalesce(api_key_id, organization_id) AS "subjectId",
            sum(in_five)::bigint AS "fiveMinutes", sum(charged)::bigint AS hour
       FROM charged
      GROUP BY GROUPING SETS ((organization_id), (organization_id, api_key_id))
-    HAVING sum(in_five) > $1 OR sum(charged) > $2`,
-  values: [least.five_minutes, least.hour],
+    HAVING sum(in_five) > $2 OR sum(charged) > $3`,
+  values: [until, least.five_minutes, least.hour, minute],
 });
 
 export interface SpenderRow {
@@ -158,7 +168,9 @@ export const selectSpenders = (
   organizationIds: readonly string[],
   subjectIds: readonly string[],
 ): Statement => ({
-  text: `SELECT s.organization_id AS "organizationId", s.subject_id AS "subjectId", s.level,
+  text: `WITH n AS MATERIALIZED (
+      SELECT bursar.now() AS now, (bursar.now() AT TIME ZONE 'UTC')::date AS today)
+    SELECT s.organization_id AS "organizationId", s.subject_id AS "subjectId", s.level,
       own.five AS "usualFiveMinutes", own.hour AS "usualHour",
       of_all.five AS "ofOrganizationFiveMinutes", of_all.hour AS "ofOrganizationHour",
       s.created_at > n.now - interval '3 days' AS young,
@@ -167,7 +179,7 @@ export const selectSpenders = (
                  AND a.ended_at > n.now - interval '1 day') AS "answeredLately",
       s.monthly_nanos AS monthly
     FROM unnest($1::text[], $2::text[]) AS asked (organization_id, subject_id)
-    CROSS JOIN (SELECT bursar.now() AS now, (bursar.now() AT TIME ZONE 'UTC')::date AS today) AS n
+    CROSS JOIN n
     CROSS JOIN spend_watch.progress p
     JOIN orgs.spenders s ON s.organization_id = asked.organization_id
      AND s.subject_id = asked.subject_id

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { openPool } from '#db/pool';
 import { newId } from '#kernel/ids';
-import type { NanoUsd } from '#kernel/money';
+import { type NanoUsd, ZERO } from '#kernel/money';
 import { changeKey, readApiKey } from '#orgs/api-keys';
 import { listAnomalies } from '#spend-watch/anomalies';
 import { acknowledge, resumeKey } from '#spend-watch/answers';
 import { setWatchPolicy, type WatchAction } from '#spend-watch/policy';
-import type { Tell } from '#spend-watch/raise';
+import { raise, type Tell } from '#spend-watch/raise';
 import { watchSpending } from '#spend-watch/watch';
 import { systemEntropy } from '#src/system';
 import { type TestDatabase, testDatabase } from '#test/database';
@@ -141,6 +142,17 @@ describe('what is usual', () => {
     await spend('0.01');
     await look();
     expect(told).toMatchObject([{ facts: { usual_usd: '4', allowed_usd: '12' } }]);
+  });
+
+  test('is nothing of today: what grows by the minute does not raise its own bar', async () => {
+    for (const amount of ['2', '4', '10']) {
+      expect(told).toEqual([]);
+      await spend(amount);
+      await look();
+      await later('7 minutes');
+      await look();
+    }
+    expect(told).toMatchObject([{ facts: { usual_usd: '0', spent_usd: '10' } }]);
   });
 
   test('does not become what an anomaly nobody answered spent', async () => {
@@ -313,6 +325,34 @@ describe('an anomaly that nobody answers', () => {
 });
 
 describe('several processes', () => {
+  test('that found the same at once raise it once', async () => {
+    await want('pause');
+    const other = openPool({ url: db.url, name: 'another process', max: 4 });
+    const { organizationId, apiKeyId: subjectId } = payer;
+    const unusual = {
+      window: 'five_minutes',
+      spent: usd('6'),
+      usual: ZERO,
+      allowed: usd('5'),
+    } as const;
+    const speed = { five_minutes: usd('6'), hour: usd('6') };
+    const raising = Array.from({ length: 8 }, (_, n) =>
+      raise(
+        { pool: n % 2 === 0 ? db.pool : other, entropy: systemEntropy, tell },
+        { organizationId, level: 'api_key', subjectId },
+        ...([unusual, speed] as const),
+      ),
+    );
+    await Promise.all(raising);
+    await other.close();
+    expect([told.length, (await anomalies()).length]).toEqual([1, 1]);
+    const trail = await db.pool.query({
+      text: `SELECT FROM identity.audit_events WHERE organization_id = $1 AND action = 'api_key.pause'`,
+      values: [organizationId],
+    });
+    expect(trail).toHaveLength(1);
+  });
+
   test('raise one anomaly, pause one key and tell once between them', async () => {
     await want('pause');
     await spend('6');

@@ -67,15 +67,15 @@ async function count(
   return await deps.pool.transaction(async (tx) => {
     const [turn] = await tx.query<sql.TurnRow>(sql.takeTurn(deps.gapMs ?? 0));
     if (turn === undefined) return undefined;
-    await tx.query(sql.countCharges);
+    await tx.query(sql.countCharges(turn));
     if (turn.newMinute) {
       await tx.query(sql.noteUsual);
       await tx.query(sql.markNoted);
-      await tx.query(sql.forgetMinutes);
+      await tx.query(sql.forgetMinutes(turn));
     }
     if (turn.newDay) await tx.query(sql.forgetDays);
     if (turn.behind) return 'behind';
-    return await tx.query<sql.SpeedRow>(sql.selectFast(least));
+    return await tx.query<sql.SpeedRow>(sql.selectFast(turn, least));
   });
 }
 
