@@ -54,6 +54,14 @@ export const touchOpen = (subject: Subject, speed: Speed): Statement => ({
   values: [subject.organizationId, subject.subjectId, speed.five_minutes, speed.hour],
 });
 
+/** Somebody has just answered: whoever read the facts before that goes by old ones. */
+export const selectJustAnswered = ({ organizationId }: Subject): Statement => ({
+  text: `SELECT FROM spend_watch.anomalies
+    WHERE organization_id = $1 AND ended_by IS NOT NULL
+      AND ended_at > bursar.now() - interval '10 seconds'`,
+  values: [organizationId],
+});
+
 /** The last that passed within a week, if there is one. */
 export const selectPassed = (subject: Subject): Statement => ({
   text: `SELECT ${COLUMNS} FROM spend_watch.anomalies

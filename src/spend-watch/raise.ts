@@ -76,6 +76,7 @@ async function openOf(
 ): Promise<{ readonly anomaly: Anomaly; readonly isNew: boolean } | undefined> {
   const [open] = await tx.query<sql.AnomalyRow>(sql.touchOpen(subject, speed));
   if (open !== undefined) return { anomaly: anomalyOf(open), isNew: false };
+  if ((await tx.query(sql.selectJustAnswered(subject))).length > 0) return undefined;
   const [passed] = await tx.query<sql.AnomalyRow>(sql.selectPassed(subject));
   if (passed !== undefined) {
     const before = anomalyOf(passed);

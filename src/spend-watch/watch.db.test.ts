@@ -325,6 +325,21 @@ describe('an anomaly that nobody answers', () => {
 });
 
 describe('several processes', () => {
+  test('one that found it before a person answered does not pause the key again', async () => {
+    await want('pause');
+    await spend('6');
+    await look();
+    const { organizationId, apiKeyId } = payer;
+    await db.pool.transaction((tx) => resumeKey(tx, { organizationId, id: apiKeyId }, person));
+    await raise(
+      { pool: db.pool, entropy: systemEntropy, tell },
+      { organizationId, level: 'api_key', subjectId: apiKeyId },
+      { window: 'five_minutes', spent: usd('6'), usual: ZERO, allowed: usd('5') },
+      { five_minutes: usd('6'), hour: usd('6') },
+    );
+    expect([await keyStatus(), told.length]).toEqual(['active', 1]);
+  });
+
   test('that found the same at once raise it once', async () => {
     await want('pause');
     const other = openPool({ url: db.url, name: 'another process', max: 4 });
@@ -366,7 +381,8 @@ describe('several processes', () => {
     const spent = async () => {
       for (let n = 0; n < 20; n++) {
         await spend('0.01');
-        if (n % 5 === 0) await later('4 seconds');
+        // So that each group is counted by one look and lies just before the next ones.
+        if (n % 5 === 0) await later('3500 milliseconds');
       }
     };
     let done = false;
