@@ -54,12 +54,15 @@ export const touchOpen = (subject: Subject, speed: Speed): Statement => ({
   values: [subject.organizationId, subject.subjectId, speed.five_minutes, speed.hour],
 });
 
-/** Somebody has just answered: whoever read the facts before that goes by old ones. */
-export const selectJustAnswered = ({ organizationId }: Subject): Statement => ({
+/**
+ * What a person has answered since the facts were read, which are old then. An answer is dated a
+ * moment before it is committed.
+ */
+export const selectAnsweredSince = ({ organizationId }: Subject, asOf: string): Statement => ({
   text: `SELECT FROM spend_watch.anomalies
     WHERE organization_id = $1 AND ended_by IS NOT NULL
-      AND ended_at > bursar.now() - interval '10 seconds'`,
-  values: [organizationId],
+      AND ended_at > $2::timestamptz - interval '5 seconds'`,
+  values: [organizationId, asOf],
 });
 
 /** The last that passed within a week, if there is one. */

@@ -31,6 +31,15 @@ export interface RaiseDeps {
   readonly tell: Tell;
 }
 
+/** Who spends unusually fast, and the evidence. */
+export interface Found {
+  readonly subject: sql.Subject;
+  readonly unusual: Unusual;
+  readonly speed: Speed;
+  /** When the facts were read, as the database gives it. */
+  readonly asOf: string;
+}
+
 /** Who the audit trail says it was. */
 export const WATCH = 'spend_watch';
 
@@ -38,22 +47,18 @@ export const WATCH = 'spend_watch';
  * Makes what was found an anomaly, or lets the one there is go on, and does about it what the
  * organization wants. Several processes may find the same: one of them raises it.
  */
-export async function raise(
-  deps: RaiseDeps,
-  subject: sql.Subject,
-  unusual: Unusual,
-  speed: Speed,
-): Promise<void> {
+export async function raise(deps: RaiseDeps, found: Found): Promise<void> {
+  const { organizationId } = found.subject;
   await deps.pool.transaction(async (tx) => {
-    await tx.query(sql.lockAnomalies(subject.organizationId));
-    const { action } = await readWatchPolicy(tx, subject.organizationId);
+    await tx.query(sql.lockAnomalies(organizationId));
+    const { action } = await readWatchPolicy(tx, organizationId);
     if (action === 'off') return;
-    const found = await openOf(deps, tx, subject, unusual, speed);
-    if (found === undefined) return;
-    const { anomaly, isNew } = found;
+    const opened = await openOf(deps, tx, found);
+    if (opened === undefined) return;
+    const { anomaly, isNew } = opened;
     const keyFacts = await factsOfKey(tx, anomaly);
     const facts = { ...factsOf(anomaly), ...keyFacts };
-    const { organizationId, id } = anomaly;
+    const { id } = anomaly;
     const pauses = action === 'pause' && anomaly.level === 'api_key' && anomaly.pausedAt === null;
     if (pauses && (await pause(tx, anomaly))) {
       const notice = { organizationId, kind: 'key_paused', key: `${id}:paused` } as const;
@@ -70,13 +75,11 @@ export async function raise(
 async function openOf(
   { entropy }: RaiseDeps,
   tx: Db,
-  subject: sql.Subject,
-  unusual: Unusual,
-  speed: Speed,
+  { subject, unusual, speed, asOf }: Found,
 ): Promise<{ readonly anomaly: Anomaly; readonly isNew: boolean } | undefined> {
   const [open] = await tx.query<sql.AnomalyRow>(sql.touchOpen(subject, speed));
   if (open !== undefined) return { anomaly: anomalyOf(open), isNew: false };
-  if ((await tx.query(sql.selectJustAnswered(subject))).length > 0) return undefined;
+  if ((await tx.query(sql.selectAnsweredSince(subject, asOf))).length > 0) return undefined;
   const [passed] = await tx.query<sql.AnomalyRow>(sql.selectPassed(subject));
   if (passed !== undefined) {
     const before = anomalyOf(passed);

@@ -116,13 +116,14 @@ export interface SpeedRow {
 }
 
 /**
- * Who has been charged something within seconds and spends at least as fast as the floors given: keys,
+ * Who has been charged something since the last look and spends faster than the floors given: keys,
  * and organizations with all their keys.
  */
-export const selectFast = ({ until, minute }: TurnRow, least: Speed): Statement => ({
+export const selectFast = ({ since, until, minute }: TurnRow, least: Speed): Statement => ({
   text: `WITH latest AS (
-      SELECT c.organization_id, c.api_key_id, sum(c.charged_nanos) AS charged
-        FROM metering.charges c WHERE c.settled_at > $1::timestamptz GROUP BY 1, 2),
+      SELECT c.organization_id, c.api_key_id, coalesce(sum(c.charged_nanos) FILTER (
+               WHERE c.settled_at > $1::timestamptz), 0) AS charged
+        FROM metering.charges c WHERE c.settled_at > $5::timestamptz GROUP BY 1, 2),
     charged AS (
       SELECT organization_id, api_key_id, charged, charged AS in_five FROM latest
       UNION ALL
@@ -138,7 +139,7 @@ export const selectFast = ({ until, minute }: TurnRow, least: Speed): Statement 
       FROM charged
      GROUP BY GROUPING SETS ((organization_id), (organization_id, api_key_id))
     HAVING sum(in_five) > $2 OR sum(charged) > $3`,
-  values: [until, least.five_minutes, least.hour, minute],
+  values: [until, least.five_minutes, least.hour, minute, since],
 });
 
 export interface SpenderRow {
@@ -152,6 +153,8 @@ export interface SpenderRow {
   readonly young: boolean;
   readonly answeredLately: boolean;
   readonly monthly: bigint | null;
+  /** When this was read: as text, to the microsecond. */
+  readonly asOf: string;
 }
 
 const usualOf = (subject: string, name: string): string => `CROSS JOIN LATERAL (
@@ -177,7 +180,7 @@ export const selectSpenders = (
       EXISTS (SELECT FROM spend_watch.anomalies a
                WHERE a.organization_id = s.organization_id AND a.ended_by IS NOT NULL
                  AND a.ended_at > n.now - interval '1 day') AS "answeredLately",
-      s.monthly_nanos AS monthly
+      s.monthly_nanos AS monthly, n.now::text AS "asOf"
     FROM unnest($1::text[], $2::text[]) AS asked (organization_id, subject_id)
     CROSS JOIN n
     CROSS JOIN spend_watch.progress p

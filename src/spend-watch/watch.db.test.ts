@@ -258,6 +258,7 @@ describe('pausing', () => {
     expect(await keyStatus()).toBe('active');
     expect(told).toHaveLength(1);
     // Ten times what was called usual for a day; then it is unusual again.
+    await later('11 seconds');
     await spend('5');
     await look();
     expect(await keyStatus()).toBe('paused');
@@ -325,45 +326,44 @@ describe('an anomaly that nobody answers', () => {
 });
 
 describe('several processes', () => {
+  /** What a look found out, and when. */
+  const foundNow = async () => {
+    const [row] = await db.pool.query<{ now: string }>({
+      text: 'SELECT bursar.now()::text AS now',
+    });
+    const { organizationId, apiKeyId: subjectId } = payer;
+    return {
+      subject: { organizationId, level: 'api_key', subjectId },
+      unusual: { window: 'five_minutes', spent: usd('6'), usual: ZERO, allowed: usd('5') },
+      speed: { five_minutes: usd('6'), hour: usd('6') },
+      asOf: row?.now ?? '',
+    } as const;
+  };
+
   test('one that found it before a person answered does not pause the key again', async () => {
     await want('pause');
     await spend('6');
+    const found = await foundNow();
     await look();
     const { organizationId, apiKeyId } = payer;
     await db.pool.transaction((tx) => resumeKey(tx, { organizationId, id: apiKeyId }, person));
-    await raise(
-      { pool: db.pool, entropy: systemEntropy, tell },
-      { organizationId, level: 'api_key', subjectId: apiKeyId },
-      { window: 'five_minutes', spent: usd('6'), usual: ZERO, allowed: usd('5') },
-      { five_minutes: usd('6'), hour: usd('6') },
-    );
+    await raise({ pool: db.pool, entropy: systemEntropy, tell }, found);
     expect([await keyStatus(), told.length]).toEqual(['active', 1]);
   });
 
   test('that found the same at once raise it once', async () => {
     await want('pause');
+    const found = await foundNow();
     const other = openPool({ url: db.url, name: 'another process', max: 4 });
-    const { organizationId, apiKeyId: subjectId } = payer;
-    const unusual = {
-      window: 'five_minutes',
-      spent: usd('6'),
-      usual: ZERO,
-      allowed: usd('5'),
-    } as const;
-    const speed = { five_minutes: usd('6'), hour: usd('6') };
     const raising = Array.from({ length: 8 }, (_, n) =>
-      raise(
-        { pool: n % 2 === 0 ? db.pool : other, entropy: systemEntropy, tell },
-        { organizationId, level: 'api_key', subjectId },
-        ...([unusual, speed] as const),
-      ),
+      raise({ pool: n % 2 === 0 ? db.pool : other, entropy: systemEntropy, tell }, found),
     );
     await Promise.all(raising);
     await other.close();
     expect([told.length, (await anomalies()).length]).toEqual([1, 1]);
     const trail = await db.pool.query({
       text: `SELECT FROM identity.audit_events WHERE organization_id = $1 AND action = 'api_key.pause'`,
-      values: [organizationId],
+      values: [payer.organizationId],
     });
     expect(trail).toHaveLength(1);
   });

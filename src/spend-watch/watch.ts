@@ -26,6 +26,7 @@ interface Fast {
   readonly subject: anomalies.Subject;
   readonly speed: Speed;
   readonly spender: Spender;
+  readonly asOf: string;
 }
 
 /**
@@ -92,9 +93,10 @@ async function knownOf(
   );
   const speeds = new Map(rows.map((row) => [row.subjectId, speedOf(row)]));
   for (const row of await pool.query<sql.SpenderRow>(asked)) {
-    const { organizationId, level, subjectId } = row;
+    const { organizationId, level, subjectId, asOf } = row;
+    const subject = { organizationId, level, subjectId };
     const speed = speeds.get(subjectId) ?? STILL;
-    const fast = { subject: { organizationId, level, subjectId }, speed, spender: spenderOf(row) };
+    const fast = { subject, speed, spender: spenderOf(row), asOf };
     known.set(organizationId, [...(known.get(organizationId) ?? []), fast]);
   }
   return known;
@@ -122,15 +124,15 @@ const spenderOf = (row: sql.SpenderRow): Spender => ({
 /** Keys first: what they explain is not told again of their organization. */
 async function compare(deps: WatchDeps, fast: readonly Fast[], floor: NanoUsd): Promise<void> {
   let explained = STILL;
-  for (const { subject, speed, spender } of fast.filter((f) => f.subject.level === 'api_key')) {
-    const unusual = findUnusual(speed, spender, floor);
+  for (const one of fast.filter(({ subject }) => subject.level === 'api_key')) {
+    const unusual = findUnusual(one.speed, one.spender, floor);
     if (unusual === undefined) continue;
-    await raise(deps, subject, unusual, speed);
-    explained = together(explained, speed);
+    await raise(deps, { ...one, unusual });
+    explained = together(explained, one.speed);
   }
-  for (const { subject, speed, spender } of fast.filter((f) => f.subject.level !== 'api_key')) {
-    const rest = without(speed, explained);
-    const unusual = findUnusual(rest, spender, floor);
-    if (unusual !== undefined) await raise(deps, subject, unusual, rest);
+  for (const one of fast.filter(({ subject }) => subject.level === 'organization')) {
+    const speed = without(one.speed, explained);
+    const unusual = findUnusual(speed, one.spender, floor);
+    if (unusual !== undefined) await raise(deps, { ...one, unusual, speed });
   }
 }

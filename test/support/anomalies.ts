@@ -16,8 +16,11 @@ export async function findUnusualKey(
   const speed = { five_minutes: usd('8.2'), hour: usd('9') };
   await raise(
     { pool, entropy: systemEntropy, tell: async () => {} },
-    { organizationId, level: 'api_key', subjectId: keyId },
-    { window: 'five_minutes', spent: usd('8.2'), usual: usd('0.6'), allowed: usd('5') },
-    speed,
+    {
+      ...{ subject: { organizationId, level: 'api_key', subjectId: keyId }, speed },
+      unusual: { window: 'five_minutes', spent: usd('8.2'), usual: usd('0.6'), allowed: usd('5') },
+      // No answer to an earlier one is in the way.
+      asOf: 'infinity',
+    },
   );
 }
