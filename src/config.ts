@@ -5,6 +5,7 @@ import type { TierBook } from '#rate-limits/tiers';
 import { readTiers, readUpstreams } from '#src/start/configured-files';
 import { EnvironmentReader, type Problem, type Secret } from '#src/start/environment';
 import { readSelling, type SellingTerms } from '#src/start/selling';
+import { readStarterCredit, type StarterCredit } from '#src/start/starter-credit';
 import type { UpstreamEntry } from '#src/start/upstreams-file';
 
 export type { Problem, Secret } from '#src/start/environment';
@@ -50,6 +51,8 @@ export interface Config {
     | undefined;
   /** Undefined: generated in the data directory. */
   readonly keyPepper: Secret | undefined;
+  /** What new customers are given; undefined: nothing. */
+  readonly starterCredit: StarterCredit | undefined;
   readonly publicConsoleUrl: string | undefined;
   readonly publicGatewayUrl: string | undefined;
   /** Undefined: messages become files in the data directory. */
@@ -105,6 +108,7 @@ export function parseConfig(
     upstream: readUpstream(read),
     upstreams: readUpstreams(read),
     keyPepper: readPepper(read, production && database !== undefined),
+    starterCredit: readStarterCredit(read),
     publicConsoleUrl: read.httpUrl('PUBLIC_CONSOLE_URL'),
     publicGatewayUrl: read.httpUrl('PUBLIC_GATEWAY_URL'),
     smtpUrl: read.secretUrl('SMTP_URL', ['smtp:', 'smtps:']),

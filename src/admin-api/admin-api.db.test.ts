@@ -37,6 +37,8 @@ describe('who is let in', () => {
     ['GET', '/purchases/spl_1'],
     ['POST', '/purchases/spl_1/cancel'],
     ['GET', '/auto_reload'],
+    ['GET', '/credits/advice'],
+    ['GET', '/spend_limits/changes'],
     ['PUT', '/auto_reload'],
     ['GET', '/spend_watch'],
     ['PUT', '/spend_watch'],

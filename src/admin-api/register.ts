@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { apiKeyRoutes } from './api-keys.ts';
 import { autoReloadRoutes } from './auto-reload.ts';
+import { creditAdviceRoutes } from './credit-advice.ts';
 import { creditRoutes } from './credits.ts';
 import { type AdminApp, type AdminDeps, adminOnly } from './door.ts';
 import { organizationRoutes } from './organization.ts';
@@ -31,6 +32,7 @@ export async function registerAdminApi(app: FastifyInstance, deps: AdminDeps): P
       organizationRoutes(admin, deps);
       apiKeyRoutes(admin, deps);
       creditRoutes(admin, deps);
+      creditAdviceRoutes(admin, deps);
       receiptRoutes(admin, deps);
       purchaseRoutes(admin, deps);
       autoReloadRoutes(admin, deps);

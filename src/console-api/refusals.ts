@@ -90,7 +90,7 @@ export const REFUSALS = {
   },
   nonce_reused: {
     status: 409,
-    message: 'This form was already used for a purchase of another amount.',
+    message: 'This form was already used for another purchase.',
     nextStep: 'Reload the page and begin again. You were not charged twice.',
   },
   details_invalid: {

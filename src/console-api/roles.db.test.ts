@@ -25,6 +25,8 @@ const DEEDS: readonly (readonly ['GET' | 'POST', string, Ability, object?])[] = 
   ['GET', '/api/billing', 'billing.view'],
   ['GET', '/api/billing/history', 'billing.view'],
   ['GET', '/api/billing/payments', 'billing.view'],
+  ['GET', '/api/billing/starter-credit', 'billing.view'],
+  ['POST', '/api/billing/starter-credit', 'billing.buy'],
   ['GET', '/api/purchases', 'billing.view'],
   ['GET', '/api/purchases/pur_NONE', 'billing.view'],
   ['POST', '/api/purchases', 'billing.buy', { amount_usd: '1', nonce: 'role-matrix' }],
@@ -39,6 +41,7 @@ const DEEDS: readonly (readonly ['GET' | 'POST', string, Ability, object?])[] = 
   ['POST', '/api/cards/setups', 'billing.buy', { nonce: 'role-matrix', consent_version: 'none' }],
   ['POST', '/api/cards/setups/cset_NONE/refresh', 'billing.view'],
   ['GET', '/api/auto-reload', 'billing.view'],
+  ['POST', '/api/auto-reload/advice', 'billing.view', {}],
   [
     'POST',
     '/api/auto-reload',

@@ -24,6 +24,7 @@ export type AuditAction =
   | 'rate_limit.set'
   | 'grant.issue'
   | 'grant.void'
+  | 'grant.starter'
   | 'purchase.begin'
   | 'purchase.cancel'
   | 'billing_details.save'

@@ -4,6 +4,7 @@ import { LOW_TASK } from '#ledger/low';
 import { CARD_CHOSEN_TASK } from '#payments/cards';
 import type { PaymentsDeps } from '#payments/deps';
 import { WEBHOOK_TASK, workEvent } from '#payments/inbox';
+import { KEEP_CARD_TASK, keepPurchaseCard } from '#payments/purchase-cards';
 import { pursueRefund } from '#payments/refund-course';
 import { REFUND_TASK } from '#payments/refunds';
 import { evaluateReload } from '#payments/reload';
@@ -24,6 +25,13 @@ export function tasks(payments: PaymentsDeps): TaskList {
     [CARD_CHOSEN_TASK]: async (payload) => {
       const id = parseId('organization', field(payload, 'organization_id'));
       if (id !== undefined) await reloadCardChanged(payments, id);
+    },
+    [KEEP_CARD_TASK]: async (payload) => {
+      const purchase = field(payload, 'purchase_id');
+      const kept = await keepPurchaseCard(payments, field(payload, 'organization_id'), purchase);
+      if (kept === 'processor_unavailable') {
+        throw new Error(`the processor cannot be asked about the card of ${purchase}`);
+      }
     },
     [LOW_TASK]: async (payload) => {
       const id = parseId('organization', field(payload, 'organization_id'));

@@ -3,6 +3,7 @@ import { forgetKeys } from '#charging/idempotency';
 import { expireLapsedHolds } from '#charging/lapse';
 import type { NanoUsd } from '#kernel/money';
 import { bookAllStoppedGrants } from '#ledger/breakage';
+import { addUpSpending } from '#ledger/spending';
 import { forgetContainers } from '#orgs/containers';
 import { watchAlarms } from '#payments/alarms';
 import type { PaymentsDeps, PaymentsLog } from '#payments/deps';
@@ -65,6 +66,8 @@ export function timers(payments: TimerDeps): readonly Timer[] {
       everyMs: 60_000,
       run: () => forgetKeys(payments.pool, KEYS_PER_SWEEP),
     },
+    // Nothing waits for it: what is not added up yet is read from the entries.
+    { name: 'add up spending', everyMs: 60_000, run: () => addUpSpending(payments.pool) },
     // Well within the minute after which money that is no credit is an alarm.
     { name: 'look for alarms', everyMs: 15_000, run: () => watchAlarms(payments) },
     {
