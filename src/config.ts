@@ -33,6 +33,8 @@ export interface Config {
   readonly dataDir: string;
   readonly runFile: string | undefined;
   readonly drainSeconds: number;
+  /** Dollars in five minutes below which no spending is unusual. */
+  readonly unusualSpendUsd: number;
   /** Undefined: the embedded database of the data directory. */
   readonly database: { readonly url: Secret; readonly ownerUrl: Secret } | undefined;
   readonly stripe: {
@@ -86,6 +88,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 const PEPPER_CHARACTERS_MIN = 32;
 const NODE_ENVS = ['development', 'production', 'test'] as const;
 const DRAIN_SECONDS_MAX = 3_600;
+const UNUSUAL_SPEND_USD_MAX = 1_000_000;
 
 /** Reads every variable before it answers, so that one report names every problem. */
 export function parseConfig(
@@ -104,6 +107,7 @@ export function parseConfig(
     dataDir: resolve(read.text('BURSAR_DATA_DIR') ?? '.bursar'),
     runFile: read.text('BURSAR_RUN_FILE'),
     drainSeconds: read.integer('BURSAR_DRAIN_SECONDS', 0, DRAIN_SECONDS_MAX, 30),
+    unusualSpendUsd: read.integer('BURSAR_UNUSUAL_SPEND_USD', 1, UNUSUAL_SPEND_USD_MAX, 5),
     database,
     stripe: readStripe(read, production),
     selling: readSelling(read),

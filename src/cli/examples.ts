@@ -37,6 +37,9 @@ export const EXAMPLES: Readonly<Record<string, Told>> = {
   'key list': { units: TIMES, example: `bursar key list ${ORG}` },
   'key disable': { example: 'bursar key disable "$KEY"' },
   'key enable': { example: 'bursar key enable "$KEY"' },
+  'key resume': { example: 'bursar key resume "$KEY"' },
+  'spend-watch show': { units: `${USD}\n${TIMES}`, example: `bursar spend-watch show ${ORG}` },
+  'spend-watch set': { example: `bursar spend-watch set ${ORG} --action pause` },
   'key revoke': { example: 'bursar key revoke "$KEY"' },
   'grant give': {
     units: `${USD}\n${TIMES}`,

@@ -53,8 +53,13 @@ export const REFUSALS = {
   },
   key_state: {
     status: 409,
-    message: 'This key can no longer be changed so: it is revoked or expired.',
-    nextStep: 'Create another key.',
+    message: 'This key cannot be changed so: it is revoked, expired, or was changed meanwhile.',
+    nextStep: 'Look at the key as it is now, or create another.',
+  },
+  key_is_paused: {
+    status: 409,
+    message: 'This key is paused: resume it if its spending is expected.',
+    nextStep: 'Resume the key, or revoke it.',
   },
   key_end: {
     status: 400,

@@ -17,6 +17,7 @@ import { organizationRoutes } from './routes/organizations.ts';
 import { paymentRoutes } from './routes/payments.ts';
 import { purchaseRoutes } from './routes/purchases.ts';
 import { signInRoutes } from './routes/sign-in.ts';
+import { spendWatchRoutes } from './routes/spend-watch.ts';
 import { webhookDeliveryRoutes } from './routes/webhook-deliveries.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 
@@ -57,6 +58,7 @@ export async function registerConsoleApi(app: FastifyInstance, deps: ConsoleDeps
       webhookRoutes(api, deps);
       webhookDeliveryRoutes(api, deps);
       operatorRoutes(api, deps);
+      spendWatchRoutes(api, deps);
     },
     { prefix: '/api', bodyLimit: BODY_LIMIT_BYTES },
   );

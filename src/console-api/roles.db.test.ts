@@ -65,6 +65,10 @@ const DEEDS: readonly (readonly ['GET' | 'POST', string, Ability, object?])[] = 
     'limits.manage',
     { level: 'workspace', subject_id: 'wrkspc_NONE', amount_usd: '5', action: 'notify_only' },
   ],
+  ['GET', '/api/spend-watch', 'usage.view'],
+  ['POST', '/api/spend-watch', 'limits.manage', { action: 'alert' }],
+  ['POST', '/api/spend-watch/anomalies/anom_NONE/expected', 'keys.manage'],
+  ['POST', '/api/keys/apikey_NONE/resume', 'keys.manage'],
   ['POST', '/api/keys/apikey_NONE/disable', 'keys.manage'],
   ['POST', '/api/keys/apikey_NONE/enable', 'keys.manage'],
   ['POST', '/api/keys/apikey_NONE/revoke', 'keys.manage'],
@@ -137,7 +141,7 @@ describe('T13: role × route', () => {
     const listed = new Set([
       ...[...DEEDS, ...OPERATOR_DEEDS].map(([, path]) =>
         path
-          .replace(/(?:pur|apikey|cset|pm|whend|org|pi)_NONE/, '{id}')
+          .replace(/(?:pur|apikey|cset|pm|whend|org|pi|anom)_NONE/, '{id}')
           .replace('evt_NONE', '{event}')
           .replace(/\?.*/, ''),
       ),

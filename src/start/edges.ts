@@ -10,7 +10,7 @@ import type { Identity } from '#identity/port';
 import { createIdentity } from '#identity/sign-in';
 import type { Clock } from '#kernel/clock';
 import type { Entropy } from '#kernel/ids';
-import { formatUsd } from '#kernel/money';
+import { formatUsd, NANOS_PER_USD, nanos } from '#kernel/money';
 import type { Tell } from '#outgoing-webhooks/deps';
 import type { PaymentsDeps } from '#payments/deps';
 import { reloadAsker } from '#payments/reload-asked';
@@ -176,7 +176,8 @@ export async function runWorker(parts: Parts, payments: PaymentsDeps): Promise<R
     tell: async (_tx: unknown, { kind, key, organizationId }: Parameters<Tell>[1]) =>
       parts.log.warn({ kind, key, organizationId }, 'a webhook endpoint was switched off'),
   };
-  const worker = await startWorker({ ...payments, databaseUrl, webhooks });
+  const unusualFrom = nanos(BigInt(config.unusualSpendUsd) * NANOS_PER_USD);
+  const worker = await startWorker({ ...payments, databaseUrl, webhooks, unusualFrom });
   parts.closers.add('worker', worker.close);
   return worker;
 }
