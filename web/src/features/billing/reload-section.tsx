@@ -92,7 +92,7 @@ export function ReloadSection(props: { organizationId: string; mayEdit: boolean 
 
 /** A card is being charged, or whether to charge it is being decided. */
 const isUnderWay = (reload: ReloadResponse | undefined): boolean =>
-  reload?.status === 'reloading' || reload?.checking === true;
+  reload !== undefined && (reload.status === 'reloading' || (reload.checking && !reload.elsewhere));
 
 function Setting(props: { reload: ReloadResponse; cards: readonly SavedCard[] | undefined }) {
   const { reload, cards } = props;
@@ -132,10 +132,18 @@ function Setting(props: { reload: ReloadResponse; cards: readonly SavedCard[] | 
           <p>Save a card, or make a saved one the default.</p>
         </Notice>
       )}
-      {reload.checking && (
+      {reload.checking && !reload.elsewhere && (
         <p className="hint" role="status">
           Saved. Whether credits are bought now is being looked at…
         </p>
+      )}
+      {reload.elsewhere && (
+        <Notice tone="warning" title="No card of this page is charged">
+          <p>
+            Auto-reload was set in another deployment of this system, which has cards of its own.
+            Change and save it here to have it charge a card of this one.
+          </p>
+        </Notice>
       )}
       {refunded !== undefined && (
         <Notice tone="warning" title="Switched off after a refund">

@@ -14,7 +14,14 @@ function answered(answer: string): ReloadResponse['evaluations'][number] {
 
 function reload(status: ReloadResponse['status'], ...answers: string[]): ReloadResponse {
   return {
-    ...{ enabled: true, status, checking: false, paused_reason: null, paused_words: null },
+    ...{
+      enabled: true,
+      status,
+      checking: false,
+      elsewhere: false,
+      paused_reason: null,
+      paused_words: null,
+    },
     ...{ threshold_usd: '10', target_usd: '50', max_per_day: 3, max_usd_per_month: null },
     ...{ agreed: null, consent: { version: '1', text: 'I agree.' } },
     evaluations: answers.map(answered),
