@@ -4,9 +4,11 @@ import { USES_MAX } from '#pricing/server-tools';
 import type { TierBook } from '#rate-limits/tiers';
 import { readTiers, readUpstreams } from '#src/start/configured-files';
 import { EnvironmentReader, type Problem, type Secret } from '#src/start/environment';
+import { readOperators } from '#src/start/operators';
 import { readSelling, type SellingTerms } from '#src/start/selling';
 import { readStarterCredit, type StarterCredit } from '#src/start/starter-credit';
 import type { UpstreamEntry } from '#src/start/upstreams-file';
+import { readWebhookTerms, type WebhookTerms } from '#src/start/webhook-terms';
 
 export type { Problem, Secret } from '#src/start/environment';
 
@@ -31,6 +33,8 @@ export interface Config {
   readonly dataDir: string;
   readonly runFile: string | undefined;
   readonly drainSeconds: number;
+  /** Dollars in five minutes below which no spending is unusual. */
+  readonly unusualSpendUsd: number;
   /** Undefined: the embedded database of the data directory. */
   readonly database: { readonly url: Secret; readonly ownerUrl: Secret } | undefined;
   readonly stripe: {
@@ -41,6 +45,8 @@ export interface Config {
   };
   /** On what terms credits are sold. */
   readonly selling: SellingTerms;
+  /** Where events may be sent to. */
+  readonly webhooks: WebhookTerms;
   /** Undefined: those of `upstreams`, or the model simulator. */
   readonly upstream: { readonly url: string; readonly key: Secret } | undefined;
   /** A list in a file, which may change while this process runs. */
@@ -56,8 +62,6 @@ export interface Config {
   /** Undefined: messages become files in the data directory. */
   readonly smtpUrl: Secret | undefined;
   readonly mailFrom: string;
-  /** Addresses of those who run the deployment, for what concerns them alone. */
-  readonly operatorMails: readonly string[];
   /** Undefined: the bundled prices. */
   readonly priceBook: string | undefined;
   /** Rate limits of an organization without a tier of its own; "none" for no limits. */
@@ -67,6 +71,8 @@ export interface Config {
   readonly tiers: TierBook;
   /** Of a server tool without a bound, the uses that are held; 0 refuses such tools (H2). */
   readonly carriedToolUses: number;
+  /** Addresses of the people who run this; undefined: not set. */
+  readonly operatorEmails: readonly string[] | undefined;
   /** Undefined: not set, so messages that follow an API literally keep its words. */
   readonly brand: string | undefined;
   readonly logLevel: (typeof LOG_LEVELS)[number];
@@ -82,6 +88,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 const PEPPER_CHARACTERS_MIN = 32;
 const NODE_ENVS = ['development', 'production', 'test'] as const;
 const DRAIN_SECONDS_MAX = 3_600;
+const UNUSUAL_SPEND_USD_MAX = 1_000_000;
 
 /** Reads every variable before it answers, so that one report names every problem. */
 export function parseConfig(
@@ -100,9 +107,11 @@ export function parseConfig(
     dataDir: resolve(read.text('BURSAR_DATA_DIR') ?? '.bursar'),
     runFile: read.text('BURSAR_RUN_FILE'),
     drainSeconds: read.integer('BURSAR_DRAIN_SECONDS', 0, DRAIN_SECONDS_MAX, 30),
+    unusualSpendUsd: read.integer('BURSAR_UNUSUAL_SPEND_USD', 1, UNUSUAL_SPEND_USD_MAX, 5),
     database,
     stripe: readStripe(read, production),
     selling: readSelling(read),
+    webhooks: readWebhookTerms(read),
     upstream: readUpstream(read),
     upstreams: readUpstreams(read),
     keyPepper: readPepper(read, production && database !== undefined),
@@ -111,10 +120,10 @@ export function parseConfig(
     publicGatewayUrl: read.httpUrl('PUBLIC_GATEWAY_URL'),
     smtpUrl: read.secretUrl('SMTP_URL', ['smtp:', 'smtps:']),
     mailFrom: read.text('MAIL_FROM') ?? 'Bursar <bursar@localhost>',
-    operatorMails: readOperatorMails(read),
     priceBook: read.readableFile('BURSAR_PRICE_BOOK'),
     ...readTiers(read),
     carriedToolUses: read.integer('BURSAR_UNBOUNDED_TOOL_USES', 0, USES_MAX, 0),
+    operatorEmails: readOperators(read),
     brand: read.text('BURSAR_BRAND'),
     logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, production ? 'info' : 'warn'),
     production,
@@ -129,18 +138,6 @@ function readHost(read: EnvironmentReader): string {
   const host = read.text('BURSAR_HOST') ?? '127.0.0.1';
   if (!HOST.test(host)) read.problem('BURSAR_HOST', host, 'an address or a host name');
   return host;
-}
-
-const ADDRESS = /^[^\s\p{Cc}@<>,]{1,64}@[^\s\p{Cc}@<>,]{1,189}$/u;
-
-function readOperatorMails(read: EnvironmentReader): readonly string[] {
-  const given = read.text('BURSAR_OPERATOR_EMAIL') ?? '';
-  const all = given.split(',').map((one) => one.trim().toLowerCase());
-  const addresses = all.filter((one) => one !== '');
-  if (!addresses.every((one) => ADDRESS.test(one))) {
-    read.problem('BURSAR_OPERATOR_EMAIL', given, 'one address, or several with commas between');
-  }
-  return addresses;
 }
 
 function readPorts(read: EnvironmentReader): Ports {

@@ -9,6 +9,9 @@ import { purchaseRoutes } from './purchases.ts';
 import { rateLimitRoutes } from './rate-limits.ts';
 import { receiptRoutes } from './receipts.ts';
 import { spendLimitRoutes } from './spend-limits.ts';
+import { spendWatchRoutes } from './spend-watch.ts';
+import { webhookDeliveryRoutes } from './webhook-deliveries.ts';
+import { webhookRoutes } from './webhooks.ts';
 
 /** The largest body here names a limit. */
 const BODY_LIMIT_BYTES = 65_536;
@@ -36,7 +39,10 @@ export async function registerAdminApi(app: FastifyInstance, deps: AdminDeps): P
       purchaseRoutes(admin, deps);
       autoReloadRoutes(admin, deps);
       spendLimitRoutes(admin, deps);
+      spendWatchRoutes(admin, deps);
       rateLimitRoutes(admin, deps);
+      webhookRoutes(admin, deps);
+      webhookDeliveryRoutes(admin, deps);
     },
     { prefix: '/v1/organizations', bodyLimit: BODY_LIMIT_BYTES },
   );

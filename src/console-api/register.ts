@@ -2,6 +2,7 @@ import cookie from '@fastify/cookie';
 import type { FastifyInstance } from 'fastify';
 import { refuseCrossSite } from './cross-site.ts';
 import type { Api, ConsoleDeps } from './deps.ts';
+import { operatorRoutes } from './operator/register.ts';
 import { refuse, refuseFailure } from './refusals.ts';
 import { autoReloadRoutes } from './routes/auto-reload.ts';
 import { billingRoutes } from './routes/billing.ts';
@@ -18,6 +19,9 @@ import { organizationRoutes } from './routes/organizations.ts';
 import { paymentRoutes } from './routes/payments.ts';
 import { purchaseRoutes } from './routes/purchases.ts';
 import { signInRoutes } from './routes/sign-in.ts';
+import { spendWatchRoutes } from './routes/spend-watch.ts';
+import { webhookDeliveryRoutes } from './routes/webhook-deliveries.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
 
 /** Largest body a page sends is a name and a nonce. */
 const BODY_LIMIT_BYTES = 16 * 1024;
@@ -55,6 +59,10 @@ export async function registerConsoleApi(app: FastifyInstance, deps: ConsoleDeps
       limitRoutes(api, deps);
       noticeRoutes(api, deps);
       if (deps.mailbox !== undefined) mailboxRoutes(api, deps.mailbox);
+      webhookRoutes(api, deps);
+      webhookDeliveryRoutes(api, deps);
+      operatorRoutes(api, deps);
+      spendWatchRoutes(api, deps);
     },
     { prefix: '/api', bodyLimit: BODY_LIMIT_BYTES },
   );

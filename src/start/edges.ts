@@ -10,8 +10,9 @@ import type { Identity } from '#identity/port';
 import { createIdentity } from '#identity/sign-in';
 import type { Clock } from '#kernel/clock';
 import type { Entropy } from '#kernel/ids';
-import { formatUsd } from '#kernel/money';
+import { formatUsd, NANOS_PER_USD, nanos } from '#kernel/money';
 import { refusalTeller } from '#notices/refused';
+import { teller } from '#notices/tell';
 import type { PaymentsDeps } from '#payments/deps';
 import { reloadAsker } from '#payments/reload-asked';
 import type { Config } from '#src/config';
@@ -19,11 +20,13 @@ import type { Closers } from '#src/start/closers';
 import type { Log } from '#src/start/log';
 import { mailboxToShow, mailerOf } from '#src/start/mailer';
 import { noticesOf } from '#src/start/notices';
+import { operatorsOf } from '#src/start/operators';
 import type { StripeAccess } from '#src/start/payments';
 import { startPrices } from '#src/start/prices';
 import { openRates } from '#src/start/rates';
 import { openSettlementJournal } from '#src/start/settlement-journal';
 import { watchUpstreams } from '#src/start/upstreams-watch';
+import { targetPolicyOf } from '#src/start/webhook-terms';
 import { registerStripeWebhook } from '#webhooks/stripe';
 import { type RunningWorker, startWorker } from '#worker/run';
 import { startTimer } from '#worker/timers';
@@ -69,6 +72,8 @@ export async function runConsole(
     brand: config.brand ?? 'Bursar',
     ...{ tiers: config.tiers, defaultTier: config.defaultTier },
     simulated: stripe.simulated,
+    webhookPolicy: targetPolicyOf(config.webhooks, stripe.simulated),
+    operators: operatorsOf(config),
     logger: { level: config.logLevel },
     payOrigin: stripe.apiUrl ?? 'https://checkout.stripe.com',
     ...mailboxToShow(config, stripe.simulated),
@@ -129,6 +134,7 @@ export async function runGateway(
     register: (app, door) =>
       registerAdminApi(app, {
         ...{ pool, payments, entropy, book: () => prices.current().book, ...door },
+        webhooks: { pepper, policy: targetPolicyOf(config.webhooks, parts.stripe.simulated) },
         ...{ tiers: config.tiers, defaultTier: config.defaultTier },
       }),
   });
@@ -173,8 +179,12 @@ function textOf(path: string): string | undefined {
 }
 
 export async function runWorker(parts: Parts, payments: PaymentsDeps): Promise<RunningWorker> {
+  const { config, pepper, stripe, databaseUrl, entropy } = parts;
+  const policy = targetPolicyOf(config.webhooks, stripe.simulated);
+  const webhooks = { pepper, policy, tell: teller(entropy) };
   const notices = noticesOf(parts, payments);
-  const worker = await startWorker({ ...payments, databaseUrl: parts.databaseUrl, notices });
+  const unusualFrom = nanos(BigInt(config.unusualSpendUsd) * NANOS_PER_USD);
+  const worker = await startWorker({ ...payments, databaseUrl, webhooks, notices, unusualFrom });
   parts.closers.add('worker', worker.close);
   return worker;
 }

@@ -1,8 +1,11 @@
 import { runwayDays } from '#advice/advice';
 import type { NoticesDeps } from '#notices/deps';
+import { isEventType } from '#outgoing-webhooks/catalogue';
+import { publishEvent } from '#outgoing-webhooks/publish';
 import type { PaymentsDeps } from '#payments/deps';
 import type { Parts } from '#src/start/edges';
 import { mailerOf } from '#src/start/mailer';
+import { operatorsOf } from '#src/start/operators';
 
 const DOMAIN = /@([A-Za-z0-9.-]+)>?\s*$/;
 
@@ -21,8 +24,12 @@ export function noticesOf(parts: Parts, payments: PaymentsDeps): NoticesDeps {
     courier: mailerOf(config, entropy, (error) => log.error(codesOf(error), 'mail failed')),
     brand: config.brand ?? 'Bursar',
     mailDomain: DOMAIN.exec(config.mailFrom)?.[1] ?? 'localhost',
-    operators: config.operatorMails,
+    operators: [...operatorsOf(config)],
     runway: runwayDays,
+    async publish(tx, event) {
+      const { type } = event;
+      if (isEventType(type)) await publishEvent(tx, { ...event, type });
+    },
     cards: { provider: payments.processor.name, environment: payments.environment },
   };
 }

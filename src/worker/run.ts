@@ -1,10 +1,13 @@
 import { Logger, run } from 'graphile-worker';
 import type { NoticesDeps } from '#notices/deps';
-import type { PaymentsDeps, PaymentsLog } from '#payments/deps';
+import type { SendingDeps } from '#outgoing-webhooks/deps';
+import { openSender, type Sender } from '#outgoing-webhooks/sender';
+import type { PaymentsLog } from '#payments/deps';
 import { unresolvedPayments } from '#payments/quarantine';
 import { nightly } from '#worker/nightly';
 import { noticeTasks, tasks } from '#worker/tasks';
-import { noticeTimers, startTimer, timers } from '#worker/timers';
+import { noticeTimers, startTimer, type TimerDeps, timers } from '#worker/timers';
+import { nameServers, webhookPost } from '#worker/webhook-post';
 
 /** Jobs are short calls to the processor and the database; more would only queue at either. */
 const CONCURRENCY = 4;
@@ -13,11 +16,13 @@ const POLL_MS = 1_000;
 /** Quarantined payments named in the log at a start; `bursar doctor` names them all. */
 const NAMED_AT_START = 20;
 
-export interface WorkerDeps extends PaymentsDeps {
+export interface WorkerDeps extends TimerDeps {
   /** The application role's; the queue keeps its own connections. */
   readonly databaseUrl: string;
   /** Without them nobody is told anything. */
   readonly notices?: NoticesDeps;
+  /** With what customers' own programs are told of events; absent, they are not. */
+  readonly webhooks?: Pick<SendingDeps, 'pepper' | 'policy' | 'tell'>;
 }
 
 export interface RunningWorker {
@@ -29,10 +34,11 @@ export interface RunningWorker {
 export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const { notices } = deps;
   await recallQuarantined(deps);
+  const sender = senderOf(deps);
   const runner = await run({
     connectionString: deps.databaseUrl,
     schema: 'graphile_worker',
-    taskList: { ...tasks(deps), ...(notices === undefined ? {} : noticeTasks(notices)) },
+    taskList: { ...tasks(deps, sender), ...(notices === undefined ? {} : noticeTasks(notices)) },
     concurrency: CONCURRENCY,
     maxPoolSize: CONCURRENCY + 2,
     pollInterval: POLL_MS,
@@ -40,14 +46,22 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     logger: queueLogger(deps.log),
   });
   const told = notices === undefined ? [] : noticeTimers(notices);
-  const all = [...timers(deps), ...told, nightly(deps)];
+  const all = [...timers(deps, sender), ...told, nightly(deps)];
   const running = all.map((timer) => startTimer(timer, deps.log));
   return {
     async close() {
       await Promise.all(running.map((timer) => timer.stop()));
       await runner.stop();
+      await sender?.close();
     },
   };
+}
+
+function senderOf(deps: WorkerDeps): Sender | undefined {
+  const { webhooks, pool, clock, entropy, log } = deps;
+  if (webhooks === undefined) return undefined;
+  const post = webhookPost({ resolve: nameServers() });
+  return openSender({ ...webhooks, pool, clock, entropy, post, log });
 }
 
 /** Each rang once when it was found; a restart must not be where it is forgotten. */

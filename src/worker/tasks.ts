@@ -7,6 +7,8 @@ import { lookAtCredit, REFUSED_TASK } from '#notices/credit-watch';
 import { deliverMail } from '#notices/deliver';
 import type { NoticesDeps } from '#notices/deps';
 import { ANNOUNCE_TASK } from '#notices/tell';
+import { EVENTS_DUE_TASK } from '#outgoing-webhooks/publish';
+import type { Sender } from '#outgoing-webhooks/sender';
 import { CARD_CHOSEN_TASK } from '#payments/cards';
 import type { PaymentsDeps } from '#payments/deps';
 import { WEBHOOK_TASK, workEvent } from '#payments/inbox';
@@ -18,9 +20,11 @@ import { reloadCardChanged } from '#payments/reload-settings';
 import { REMEDY_TASK } from '#payments/remedies';
 import { pursueRemedy } from '#payments/remedy-course';
 
-/** Every job there is, and the command it becomes. */
-export function tasks(payments: PaymentsDeps): TaskList {
+/** Every job there is, and the command it becomes. Without a sender nothing is sent to customers. */
+export function tasks(payments: PaymentsDeps, webhooks?: Pick<Sender, 'wake'>): TaskList {
   return {
+    // It only looks: what is slow at a customer's end must not keep a place in this queue.
+    [EVENTS_DUE_TASK]: async () => webhooks?.wake(),
     [WEBHOOK_TASK]: async (payload) => {
       await workEvent(payments, field(payload, 'endpoint'), field(payload, 'event_id'));
     },
@@ -30,7 +34,7 @@ export function tasks(payments: PaymentsDeps): TaskList {
     },
     [CARD_CHOSEN_TASK]: async (payload) => {
       const id = parseId('organization', field(payload, 'organization_id'));
-      if (id !== undefined) await reloadCardChanged(payments, id);
+      if (id !== undefined) await reloadCardChanged(payments, id, environmentOf(payload));
     },
     [KEEP_CARD_TASK]: async (payload) => {
       const purchase = field(payload, 'purchase_id');
@@ -65,6 +69,13 @@ export function noticeTasks(notices: NoticesDeps): TaskList {
     [BAND_TASK]: (payload) => look(payload, 'moved'),
     [REFUSED_TASK]: (payload) => look(payload, 'refused'),
   };
+}
+
+/** Absent in jobs that a release before queued: then whoever works it. */
+function environmentOf(payload: unknown): string | undefined {
+  if (typeof payload !== 'object' || payload === null) return undefined;
+  const value: unknown = Reflect.get(payload, 'environment');
+  return typeof value === 'string' ? value : undefined;
 }
 
 const causeOf = (payload: unknown): unknown =>

@@ -15,6 +15,8 @@ const domains = [
   'batches',
   'rate-limits',
   'notices',
+  'outgoing-webhooks',
+  'spend-watch',
 ];
 const edges = ['gateway', 'console-api', 'admin-api', 'webhooks', 'worker', 'cli'];
 const edgeArrows = ['kernel', 'db', 'http', ...domains];
@@ -39,6 +41,8 @@ export const zoneArrows: Readonly<
   batches: { values: ['kernel', 'db', 'pricing', 'catalog', 'metering', 'charging'] },
   'rate-limits': { values: ['kernel', 'db'] },
   notices: { values: ['kernel', 'db', 'orgs', 'identity', 'ledger', 'payments'] },
+  'outgoing-webhooks': { values: ['kernel', 'db'] },
+  'spend-watch': { values: ['kernel', 'db', 'orgs', 'identity'] },
   http: { values: ['kernel'], types: ['db', ...domains] },
   ...Object.fromEntries(edges.map((edge) => [edge, { values: edgeArrows }])),
   sims: { values: [] },
@@ -161,8 +165,8 @@ export const packageOwners: Readonly<
     typesFree: false,
   },
   undici: {
-    owner: /^src\/gateway\/upstream\.ts$/,
-    advice: 'only gateway/upstream.ts calls a model',
+    owner: /^src\/(gateway\/upstream|worker\/webhook-post)\.ts$/,
+    advice: 'only gateway/upstream.ts calls a model, only worker/webhook-post.ts a customer',
     typesFree: true,
   },
   'graphile-worker': {

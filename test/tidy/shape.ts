@@ -27,6 +27,8 @@ const documentedZones = [
   'charging',
   'rate-limits',
   'notices',
+  'outgoing-webhooks',
+  'spend-watch',
 ];
 const handWritten = /\.(ts|tsx|mjs|js|css|sql)$/;
 const coded = /^(src|web|sims|test|bench|migrations|bin|scripts)\//;

@@ -3,6 +3,7 @@ import {
   createRootRouteWithContext,
   createRoute,
   createRouter,
+  notFound,
   parseSearchWith,
   redirect,
   stringifySearchWith,
@@ -15,7 +16,9 @@ import { Refusal } from '../api/client.ts';
 import { keysQuery } from '../api/keys.ts';
 import { limitsQuery } from '../api/limits.ts';
 import { noticesQuery } from '../api/notices.ts';
+import { overviewQuery } from '../api/operator.ts';
 import { meQuery, siteQuery } from '../api/session.ts';
+import { webhooksQuery } from '../api/webhooks.ts';
 import { BillingPage } from '../features/billing/billing-page.tsx';
 import { CardReturnPage } from '../features/billing/card-return-page.tsx';
 import { ReturnPage } from '../features/billing/return-page.tsx';
@@ -25,7 +28,9 @@ import { LimitsPage } from '../features/limits/limits-page.tsx';
 import { NoticeLinkPage } from '../features/notices/link-page.tsx';
 import { MailboxPage } from '../features/notices/mailbox-page.tsx';
 import { NoticesPage } from '../features/notices/notices-page.tsx';
+import { OperatorPage } from '../features/operator/operator-page.tsx';
 import { SignInPage } from '../features/sign-in/sign-in-page.tsx';
+import { WebhooksPage } from '../features/webhooks/webhooks-page.tsx';
 import { Failed, NotFound, Root, Waiting } from './frame.tsx';
 import { NewOrganizationPage } from './new-organization.tsx';
 import { Shell } from './shell.tsx';
@@ -187,6 +192,45 @@ const mailbox = createRoute({
   },
 });
 
+const webhooks = createRoute({
+  getParentRoute: () => inside,
+  path: '/settings/webhooks',
+  loader: ({ context: { queries, me } }) => {
+    if (me.organization === null || !me.abilities.includes('webhooks.manage')) return;
+    void queries.prefetchQuery(webhooksQuery(me.organization.id));
+  },
+  component: WebhooksPage,
+});
+
+const operator = createRoute({
+  getParentRoute: () => inside,
+  path: '/operator',
+  // As the server answers: for anybody else there is nothing at this address.
+  beforeLoad: ({ context: { me } }) => {
+    if (me.operator !== true) throw notFound();
+  },
+  loader: ({ context: { queries } }) => void queries.prefetchQuery(overviewQuery),
+  validateSearch: (search: Record<string, unknown>): OperatorSearch => {
+    const [find, organization, payment] = ['find', 'organization', 'payment'].map((name) =>
+      text(search, name),
+    );
+    return {
+      ...(find === undefined ? {} : { find }),
+      ...(organization === undefined ? {} : { organization }),
+      ...(payment === undefined ? {} : { payment }),
+    };
+  },
+  component: function OperatorRoute() {
+    return <OperatorPage {...operator.useSearch()} />;
+  },
+});
+
+interface OperatorSearch {
+  find?: string;
+  organization?: string;
+  payment?: string;
+}
+
 const settings = createRoute({
   getParentRoute: () => inside,
   path: '/settings',
@@ -216,6 +260,8 @@ export const createConsoleRouter = (queries: QueryClient) =>
         keys,
         limits,
         notices,
+        webhooks,
+        operator,
         newOrganization,
       ]),
     ]),
