@@ -62,7 +62,7 @@ const wantsPage = (request: FastifyRequest): boolean =>
 
 /** The addresses of the router in web/src/app: anything else gets the page that says so, as a 404. */
 const PAGES =
-  /^\/(?:sign-in|settings(?:\/(?:billing(?:\/(?:return|card))?|keys|limits|webhooks))?|organizations\/new)?\/?$/;
+  /^\/(?:sign-in|settings(?:\/(?:billing(?:\/(?:return|card))?|keys|limits|webhooks|notices))?|organizations\/new|notices|mailbox)?\/?$/;
 /** There for operators alone (`operator/guard.ts`); for anybody else the page that says so. */
 const OPERATOR_PAGE = /^\/operator\/?$/;
 

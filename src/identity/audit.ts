@@ -19,6 +19,7 @@ export type AuditAction =
   | 'api_key.resume'
   | 'api_key.revoke'
   | 'spend_limit.set'
+  | 'notices.set'
   | 'spend_watch.set'
   | 'spend_anomaly.acknowledge'
   | 'rate_limit.set'

@@ -12,6 +12,8 @@ export const ID_PREFIXES = {
   discount: 'disc_',
   batch: 'msgbatch_',
   refund: 'rfnd_',
+  notice: 'ntc_',
+  mail: 'mail_',
   webhookEndpoint: 'whend_',
   anomaly: 'anom_',
 } as const;

@@ -20,6 +20,7 @@ import * as sql from '#payments/refunds-sql';
 import { switchOffForRefund } from '#payments/reload-refund';
 import { findByProcessorIds, lockPurchase, type Purchase } from '#payments/sql';
 import { takeUp } from '#payments/taking-back';
+import { tellRefunded } from '#payments/telling';
 
 /** How often a refund that waits for the bank is looked at, should its events be lost. */
 const PENDING_LOOK_MS = 15 * 60_000;
@@ -200,6 +201,7 @@ async function step(
     sql.updateRefund(refund, state, processorRefundId, failureCode, look),
   );
   await tellRefund(tx, purchase, moved ?? refund, refundSentence(state, refund.total));
+  await tellRefunded(deps, tx, refund, state);
   return back && event === 'failed';
 }
 

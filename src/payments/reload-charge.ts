@@ -14,6 +14,7 @@ import { reloadPauses } from '#payments/reload-pauses';
 import { keepTerms, type Terms } from '#payments/reload-terms';
 import { type SettledVia, settlePayment } from '#payments/settle';
 import * as sql from '#payments/sql';
+import { tellReloadEnded, tellReloadRefused } from '#payments/telling';
 import { advance } from '#payments/transition';
 
 type Purchase = sql.Purchase;
@@ -184,6 +185,7 @@ async function endUnasked(
     const ended = await advance(tx, purchase, 'charge_declined', changes, detail);
     if (ended !== undefined && held !== undefined) {
       await tx.query(reloadSql.hold(organizationId, ...held));
+      await tellReloadEnded(deps, tx, ended, detail);
     }
   });
 }
@@ -267,6 +269,7 @@ async function declined(
     if (failed === undefined) return false;
     const pause = pauseAfter(refusalOf(decline), settings?.softDeclines ?? 0);
     await tx.query(reloadSql.noteRefusal(organizationId, pause));
+    await tellReloadRefused(deps, tx, failed, failure, pause);
     await restAfter(tx, organizationId, decline);
     return true;
   });
@@ -280,7 +283,9 @@ async function unchargeable(deps: PaymentsDeps, purchase: Purchase): Promise<voi
   await deps.pool.transaction(async (tx) => {
     await tx.query(reloadSql.lockSettings(purchase.organizationId));
     const failed = await advance(tx, purchase, 'charge_declined', {}, NO_CARD);
-    if (failed !== undefined) await tx.query(reloadSql.restForADay(purchase.organizationId));
+    if (failed === undefined) return;
+    await tx.query(reloadSql.restForADay(purchase.organizationId));
+    await tellReloadEnded(deps, tx, failed, NO_CARD);
   });
 }
 

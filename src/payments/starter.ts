@@ -160,7 +160,8 @@ async function give(
   await tx.query(sql.insertClaim(mailbox, 'email', organizationId));
   await tx.query(sql.insertClaim(digest, 'card', organizationId));
   await terms.audit(tx, { organizationId, userId, grantId: issued.grantId });
-  await terms.tell?.(tx, {
+  const tell = terms.tell ?? deps.tell;
+  await tell?.(tx, {
     ...{ organizationId, kind: 'starter_credit_given', key: issued.grantId },
     facts: {
       grant_id: issued.grantId,

@@ -11,13 +11,15 @@ import { createIdentity } from '#identity/sign-in';
 import type { Clock } from '#kernel/clock';
 import type { Entropy } from '#kernel/ids';
 import { formatUsd, NANOS_PER_USD, nanos } from '#kernel/money';
-import type { Tell } from '#outgoing-webhooks/deps';
+import { refusalTeller } from '#notices/refused';
+import { teller } from '#notices/tell';
 import type { PaymentsDeps } from '#payments/deps';
 import { reloadAsker } from '#payments/reload-asked';
 import type { Config } from '#src/config';
 import type { Closers } from '#src/start/closers';
 import type { Log } from '#src/start/log';
-import { mailerOf } from '#src/start/mailer';
+import { mailboxToShow, mailerOf } from '#src/start/mailer';
+import { noticesOf } from '#src/start/notices';
 import { operatorsOf } from '#src/start/operators';
 import type { StripeAccess } from '#src/start/payments';
 import { startPrices } from '#src/start/prices';
@@ -74,6 +76,7 @@ export async function runConsole(
     operators: operatorsOf(config),
     logger: { level: config.logLevel },
     payOrigin: stripe.apiUrl ?? 'https://checkout.stripe.com',
+    ...mailboxToShow(config, stripe.simulated),
     register: (app) =>
       registerStripeWebhook(app, {
         pool,
@@ -124,7 +127,7 @@ export async function runGateway(
     ...(config.brand === undefined ? {} : { brand: config.brand }),
     ...(config.publicGatewayUrl === undefined ? {} : { publicUrl: config.publicGatewayUrl }),
     billingUrl: `${parts.consoleUrl}/settings/billing`,
-    onOutOfCredit: reloadAsker(pool, clock, log),
+    onOutOfCredit: bothOf(reloadAsker(pool, clock, log), refusalTeller(pool, clock, log)),
     logger: { level: config.logLevel },
     drainSeconds: config.drainSeconds,
     carriedToolUses: config.carriedToolUses,
@@ -142,6 +145,13 @@ export async function runGateway(
   closers.add('gateway', gateway.close);
   return { url: await gateway.listen(config.host, port), gateway };
 }
+
+const bothOf =
+  <T>(one: (of: T) => void, other: (of: T) => void) =>
+  (of: T): void => {
+    one(of);
+    other(of);
+  };
 
 /** How soon a new key is used. */
 const UPSTREAMS_LOOK_MS = 2_000;
@@ -169,15 +179,12 @@ function textOf(path: string): string | undefined {
 }
 
 export async function runWorker(parts: Parts, payments: PaymentsDeps): Promise<RunningWorker> {
-  const { config, pepper, stripe, databaseUrl } = parts;
+  const { config, pepper, stripe, databaseUrl, entropy } = parts;
   const policy = targetPolicyOf(config.webhooks, stripe.simulated);
-  const webhooks = {
-    ...{ pepper, policy },
-    tell: async (_tx: unknown, { kind, key, organizationId }: Parameters<Tell>[1]) =>
-      parts.log.warn({ kind, key, organizationId }, 'a webhook endpoint was switched off'),
-  };
+  const webhooks = { pepper, policy, tell: teller(entropy) };
+  const notices = noticesOf(parts, payments);
   const unusualFrom = nanos(BigInt(config.unusualSpendUsd) * NANOS_PER_USD);
-  const worker = await startWorker({ ...payments, databaseUrl, webhooks, unusualFrom });
+  const worker = await startWorker({ ...payments, databaseUrl, webhooks, notices, unusualFrom });
   parts.closers.add('worker', worker.close);
   return worker;
 }

@@ -1,11 +1,12 @@
 import { Logger, run } from 'graphile-worker';
+import type { NoticesDeps } from '#notices/deps';
 import type { SendingDeps } from '#outgoing-webhooks/deps';
 import { openSender, type Sender } from '#outgoing-webhooks/sender';
 import type { PaymentsLog } from '#payments/deps';
 import { unresolvedPayments } from '#payments/quarantine';
 import { nightly } from '#worker/nightly';
-import { tasks } from '#worker/tasks';
-import { startTimer, type TimerDeps, timers } from '#worker/timers';
+import { noticeTasks, tasks } from '#worker/tasks';
+import { noticeTimers, startTimer, type TimerDeps, timers } from '#worker/timers';
 import { nameServers, webhookPost } from '#worker/webhook-post';
 
 /** Jobs are short calls to the processor and the database; more would only queue at either. */
@@ -18,6 +19,8 @@ const NAMED_AT_START = 20;
 export interface WorkerDeps extends TimerDeps {
   /** The application role's; the queue keeps its own connections. */
   readonly databaseUrl: string;
+  /** Without them nobody is told anything. */
+  readonly notices?: NoticesDeps;
   /** With what customers' own programs are told of events; absent, they are not. */
   readonly webhooks?: Pick<SendingDeps, 'pepper' | 'policy' | 'tell'>;
 }
@@ -29,21 +32,22 @@ export interface RunningWorker {
 
 /** Starts working jobs and timers. The queue's schema must exist already (see `#db/migrate`). */
 export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
+  const { notices } = deps;
   await recallQuarantined(deps);
   const sender = senderOf(deps);
   const runner = await run({
     connectionString: deps.databaseUrl,
     schema: 'graphile_worker',
-    taskList: tasks(deps, sender),
+    taskList: { ...tasks(deps, sender), ...(notices === undefined ? {} : noticeTasks(notices)) },
     concurrency: CONCURRENCY,
     maxPoolSize: CONCURRENCY + 2,
     pollInterval: POLL_MS,
     noHandleSignals: true,
     logger: queueLogger(deps.log),
   });
-  const running = [...timers(deps, sender), nightly(deps)].map((timer) =>
-    startTimer(timer, deps.log),
-  );
+  const told = notices === undefined ? [] : noticeTimers(notices);
+  const all = [...timers(deps, sender), ...told, nightly(deps)];
+  const running = all.map((timer) => startTimer(timer, deps.log));
   return {
     async close() {
       await Promise.all(running.map((timer) => timer.stop()));

@@ -4,6 +4,14 @@ import { expireLapsedHolds } from '#charging/lapse';
 import type { NanoUsd } from '#kernel/money';
 import { bookAllStoppedGrants } from '#ledger/breakage';
 import { addUpSpending } from '#ledger/spending';
+import { announceForgotten } from '#notices/announce';
+import { lookAtForgottenCredit } from '#notices/credit-watch';
+import { deliverDue } from '#notices/deliver';
+import type { NoticesDeps } from '#notices/deps';
+import { sendDigests } from '#notices/digest';
+import { tellEndings } from '#notices/endings';
+import { tellLimitSteps } from '#notices/limit-steps';
+import { tellShortRunways } from '#notices/runway';
 import { forgetContainers } from '#orgs/containers';
 import { forgetEvents } from '#outgoing-webhooks/deliveries';
 import type { Sender } from '#outgoing-webhooks/sender';
@@ -31,8 +39,6 @@ const CONTAINERS_PER_SWEEP = 10_000;
 
 /** What timers need beside what payments need. */
 export interface TimerDeps extends PaymentsDeps {
-  /** How an organization hears of what happened to it; without it only the log does. */
-  readonly tell?: WatchDeps['tell'];
   /** What five minutes may cost without anybody being disturbed; see `#spend-watch/unusual`. */
   readonly unusualFrom?: NanoUsd;
 }
@@ -87,6 +93,18 @@ export function timers(payments: TimerDeps, webhooks?: Sender): readonly Timer[]
     ...ofTheBooks(payments),
   ];
 }
+
+/** What people are told of by the clock, and what was lost with a process. */
+export const noticeTimers = (notices: NoticesDeps): readonly Timer[] => [
+  { name: 'announce notices', everyMs: 5_000, run: () => announceForgotten(notices) },
+  { name: 'send notices', everyMs: 5_000, run: () => deliverDue(notices) },
+  { name: 'watch credit', everyMs: 5_000, run: () => lookAtForgottenCredit(notices) },
+  { name: 'tell steps of limits', everyMs: 5_000, run: () => tellLimitSteps(notices) },
+  // Business time, so that they follow the test clock within a turn.
+  { name: 'tell what ends', everyMs: 15_000, run: () => tellEndings(notices) },
+  { name: 'send daily summaries', everyMs: 15_000, run: () => sendDigests(notices) },
+  { name: 'tell short runways', everyMs: 60_000, run: () => tellShortRunways(notices) },
+];
 
 function ofWebhooks(payments: PaymentsDeps, webhooks: Sender): readonly Timer[] {
   return [

@@ -14,6 +14,7 @@ const domains = [
   'charging',
   'batches',
   'rate-limits',
+  'notices',
   'outgoing-webhooks',
   'spend-watch',
 ];
@@ -39,6 +40,7 @@ export const zoneArrows: Readonly<
   charging: { values: ['kernel', 'db', 'ledger', 'orgs', 'metering', 'pricing'] },
   batches: { values: ['kernel', 'db', 'pricing', 'catalog', 'metering', 'charging'] },
   'rate-limits': { values: ['kernel', 'db'] },
+  notices: { values: ['kernel', 'db', 'orgs', 'identity', 'ledger', 'payments'] },
   'outgoing-webhooks': { values: ['kernel', 'db'] },
   'spend-watch': { values: ['kernel', 'db', 'orgs', 'identity'] },
   http: { values: ['kernel'], types: ['db', ...domains] },

@@ -26,6 +26,7 @@ const documentedZones = [
   'invoicing',
   'charging',
   'rate-limits',
+  'notices',
   'outgoing-webhooks',
   'spend-watch',
 ];

@@ -17,6 +17,7 @@ import '../ui/styles/purchase.css';
 import '../ui/styles/billing.css';
 import '../ui/styles/steps.css';
 import '../ui/styles/history.css';
+import '../ui/styles/notices.css';
 import '../ui/styles/webhooks.css';
 import '../ui/styles/operator.css';
 
