@@ -3,6 +3,7 @@ import { parseUsd, ZERO } from '#kernel/money';
 import { makeDefault, syncCards } from '#payments/cards';
 import { ensureCustomer } from '#payments/opening';
 import { listPurchases, type Purchase } from '#payments/purchases';
+import { evaluateReload } from '#payments/reload';
 import { saveReloadSettings } from '#payments/reload-settings';
 import type { World } from './world.ts';
 
@@ -50,8 +51,15 @@ async function setUp(world: World, customer: string, card: string): Promise<stri
   return id;
 }
 
-export const switchReload = (world: World, organizationId: OrganizationId, enabled: boolean) =>
-  saveReloadSettings(world.deps, organizationId, { ...SETTINGS, enabled }, 'user_test');
+/** Saves the settings and asks whether to reload, as a timer does a moment later. */
+export async function switchReload(
+  world: World,
+  organizationId: OrganizationId,
+  enabled: boolean,
+): Promise<void> {
+  await saveReloadSettings(world.deps, organizationId, { ...SETTINGS, enabled }, 'user_test');
+  await evaluateReload(world.deps, organizationId, 'settings_changed');
+}
 
 /** Switches auto-reload on with an empty balance; answers the purchase that came of it. */
 export async function reload(world: World, organizationId: OrganizationId): Promise<Purchase> {

@@ -77,6 +77,9 @@ function Navigation({ member, operator }: { member: boolean; operator: boolean }
             <li>
               <Link to="/settings/notices">Notices</Link>
             </li>
+            <li>
+              <Link to="/settings/webhooks">Webhooks</Link>
+            </li>
           </>
         )}
         {operator && (
