@@ -24,6 +24,8 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '1000' },
     from: { type: 'string', default: '1' },
     seed: { type: 'string' },
+    /** Ends at the first seed that fails. */
+    first: { type: 'boolean', default: false },
   },
 });
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
@@ -62,6 +64,7 @@ async function prove(world: ReloadsWorld): Promise<number> {
     failures += 1;
     say(`seed ${seed}: ${result.violation}\n  ${result.trace.join('\n  ')}`);
     say(`again: npm run reloads -- --seed ${seed}`);
+    if (values.first) break;
   }
   if (seeds > 0) say(`${seeds} seeds: ${steps} steps, ${charges} charges, ${seconds()}`);
   return failures;

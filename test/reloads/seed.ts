@@ -1,4 +1,4 @@
-import { type NanoUsd, nanos, parseUsd, ZERO } from '#kernel/money';
+import { NANOS_PER_CENT, type NanoUsd, nanos, parseUsd, ZERO } from '#kernel/money';
 import { saveDetails } from '#payments/billing-details-sql';
 import { makeDefault, savedCards } from '#payments/cards';
 import type { PaymentsDeps } from '#payments/deps';
@@ -252,7 +252,7 @@ class Run {
         calculate: ({ amount }) =>
           gate.pass(activity, 'tax', async () => {
             if (lost()) return UNKNOWN;
-            const due = nanos((amount / 100n) * 19n);
+            const due = nanos(((amount * 19n) / 100n / NANOS_PER_CENT) * NANOS_PER_CENT);
             return {
               outcome: 'done',
               tax: { tax: due, total: nanos(amount + due), lines: [] },
