@@ -2,10 +2,11 @@ import { benchGateway } from './gateway.ts';
 import { benchLedger } from './ledger.ts';
 import { benchPurchase } from './purchase.ts';
 import { benchRating } from './rating.ts';
+import { benchReload } from './reload.ts';
 import { benchVerify } from './verify.ts';
 
 /**
- * npm run bench [-- ledger | verify | gateway | rating | purchase] [--quick] [--portkey]
+ * npm run bench [-- ledger | verify | gateway | rating | purchase | reload] [--quick] [--portkey]
  * `--portkey` lets the gateway's bench install that gateway for its run, to measure it as well.
  * Figures are ratios within one run on one machine; absolute numbers move from machine to machine.
  */
@@ -15,6 +16,7 @@ const BENCHES: Readonly<Record<string, (quick: boolean, portkey: boolean) => Pro
   gateway: benchGateway,
   rating: benchRating,
   purchase: benchPurchase,
+  reload: benchReload,
 };
 
 const asked = process.argv.slice(2);

@@ -5,7 +5,9 @@ import type { TierBook } from '#rate-limits/tiers';
 import { readTiers, readUpstreams } from '#src/start/configured-files';
 import { EnvironmentReader, type Problem, type Secret } from '#src/start/environment';
 import { readSelling, type SellingTerms } from '#src/start/selling';
+import { readStarterCredit, type StarterCredit } from '#src/start/starter-credit';
 import type { UpstreamEntry } from '#src/start/upstreams-file';
+import { readWebhookTerms, type WebhookTerms } from '#src/start/webhook-terms';
 
 export type { Problem, Secret } from '#src/start/environment';
 
@@ -40,6 +42,8 @@ export interface Config {
   };
   /** On what terms credits are sold. */
   readonly selling: SellingTerms;
+  /** Where events may be sent to. */
+  readonly webhooks: WebhookTerms;
   /** Undefined: those of `upstreams`, or the model simulator. */
   readonly upstream: { readonly url: string; readonly key: Secret } | undefined;
   /** A list in a file, which may change while this process runs. */
@@ -48,6 +52,8 @@ export interface Config {
     | undefined;
   /** Undefined: generated in the data directory. */
   readonly keyPepper: Secret | undefined;
+  /** What new customers are given; undefined: nothing. */
+  readonly starterCredit: StarterCredit | undefined;
   readonly publicConsoleUrl: string | undefined;
   readonly publicGatewayUrl: string | undefined;
   /** Undefined: messages become files in the data directory. */
@@ -98,9 +104,11 @@ export function parseConfig(
     database,
     stripe: readStripe(read, production),
     selling: readSelling(read),
+    webhooks: readWebhookTerms(read),
     upstream: readUpstream(read),
     upstreams: readUpstreams(read),
     keyPepper: readPepper(read, production && database !== undefined),
+    starterCredit: readStarterCredit(read),
     publicConsoleUrl: read.httpUrl('PUBLIC_CONSOLE_URL'),
     publicGatewayUrl: read.httpUrl('PUBLIC_GATEWAY_URL'),
     smtpUrl: read.secretUrl('SMTP_URL', ['smtp:', 'smtps:']),

@@ -90,11 +90,33 @@ export function decline(sim: Sim, cause: Cause, no: Tried & { why: Decline }): A
   });
   emit(sim, cause, 'charge.failed', charge);
   emit(sim, cause, 'payment_intent.payment_failed', intent);
+  const left = canceledIfTriedOut(sim, cause, intent);
   return {
     kind: 'declined',
-    intent,
-    error: { ...error, payment_intent: intent, payment_method: method },
+    intent: left,
+    error: { ...error, payment_intent: left, payment_method: method },
   };
+}
+
+/** Whoever guesses on one payment is stopped; the next needs a new one. */
+function canceledIfTriedOut(
+  sim: Sim,
+  cause: Cause,
+  before: Stripe.PaymentIntent,
+): Stripe.PaymentIntent {
+  const most = sim.settings().attempts_most;
+  if (most === 0) return before;
+  const charges = sim.store.charges.oldestFirst();
+  const tries = charges.filter((row) => idOf(row.payment_intent) === before.id).length;
+  if (tries < most) return before;
+  const intent = sim.store.payment_intents.put({
+    ...before,
+    canceled_at: sim.now(),
+    cancellation_reason: 'automatic',
+    status: 'canceled',
+  });
+  emit(sim, cause, 'payment_intent.canceled', intent);
+  return intent;
 }
 
 /** Neither paid nor refused yet; the bank's answer comes by itself. */

@@ -50,6 +50,12 @@ export function attempt(
     }
     if (options.verification === 'fail') return failVerification(sim, cause, intent, method);
   }
+  if (card.threeDSecure === 'unreachable' && !options.offSession && wantsVerification(intent)) {
+    return decline(sim, cause, {
+      ...at,
+      why: DECLINES.three_d_secure_authentication_upstream_error,
+    });
+  }
   if (options.offSession && mandateRevoked(sim, method.id)) {
     const why = DECLINES.india_recurring_payment_mandate_canceled;
     return decline(sim, cause, { ...at, why });
@@ -68,7 +74,6 @@ function asks(
   setUp: boolean,
   offSession: boolean,
 ): boolean {
-  const requested = intent.payment_method_options?.card?.request_three_d_secure;
   switch (card.threeDSecure) {
     case 'required':
       return true;
@@ -77,10 +82,15 @@ function asks(
     case 'on_session':
       return !offSession;
     case 'enrolled':
-      return !offSession && (requested === 'any' || requested === 'challenge');
+      return !offSession && wantsVerification(intent);
     default:
       return false;
   }
+}
+
+function wantsVerification(intent: Stripe.PaymentIntent): boolean {
+  const requested = intent.payment_method_options?.card?.request_three_d_secure;
+  return requested === 'any' || requested === 'challenge';
 }
 
 /** The merchant's own rules: risk before the bank is asked, checks after it has approved. */

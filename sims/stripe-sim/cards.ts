@@ -12,7 +12,7 @@ export interface TestCard {
   decline: Decline | null;
   /**
    * `first_use` asks until the card was saved for use without its owner, `enrolled` only if the
-   * merchant wants it.
+   * merchant wants it, and `unreachable` cannot ask then.
    */
   threeDSecure:
     | 'optional'
@@ -20,6 +20,7 @@ export interface TestCard {
     | 'first_use'
     | 'on_session'
     | 'enrolled'
+    | 'unreachable'
     | 'frictionless'
     | 'not_supported';
   /** When the bank's answer comes, and whether it is a good one. */
@@ -120,7 +121,7 @@ const CARDS: readonly TestCard[] = [
   }),
   declining('threeDSecureRequiredProcessingError', '4000008400001280', 'generic_decline'),
   card('threeDSecureOptional', '4000000000003055', { threeDSecure: 'enrolled' }),
-  card('threeDSecureOptionalProcessingError', '4000000000003097'),
+  card('threeDSecureOptionalProcessingError', '4000000000003097', { threeDSecure: 'unreachable' }),
   card('threeDSecureFrictionless', '4000000032200000', { threeDSecure: 'frictionless' }),
   declining('radarBlock', '4100000000000019', 'fraudulent', { riskLevel: 'highest' }),
   card('riskLevelHighest', '4000000000004954', { riskLevel: 'highest' }),

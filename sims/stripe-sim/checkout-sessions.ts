@@ -5,7 +5,7 @@ import { emit } from './events.ts';
 import { idOf, randomText } from './ids.ts';
 import { readLines, refuseAmount, type StoredLine, totalsOf } from './line-items.ts';
 import { page, plainPage } from './list.ts';
-import { LIST_NAMES, type Params } from './params.ts';
+import { LIST_NAMES, PAGE_NAMES, type Params } from './params.ts';
 import { SESSION_NAMES, sessionChoices } from './session-choices.ts';
 import type { Collected } from './session-tax.ts';
 import { newSetup } from './setup-intents.ts';
@@ -287,7 +287,7 @@ export const checkoutSessionRoutes: Route[] = [
   {
     method: 'GET',
     path: '/v1/checkout/sessions/:id/line_items',
-    names: LIST_NAMES,
+    names: PAGE_NAMES,
     run: (call) =>
       plainPage(
         call,

@@ -37,6 +37,9 @@ beforeAll(async () => {
     automatic_tax: { enabled: true },
     custom_fields: [{ name: 'PO', value: '1' }],
   });
+  const item = { customer: customer.id, amount: 700, currency: 'usd', description: 'seats' };
+  await stripe.invoiceItems.create({ ...item, invoice: billed.id });
+  await stripe.invoiceItems.create(item);
   await stripe.invoices.addLines(billed.id, { lines: [{ amount: 5000, description: 'usage' }] });
   await stripe.invoices.sendInvoice(billed.id);
   await stripe.creditNotes.create({ invoice: billed.id, amount: 100 });
@@ -121,6 +124,7 @@ describe('every object the simulator returns has the shape the SDK declares', ()
     '/v1/disputes',
     '/v1/setup_intents',
     '/v1/invoices',
+    '/v1/invoiceitems',
     '/v1/invoice_payments',
     '/v1/credit_notes',
     '/v1/tax_rates',

@@ -26,6 +26,8 @@ const settingsBody = z.strictObject({
   webhook_retry_ms: z.int().min(1).max(3_600_000).optional(),
   clock_offset_ms: z.int().min(0).max(3_200_000_000_000).optional(),
   bank_delay_seconds: z.int().min(0).max(31_536_000).optional(),
+  attempts_most: z.int().min(0).max(1_000).optional(),
+  event_seed: z.int().min(0).max(2_147_483_647).optional(),
   balance_delay_seconds: z.int().min(0).max(31_536_000).optional(),
   rate_limit_per_second: z.int().min(0).max(10_000).optional(),
   block_highest_risk: z.boolean().optional(),

@@ -6,7 +6,7 @@ import { idOf, newId } from './ids.ts';
 import { invoiceNamed, recomputed, type StoredInvoice } from './invoice-object.ts';
 import { paymentsOf } from './invoice-payments.ts';
 import { page, plainPage } from './list.ts';
-import { LIST_NAMES } from './params.ts';
+import { LIST_NAMES, PAGE_NAMES } from './params.ts';
 import { refund, refundNamed } from './refunds.ts';
 import type { Call, Route, Sim } from './sim.ts';
 
@@ -208,7 +208,7 @@ export const creditNoteRoutes: Route[] = [
   {
     method: 'GET',
     path: `${PATH}/:id/lines`,
-    names: LIST_NAMES,
+    names: PAGE_NAMES,
     run: (call) => {
       const { lines } = noteNamed(call.sim, call.id);
       return plainPage(call, lines.url, lines.data);

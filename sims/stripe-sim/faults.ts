@@ -38,7 +38,7 @@ export const faultsSchema = z.strictObject({
   api_delay_ms: z.int().min(0).max(120_000).default(0),
   /** How far `GET /v1/events` is behind. */
   events_lag_seconds: z.int().min(0).max(86_400).default(0),
-  tax: z.enum(['normal', 'down']).default('normal'),
+  tax: z.enum(['normal', 'down', 'inactive']).default('normal'),
 });
 
 export type Faults = z.infer<typeof faultsSchema>;

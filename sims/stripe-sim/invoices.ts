@@ -4,12 +4,13 @@ import { invalid } from './error.ts';
 import { emit } from './events.ts';
 import { pay } from './invoice-collection.ts';
 import { finalize, giveUp } from './invoice-course.ts';
+import { include, pendingItems, release } from './invoice-items.ts';
 import { INVOICE_LINE_NAMES, readInvoiceLine } from './invoice-lines.ts';
 import { invoiceNamed, newInvoice, recomputed, type StoredInvoice } from './invoice-object.ts';
 import { bindPayment } from './invoice-payments.ts';
 import { page, plainPage } from './list.ts';
 import { intentNamed } from './new-intent.ts';
-import { LIST_NAMES, type Params } from './params.ts';
+import { LIST_NAMES, PAGE_NAMES, type Params } from './params.ts';
 import { later } from './schedule.ts';
 import type { Call, Route, Sim } from './sim.ts';
 
@@ -69,8 +70,11 @@ function create(call: Call): StoredInvoice {
     customFields: customFields(params),
   });
   if (autoAdvance) later(sim, 'invoice_finalizes', invoice.id, 3600);
-  emit(sim, cause, 'invoice.created', invoice);
-  return invoice;
+  const pending = params.oneOf('pending_invoice_items_behavior', ['exclude', 'include']);
+  const items = pending === 'include' ? pendingItems(sim, customer.id, invoice.currency) : [];
+  const filled = items.length === 0 ? invoice : include(sim, invoice, items);
+  emit(sim, cause, 'invoice.created', filled);
+  return filled;
 }
 
 function dueDateIn(sim: Sim, params: Params): number | null {
@@ -158,6 +162,7 @@ function remove({ sim, cause, id }: Call): object {
   const invoice = invoiceNamed(sim, id);
   if (invoice.status !== 'draft') throw invalid('You can only delete draft invoices.');
   sim.store.invoices.remove(id);
+  release(sim, id);
   emit(sim, cause, 'invoice.deleted', invoice);
   return { id, object: 'invoice', deleted: true };
 }
@@ -206,7 +211,7 @@ export const invoiceRoutes: Route[] = [
   {
     method: 'GET',
     path: `${PATH}/:id/lines`,
-    names: LIST_NAMES,
+    names: PAGE_NAMES,
     run: (call) => {
       const { lines } = invoiceNamed(call.sim, call.id);
       return plainPage(call, lines.url, lines.data);

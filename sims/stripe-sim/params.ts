@@ -2,11 +2,16 @@ import { invalid } from './error.ts';
 import { type Form, segmentsOf, type Tree } from './form.ts';
 
 /** Names every list takes. `#` stands for an array index, a trailing `*` for any key below. */
-export const LIST_NAMES: readonly string[] = [
+export const PAGE_NAMES: readonly string[] = [
   'limit',
   'starting_after',
   'ending_before',
   'expand.#',
+];
+
+/** Those of a list that can be asked for a time as well. */
+export const LIST_NAMES: readonly string[] = [
+  ...PAGE_NAMES,
   'created',
   'created.gt',
   'created.gte',

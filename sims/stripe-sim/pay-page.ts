@@ -90,7 +90,7 @@ function payBody(sim: Sim, session: Session, lines: StoredLine[], shown: Shown):
   const total = money(session.amount_total ?? 0, session.currency ?? 'usd');
   const step = needsPlace(sim, session)
     ? placeForm(session, shown)
-    : `${savedForm(sim, session)}${paymentForm(session, shown)}`;
+    : `${savedForm(sim, session)}${paymentForm(sim, session, shown)}`;
   return document_(
     `Pay ${total}`,
     `<h1>${escaped(sim.merchantName)}</h1>
@@ -124,8 +124,9 @@ function savedForm(sim: Sim, session: Session): string {
 <h2>Saved cards</h2>${buttons.join('')}</form><h2 class="apart">Another card</h2>`;
 }
 
-function paymentForm(session: Session, { problem, typed }: Shown): string {
+function paymentForm(sim: Sim, session: Session, { problem, typed }: Shown): string {
   const total = money(session.amount_total ?? 0, session.currency ?? 'usd');
+  const keeps = draftOf(sim, session.id).intent.setupFutureUsage === 'off_session';
   return cardForm({
     action: `/c/pay/${escaped(session.id)}`,
     button: `Pay ${total}`,
@@ -133,9 +134,16 @@ function paymentForm(session: Session, { problem, typed }: Shown): string {
     typed,
     asksEmail: !session.customer_details?.email,
     asksTaxId: session.tax_id_collection?.enabled === true,
-    note: `<input type="hidden" name="shown_total" value="${session.amount_total ?? ''}">`,
+    note: `<input type="hidden" name="shown_total" value="${session.amount_total ?? ''}">${
+      keeps ? allowance('paying', sim) : ''
+    }`,
   });
 }
+
+/** What whoever lets a card be kept is told. */
+const allowance = (deed: 'saving it' | 'paying', sim: Sim): string =>
+  `<p class="soft">By ${deed} you allow ${escaped(sim.merchantName)} to charge this card for future
+payments in accordance with their terms.</p>`;
 
 function setupBody(sim: Sim, session: Session, { problem, typed }: Shown): string {
   const merchant = escaped(sim.merchantName);
@@ -146,8 +154,7 @@ function setupBody(sim: Sim, session: Session, { problem, typed }: Shown): strin
     typed,
     asksEmail: !session.customer_details?.email,
     asksTaxId: false,
-    note: `<p class="soft">By saving it you allow ${merchant} to charge this card for future
-payments in accordance with their terms.</p>`,
+    note: allowance('saving it', sim),
   });
   return document_(
     'Save a card',

@@ -7,7 +7,7 @@ import { invalid, missing, StripeFailure } from './error.ts';
 import { emit } from './events.ts';
 import { idOf } from './ids.ts';
 import { page } from './list.ts';
-import { LIST_NAMES, type Params } from './params.ts';
+import { PAGE_NAMES, type Params } from './params.ts';
 import { attachTo, cardOf, detach, methodNamed, NOBODY, newCardMethod } from './payment-methods.ts';
 import type { Call, Route, Sim } from './sim.ts';
 
@@ -133,7 +133,7 @@ export const paymentMethodRoutes: Route[] = [
   {
     method: 'GET',
     path: '/v1/payment_methods',
-    names: [...LIST_NAMES, 'customer', 'type'],
+    names: [...PAGE_NAMES, 'customer', 'type'],
     run: (call) => listOf(call, call.params.text('customer'), '/v1/payment_methods'),
   },
   {
@@ -170,7 +170,7 @@ export const paymentMethodRoutes: Route[] = [
   {
     method: 'GET',
     path: '/v1/customers/:id/payment_methods',
-    names: [...LIST_NAMES, 'type', 'allow_redisplay'],
+    names: [...PAGE_NAMES, 'type', 'allow_redisplay'],
     run: (call) => {
       const customer = customerNamed(call.sim, call.id).id;
       return listOf(call, customer, `/v1/customers/${customer}/payment_methods`);

@@ -7,7 +7,9 @@ import { disputeRoutes } from './disputes.ts';
 import { earlyFraudWarningRoutes } from './early-fraud-warnings.ts';
 import { StripeFailure } from './error.ts';
 import { eventRoutes } from './events.ts';
+import { invoiceItemRoutes } from './invoice-items.ts';
 import { invoicePaymentRoutes } from './invoice-payments.ts';
+import { invoicePreviewRoutes } from './invoice-preview.ts';
 import { invoiceRoutes } from './invoices.ts';
 import { mandateRoutes } from './mandates.ts';
 import { paymentIntentRoutes } from './payment-intents.ts';
@@ -40,7 +42,9 @@ export const ROUTES: readonly Route[] = [
   ...disputeRoutes,
   ...earlyFraudWarningRoutes,
   ...payoutRoutes,
+  ...invoicePreviewRoutes,
   ...invoiceRoutes,
+  ...invoiceItemRoutes,
   ...invoicePaymentRoutes,
   ...creditNoteRoutes,
   ...taxRateRoutes,

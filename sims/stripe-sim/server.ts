@@ -5,6 +5,7 @@ import { control, type Hands } from './control.ts';
 import { createDeliveries } from './deliveries.ts';
 import { catchUp } from './due.ts';
 import { StripeFailure } from './error.ts';
+import { inOrder } from './event-order.ts';
 import { NO_FAULTS } from './faults.ts';
 import type { PageAnswer } from './page-answer.ts';
 import { pages } from './pages.ts';
@@ -50,7 +51,7 @@ export async function startStripeSim(options: StripeSimOptions): Promise<StripeS
     settings: () => settingsOf(store, options.taxRatePercent),
     outbox: [],
     commit: () => {
-      const events = sim.outbox.splice(0);
+      const events = inOrder(sim.outbox.splice(0), sim.settings().event_seed);
       store.commit();
       if (events.length > 0) deliveries.dispatch(events);
     },

@@ -34,7 +34,6 @@ export const SESSION_NAMES: readonly string[] = [
   'setup_intent_data.description',
   'setup_intent_data.metadata.*',
   'currency',
-  'payment_method_options.card.setup_credential_usage',
   'consent_collection.payment_method_reuse_agreement.position',
   'payment_method_options.card.request_three_d_secure',
   'payment_method_options.card.setup_future_usage',

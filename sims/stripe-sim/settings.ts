@@ -14,6 +14,10 @@ export interface Settings {
   balance_delay_seconds: number;
   /** API requests allowed each second; 0 is no limit, a sandbox has 25. */
   rate_limit_per_second: number;
+  /** Refused tries after which a payment intent is canceled; 0 is never. */
+  attempts_most: number;
+  /** In which order events of one change are sent: as they happened, or shuffled by this number. */
+  event_seed: number;
   /** The merchant's own rules about cards. */
   block_highest_risk: boolean;
   block_cvc_fail: boolean;
@@ -32,6 +36,8 @@ export function settingsOf(store: Store, taxRatePercent = '0'): Settings {
     bank_delay_seconds: 2,
     balance_delay_seconds: 0,
     rate_limit_per_second: 0,
+    attempts_most: 0,
+    event_seed: 0,
     block_highest_risk: true,
     block_cvc_fail: false,
     block_zip_fail: false,

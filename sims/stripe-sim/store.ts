@@ -12,6 +12,7 @@ import type { SessionDraft } from './checkout-sessions.ts';
 import type { StoredCreditNote } from './credit-notes.ts';
 import type { Delivery, FailingEndpoint } from './deliveries.ts';
 import type { SavedAnswer } from './idempotency.ts';
+import type { StoredInvoiceItem } from './invoice-items.ts';
 import type { StoredInvoice } from './invoice-object.ts';
 import type { CardBehind } from './payment-methods.ts';
 import type { PayoutParts } from './payouts.ts';
@@ -89,6 +90,7 @@ export interface Tables {
   tax_associations: Table<Stripe.Tax.Association>;
   tax_rates: Table<Stripe.TaxRate>;
   invoices: Table<StoredInvoice>;
+  invoice_items: Table<StoredInvoiceItem>;
   invoice_payments: Table<Stripe.InvoicePayment>;
   credit_notes: Table<StoredCreditNote>;
   reviews: Table<Stripe.Review>;
@@ -147,6 +149,7 @@ export function openStore(dataDir: string | undefined): Store {
     tax_associations: table('tax_associations'),
     tax_rates: table('tax_rates'),
     invoices: table('invoices'),
+    invoice_items: table('invoice_items'),
     invoice_payments: table('invoice_payments'),
     credit_notes: table('credit_notes'),
     reviews: table('reviews'),

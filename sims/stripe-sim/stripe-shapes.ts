@@ -19,6 +19,7 @@ export interface StripeShapes {
   'radar.early_fraud_warning': Stripe.Radar.EarlyFraudWarning;
   invoice: Stripe.Invoice;
   line_item: Stripe.InvoiceLineItem;
+  invoiceitem: Stripe.InvoiceItem;
   invoice_payment: Stripe.InvoicePayment;
   credit_note: Stripe.CreditNote;
   credit_note_line_item: Stripe.CreditNoteLineItem;

@@ -5,7 +5,7 @@ import { customerNamed } from './customer-object.ts';
 import { invalid, missing } from './error.ts';
 import { newId } from './ids.ts';
 import { plainPage } from './list.ts';
-import { LIST_NAMES, type Params } from './params.ts';
+import { PAGE_NAMES, type Params } from './params.ts';
 import type { Call, Route, Sim } from './sim.ts';
 import { decideTax, type Taxed, type TaxedParty, taxOf } from './tax.ts';
 import { readTaxId } from './tax-ids.ts';
@@ -200,7 +200,7 @@ export const taxCalculationRoutes: Route[] = [
   {
     method: 'GET',
     path: `${PATH}/:id/line_items`,
-    names: LIST_NAMES,
+    names: PAGE_NAMES,
     run: (call) => {
       const { id } = calculationNamed(call.sim, call.id);
       const lines = call.sim.store.calculation_lines.get(id)?.lines ?? [];

@@ -4,7 +4,7 @@ import { invalid, missing } from './error.ts';
 import { emit } from './events.ts';
 import { newId } from './ids.ts';
 import { page } from './list.ts';
-import { LIST_NAMES, type Params } from './params.ts';
+import { PAGE_NAMES, type Params } from './params.ts';
 import { bankDelay, later } from './schedule.ts';
 import { type Call, type Cause, NO_REQUEST, type Route, type Sim } from './sim.ts';
 
@@ -147,7 +147,7 @@ export const taxIdRoutes: Route[] = [
   {
     method: 'GET',
     path: PATH,
-    names: LIST_NAMES,
+    names: PAGE_NAMES,
     run: (call) => {
       const customer = customerNamed(call.sim, call.id).id;
       return page(call, `/v1/customers/${customer}/tax_ids`, taxIdsOf(call.sim, customer));

@@ -159,6 +159,14 @@ it('a tax number given on the page reverses the charge and stays with the custom
   expect((await on.stripe.customers.listTaxIds(customer.id)).data).toHaveLength(1);
 });
 
+it('an account whose tax was never set up says so', async () => {
+  await on.control('PUT', 'faults', { tax: 'inactive' });
+  await expect(calculate({ country: 'IE' })).rejects.toMatchObject({
+    code: 'stripe_tax_inactive',
+  });
+  await on.control('PUT', 'faults', {});
+});
+
 it('when tax is down nothing is computed, and nothing is charged', async () => {
   const customer = await on.stripe.customers.create({ address: { country: 'IE' } });
   const session = await on.stripe.checkout.sessions.create(purchase(customer.id));

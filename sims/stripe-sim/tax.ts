@@ -28,6 +28,9 @@ export function decideTax(sim: Sim, party: TaxedParty): Taxed | { kind: 'unlocat
   if (sim.faults.tax === 'down') {
     throw invalid('Tax could not be calculated.', undefined, 'taxes_calculation_failed');
   }
+  if (sim.faults.tax === 'inactive') {
+    throw invalid('Stripe Tax has not been activated.', undefined, 'stripe_tax_inactive');
+  }
   const flat = sim.settings().tax_rate_percent;
   if (flat !== BY_PLACE) return flatTax(flat, party.address);
   const place = locate(party.address);

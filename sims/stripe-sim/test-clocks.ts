@@ -3,7 +3,7 @@ import { invalid, missing } from './error.ts';
 import { emit } from './events.ts';
 import { newId } from './ids.ts';
 import { page } from './list.ts';
-import { LIST_NAMES } from './params.ts';
+import { PAGE_NAMES } from './params.ts';
 import { later } from './schedule.ts';
 import { type Call, NO_REQUEST, type Route, type Sim } from './sim.ts';
 
@@ -85,7 +85,7 @@ export const testClockRoutes: Route[] = [
   {
     method: 'GET',
     path: PATH,
-    names: LIST_NAMES,
+    names: PAGE_NAMES,
     run: (call) => page(call, PATH, call.sim.store.test_clocks.newestFirst()),
   },
   {

@@ -2,7 +2,7 @@ import type Stripe from 'stripe';
 import { invalid, missing } from './error.ts';
 import { newId, randomText } from './ids.ts';
 import { page } from './list.ts';
-import { LIST_NAMES, type Params } from './params.ts';
+import { PAGE_NAMES, type Params } from './params.ts';
 import { API_VERSION, type Call, type Route, type Sim } from './sim.ts';
 
 /** The signing secret; shown once, when the endpoint is created. */
@@ -109,7 +109,7 @@ export const webhookEndpointRoutes: Route[] = [
   {
     method: 'GET',
     path: '/v1/webhook_endpoints',
-    names: LIST_NAMES,
+    names: PAGE_NAMES,
     run: (call) =>
       page(call, '/v1/webhook_endpoints', call.sim.store.webhook_endpoints.newestFirst()),
   },

@@ -37,7 +37,18 @@ describe('who is let in', () => {
     ['GET', '/purchases/spl_1'],
     ['POST', '/purchases/spl_1/cancel'],
     ['GET', '/auto_reload'],
+    ['GET', '/credits/advice'],
+    ['GET', '/spend_limits/changes'],
     ['PUT', '/auto_reload'],
+    ['GET', '/webhooks'],
+    ['POST', '/webhooks'],
+    ['GET', '/webhooks/spl_1'],
+    ['POST', '/webhooks/spl_1'],
+    ['DELETE', '/webhooks/spl_1'],
+    ['POST', '/webhooks/spl_1/rotate_secret'],
+    ['POST', '/webhooks/spl_1/test'],
+    ['GET', '/webhooks/spl_1/deliveries'],
+    ['POST', '/webhooks/spl_1/deliveries/evt_1/resend'],
   ] as const;
 
   test.each(routes)('%s %s is for admin keys', async (method, path) => {
@@ -62,7 +73,10 @@ describe('who is let in', () => {
       .filter(([path]) => path.startsWith('/v1/organizations'))
       .flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method} ${path}`));
     const here = routes.map(([method, path]) => {
-      const named = path.replace('spl_1', '{id}').replace('req_1', '{request_id}');
+      const named = path
+        .replace('spl_1', '{id}')
+        .replace('req_1', '{request_id}')
+        .replace('evt_1', '{event_id}');
       return `${method.toLowerCase()} /v1/organizations${named}`;
     });
     expect(documented.sort()).toEqual(here.sort());

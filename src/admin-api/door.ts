@@ -11,6 +11,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Pool } from '#db/pool';
 import { type RefusalCode, type RefusalContext, wireError } from '#http/wire-errors';
 import type { ApiKeyId, Entropy, OrganizationId } from '#kernel/ids';
+import type { EndpointDeps } from '#outgoing-webhooks/deps';
 import type { PaymentsDeps } from '#payments/deps';
 import type { PriceBook } from '#pricing/book';
 import type { TierBook } from '#rate-limits/tiers';
@@ -41,6 +42,8 @@ export interface AdminDeps extends AdminDoor {
   readonly pool: Pool;
   readonly payments: PaymentsDeps;
   readonly entropy: Entropy;
+  /** What webhook endpoints are made with. */
+  readonly webhooks: Pick<EndpointDeps, 'pepper' | 'policy'>;
   /** Which models there are; and for receipts of a release that kept no lines. */
   readonly book: () => PriceBook;
   /** Which tiers there are, and that of whoever has none of its own; absent: the bundled, none. */

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { apiKeyRoutes } from './api-keys.ts';
 import { autoReloadRoutes } from './auto-reload.ts';
+import { creditAdviceRoutes } from './credit-advice.ts';
 import { creditRoutes } from './credits.ts';
 import { type AdminApp, type AdminDeps, adminOnly } from './door.ts';
 import { organizationRoutes } from './organization.ts';
@@ -8,6 +9,8 @@ import { purchaseRoutes } from './purchases.ts';
 import { rateLimitRoutes } from './rate-limits.ts';
 import { receiptRoutes } from './receipts.ts';
 import { spendLimitRoutes } from './spend-limits.ts';
+import { webhookDeliveryRoutes } from './webhook-deliveries.ts';
+import { webhookRoutes } from './webhooks.ts';
 
 /** The largest body here names a limit. */
 const BODY_LIMIT_BYTES = 65_536;
@@ -30,11 +33,14 @@ export async function registerAdminApi(app: FastifyInstance, deps: AdminDeps): P
       organizationRoutes(admin, deps);
       apiKeyRoutes(admin, deps);
       creditRoutes(admin, deps);
+      creditAdviceRoutes(admin, deps);
       receiptRoutes(admin, deps);
       purchaseRoutes(admin, deps);
       autoReloadRoutes(admin, deps);
       spendLimitRoutes(admin, deps);
       rateLimitRoutes(admin, deps);
+      webhookRoutes(admin, deps);
+      webhookDeliveryRoutes(admin, deps);
     },
     { prefix: '/v1/organizations', bodyLimit: BODY_LIMIT_BYTES },
   );

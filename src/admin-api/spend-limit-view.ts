@@ -1,6 +1,14 @@
 import { z } from 'zod';
-import { formatUsd, NANOS_PER_CENT } from '#kernel/money';
-import { LIMIT_ACTIONS, type LimitLevel, type SpendLimit } from '#orgs/spend-limits';
+import { formatUsd, NANOS_PER_CENT, type NanoUsd } from '#kernel/money';
+import {
+  LIMIT_ACTIONS,
+  type LimitChange,
+  type LimitLevel,
+  resetsAt,
+  SETTERS,
+  type SpendLimit,
+  setterOf,
+} from '#orgs/spend-limits';
 
 const scope = z.discriminatedUnion('type', [
   z.object({ type: z.literal('organization') }),
@@ -27,9 +35,42 @@ export const spendLimit = z
     charged_usd: z.string().describe('this month'),
     held_usd: z.string().describe('what requests under way may still cost'),
     reached_at: z.iso.datetime().nullable(),
+    resets_at: z.iso.datetime().describe('when the month that is counted is over'),
     set_by: z.string(),
+    set_by_type: z.enum(SETTERS),
   })
   .meta({ id: 'SpendLimit' });
+
+/** One time a limit was set, changed or removed. */
+export const limitChange = z
+  .object({
+    id: z.string(),
+    type: z.literal('spend_limit_change'),
+    spend_limit_id: z.string(),
+    scope,
+    at: z.iso.datetime(),
+    set_by: z.string().describe('the id of the member or the admin key; operator or tier'),
+    set_by_type: z.enum(SETTERS),
+    amount_usd: z.string().nullable().describe('null: it was removed'),
+    action: z.enum(LIMIT_ACTIONS).nullable(),
+    previous_amount_usd: z.string().nullable().describe('null: there was none'),
+  })
+  .meta({ id: 'SpendLimitChange' });
+
+const usdOf = (amount: NanoUsd | null) => (amount === null ? null : formatUsd(amount));
+
+export const changeView = (change: LimitChange): z.infer<typeof limitChange> => ({
+  id: `splc_${change.seq}`,
+  type: 'spend_limit_change',
+  spend_limit_id: limitId(change),
+  scope: scopeOf(change.level, change.subjectId),
+  at: change.setAt.toISOString(),
+  set_by: change.setBy,
+  set_by_type: setterOf(change.setBy),
+  amount_usd: usdOf(change.amount),
+  action: change.action,
+  previous_amount_usd: usdOf(change.before),
+});
 
 export const limitId = ({ level, subjectId }: Pick<SpendLimit, 'level' | 'subjectId'>): string =>
   `spl_${level}_${subjectId}`;
@@ -50,7 +91,9 @@ export const limitView = (limit: SpendLimit): z.infer<typeof spendLimit> => ({
   charged_usd: formatUsd(limit.charged),
   held_usd: formatUsd(limit.held),
   reached_at: limit.reachedAt?.toISOString() ?? null,
+  resets_at: resetsAt(limit).toISOString(),
   set_by: limit.setBy,
+  set_by_type: setterOf(limit.setBy),
 });
 
 function scopeOf(level: LimitLevel, subjectId: string): z.infer<typeof scope> {

@@ -49,7 +49,8 @@ describe('spend limits', () => {
         action: 'notify_only',
         charged_usd: expect.any(String),
       },
-      set_by: expect.stringMatching(/^apikey_/),
+      ...{ set_by: expect.stringMatching(/^apikey_/), set_by_type: 'admin_key' },
+      resets_at: expect.stringMatching(/^\d{4}-\d\d-01T00:00:00.000Z$/),
     });
     expect((await put({ amount_usd: '7' })).body).toMatchObject({ action: 'notify_only' });
     const { apiKeyId: api_key_id } = world.payer;
@@ -60,6 +61,19 @@ describe('spend limits', () => {
       expect(removed.body).toMatchObject({ type: 'spend_limit_deleted' });
     }
     expect((await get('/spend_limits')).body).toEqual({ data: [], next_page: null });
+    const { body: changes } = await get('/spend_limits/changes?limit=4');
+    const program = { set_by: expect.stringMatching(/^apikey_/), set_by_type: 'admin_key' };
+    expect(changes).toMatchObject({
+      has_more: true,
+      data: [
+        { ...program, amount_usd: null, scope: { type: 'api_key' }, previous_amount_usd: '1' },
+        { ...program, amount_usd: null, scope: { type: 'organization' } },
+        { ...program, amount_usd: '1', scope: { type: 'api_key' }, previous_amount_usd: null },
+        { ...program, amount_usd: '7', previous_amount_usd: '0.019', action: 'notify_only' },
+      ],
+    });
+    const older = await get(`/spend_limits/changes?after_id=${changes.last_id}&limit=1`);
+    expect(older.body.data).toMatchObject([{ amount_usd: '0.019', type: 'spend_limit_change' }]);
     const trail = await world.db.pool.query<{ actor: string; reason: string }>({
       text: `SELECT actor, reason FROM identity.audit_events
               WHERE organization_id = $1 AND action = 'spend_limit.set' ORDER BY id DESC LIMIT 1`,
@@ -101,6 +115,7 @@ describe('spend limits', () => {
     await call('PUT', '/spend_limits', { amount_usd: '9' });
     const [mine] = (await get('/spend_limits')).body.data;
     expect((await get('/spend_limits', world.foreign)).body.data).toEqual([]);
+    expect((await get('/spend_limits/changes', world.foreign)).body.data).toEqual([]);
     expect((await get(`/spend_limits/${mine.id}`, world.foreign)).status).toBe(404);
     expect((await call('DELETE', `/spend_limits/${mine.id}`, {}, world.foreign)).status).toBe(404);
     const { workspaceId: workspace_id } = world.payer;

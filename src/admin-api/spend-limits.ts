@@ -1,11 +1,25 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { type LimitChange, setSpendLimit } from '#charging/limits';
+import { BOTH_SIDES, onOneSide, pageFields } from '#http/list-query';
 import { recordAudit } from '#identity/audit';
 import { formatUsd, fromCents, type NanoUsd, parseUsd } from '#kernel/money';
-import { LIMIT_ACTIONS, readSpendLimits, type SpendLimit } from '#orgs/spend-limits';
+import {
+  LIMIT_ACTIONS,
+  readLimitChanges,
+  readSpendLimits,
+  type SpendLimit,
+} from '#orgs/spend-limits';
 import { type AdminApp, type AdminCaller, type AdminDeps, documented, refuse } from './door.ts';
-import { limitId, limitView, SCOPE_TYPES, spendLimit } from './spend-limit-view.ts';
+import { pageIn, pageOf } from './page.ts';
+import {
+  changeView,
+  limitChange,
+  limitId,
+  limitView,
+  SCOPE_TYPES,
+  spendLimit,
+} from './spend-limit-view.ts';
 
 /** Below what nano-USD can hold: ten thousand million dollars. */
 const CENTS = /^\d{1,12}$/;
@@ -53,11 +67,16 @@ const removed = z
   .object({ id: z.string(), type: z.literal('spend_limit_deleted') })
   .meta({ id: 'SpendLimitDeleted' });
 const byId = z.object({ id: z.string() });
+const changeQuery = z.object(pageFields).refine(onOneSide, BOTH_SIDES);
+const changePage = pageIn(limitChange, 'SpendLimitChangePage');
+/** More than anybody sets by hand; older ones are in the audit trail. */
+const CHANGES_MOST = 1_000;
 
 type Subject = Pick<LimitChange, 'level' | 'subjectId'>;
 
 export function spendLimitRoutes(app: AdminApp, deps: AdminDeps): void {
   readingRoutes(app, deps);
+  changesRoute(app, deps);
   settingRoutes(app, deps);
 }
 
@@ -99,6 +118,26 @@ function readingRoutes(app: AdminApp, deps: AdminDeps): void {
       const limits = await readSpendLimits(deps.pool, organizationId);
       const found = limits.find((limit) => limitId(limit) === request.params.id);
       return found === undefined ? refuse(request, reply, 'not_found') : limitView(found);
+    },
+  );
+}
+
+function changesRoute(app: AdminApp, deps: AdminDeps): void {
+  app.get(
+    '/spend_limits/changes',
+    {
+      schema: {
+        ...documented('Who set, changed or removed which limit, newest first'),
+        querystring: changeQuery,
+        response: { 200: changePage },
+      },
+    },
+    async (request, reply) => {
+      const { organizationId } = deps.callerOf(request);
+      const changes = await readLimitChanges(deps.pool, organizationId, CHANGES_MOST);
+      const told = pageOf(changes.map(changeView), request.query);
+      if (told.outcome === 'page') return told.page;
+      return refuse(request, reply, 'invalid_request', { message: told.message });
     },
   );
 }

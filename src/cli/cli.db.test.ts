@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
 import { commandLine } from '#test/command-line';
 import { type TestDatabase, testDatabase } from '#test/database';
 
@@ -143,15 +144,16 @@ test('a limit is set, listed with its level and when it was reached, and removed
   expect((await bursar('limit', 'list', '--org', org)).stdout).toBe('no limits\n');
   const set = (usd: string) => answer('limit', 'set', '--org', org, '--usd', usd);
   expect(await set('25.5')).toMatchObject({ level: 'organization', amount_usd: '25.5' });
-  const line = `organization  ${org}  $25.5  notify_and_pause  charged $0  held $0`;
-  expect((await bursar('limit', 'list', '--org', org)).stdout).toBe(`${line}\n`);
+  const line = `organization  ${org}  $25.5  notify_and_pause  charged $0  held $0  set by operator WHEN`;
+  const listed = async () =>
+    (await bursar('limit', 'list', '--org', org)).stdout.replace(/operator \S+Z/, 'operator WHEN');
+  expect(await listed()).toBe(`${line}\n`);
   await database.ownerPool.query({
     text: `UPDATE orgs.spend_limits SET reached_at = '2026-05-04T03:02:01Z'
             WHERE organization_id = $1`,
     values: [org],
   });
-  const reached = await bursar('limit', 'list', '--org', org);
-  expect(reached.stdout).toBe(`${line}  reached 2026-05-04T03:02:01.000Z\n`);
+  expect(await listed()).toBe(`${line}  reached 2026-05-04T03:02:01.000Z\n`);
   expect(await set('0')).toMatchObject({ amount_usd: '0' });
   const removed = { level: 'organization', subject_id: org, amount_usd: null };
   expect(await set('none')).toEqual(removed);
@@ -163,6 +165,15 @@ test('a limit is set, listed with its level and when it was reached, and removed
   });
   const expected = ['$25.5 notify_and_pause', '$0 notify_and_pause', 'none'];
   expect(reasons).toEqual(expected.map((reason) => ({ reason })));
+  const { data: changes } = z
+    .object({ data: z.array(z.looseObject({ at: z.iso.datetime() })) })
+    .parse(await answer('limit', 'changes', '--org', org));
+  const by = { set_by: 'operator', set_by_type: 'operator', level: 'organization' };
+  expect(changes).toMatchObject([
+    { ...by, amount_usd: null, previous_amount_usd: '0', action: null },
+    { ...by, amount_usd: '0', previous_amount_usd: '25.5', action: 'notify_and_pause' },
+    { ...by, amount_usd: '25.5', previous_amount_usd: null, subject_id: org },
+  ]);
 });
 
 test.each(['-1', '1e3', 'None', ''])('a limit of %j is misuse and changes nothing', async (usd) => {

@@ -52,6 +52,7 @@ export const EXAMPLES: Readonly<Record<string, Told>> = {
     example: `bursar limit set ${ORG} --usd 200 --action notify_and_pause`,
   },
   'limit list': { units: MONTHLY, example: `bursar limit list ${ORG}` },
+  'limit changes': { units: MONTHLY, example: `bursar limit changes ${ORG}` },
   'rate-limit set': {
     units: PER_MINUTE,
     example:

@@ -10,8 +10,11 @@ import {
   LIMIT_ACTIONS,
   type LimitAction,
   type LimitLevel,
+  readLimitChanges,
   readSpendLimits,
+  resetsAt,
   type SpendLimit,
+  setterOf,
 } from '#orgs/spend-limits';
 
 /** Not null for none: commander takes a null of a parser for an option without a value. */
@@ -51,7 +54,9 @@ const limitJson = (limit: SpendLimit) => ({
   charged_usd: formatUsd(limit.charged),
   held_usd: formatUsd(limit.held),
   reached_at: limit.reachedAt?.toISOString() ?? null,
+  resets_at: resetsAt(limit).toISOString(),
   set_by: limit.setBy,
+  set_by_type: setterOf(limit.setBy),
   set_at: limit.setAt.toISOString(),
 });
 
@@ -112,10 +117,40 @@ async function list(system: System, options: { org: string }): Promise<Answer> {
     l.action,
     `charged $${formatUsd(l.charged)}`,
     `held $${formatUsd(l.held)}`,
+    `set by ${l.setBy} ${l.setAt.toISOString()}`,
     l.reachedAt === null ? '' : `reached ${l.reachedAt.toISOString()}`,
   ]);
   const text = limits.length === 0 ? 'no limits' : table(rows);
   return done({ data: limits.map(limitJson) }, text);
+}
+
+const CHANGES_MOST = 1_000;
+
+/** Who set, changed or removed which limit when, newest first. */
+async function changes(system: System, options: { org: string }): Promise<Answer> {
+  const refusal = await unknownOrganization(system, options.org);
+  if (refusal !== undefined) return refusal;
+  const told = await readLimitChanges(system.pool, options.org, CHANGES_MOST);
+  const usd = (amount: NanoUsd | null) => (amount === null ? 'none' : `$${formatUsd(amount)}`);
+  const rows = told.map((one) => [
+    one.setAt.toISOString(),
+    one.setBy,
+    one.level,
+    one.subjectId,
+    `${usd(one.before)} -> ${usd(one.amount)}`,
+    one.action ?? '',
+  ]);
+  const data = told.map((one) => ({
+    at: one.setAt.toISOString(),
+    set_by: one.setBy,
+    set_by_type: setterOf(one.setBy),
+    level: one.level,
+    subject_id: one.subjectId,
+    amount_usd: one.amount === null ? null : formatUsd(one.amount),
+    previous_amount_usd: one.before === null ? null : formatUsd(one.before),
+    action: one.action,
+  }));
+  return done({ data }, told.length === 0 ? 'no limit was ever set' : table(rows));
 }
 
 export function addLimitVerbs({ program, onSystem }: Verbs): void {
@@ -134,4 +169,9 @@ export function addLimitVerbs({ program, onSystem }: Verbs): void {
     .description('every limit, with what this month has used of it')
     .requiredOption('--org <id>', 'whose')
     .action(onSystem(list));
+  limit
+    .command('changes')
+    .description('who set, changed or removed which limit, newest first')
+    .requiredOption('--org <id>', 'whose')
+    .action(onSystem(changes));
 }

@@ -33,6 +33,7 @@ export const ABILITIES = [
   'usage.view',
   'members.manage',
   'limits.manage',
+  'webhooks.manage',
   'playground.use',
 ] as const;
 
@@ -162,6 +163,8 @@ export const billingResponse = z.object({
   /** Credit still comes, by polling; whoever runs this should know. */
   webhooks_silent: z.boolean(),
   limits: z.object({ minimum_usd: usd, maximum_usd: usd }),
+  /** What is agreed to when the card of a purchase is kept. */
+  card_consent: z.optional(z.object({ version: z.string(), text: z.string() })),
 });
 
 // GET /api/billing/history?before=SEQ, newest first; SEQ is the `seq` of the last line seen
@@ -187,6 +190,8 @@ export const createPurchaseRequest = z.object({
   amount_usd: z.string().check(z.trim(), z.maxLength(30)),
   /** Chosen once per opened form: pressing the button twice is one purchase. */
   nonce: z.string().check(z.regex(/^[A-Za-z0-9_-]{8,64}$/)),
+  /** The version of the text that was agreed to: the card is kept. Left out, it is not. */
+  card_consent_version: z.optional(z.string().check(z.maxLength(40))),
 });
 
 // GET and POST /api/keys; POST /api/keys/:id/{disable,enable,revoke}
@@ -214,6 +219,8 @@ export const createKeyResponse = z.object({ id, key: z.string(), hint: z.string(
 export const LIMIT_LEVELS = ['tier', 'organization', 'workspace', 'api_key'] as const;
 export const LIMIT_ACTIONS = ['notify_only', 'notify_and_pause'] as const;
 
+export const LIMIT_SETTERS = ['member', 'admin_key', 'operator', 'tier'] as const;
+
 export const spendLimit = z.object({
   level: z.enum(LIMIT_LEVELS),
   subject_id: id,
@@ -227,7 +234,24 @@ export const spendLimit = z.object({
   reached_at: z.nullable(time),
   /** A person's address, or in words. */
   set_by: z.string(),
+  set_by_kind: z.enum(LIMIT_SETTERS),
   set_at: time,
+});
+
+/** One time somebody set, changed or removed a limit. */
+export const limitChange = z.object({
+  id,
+  at: time,
+  level: z.enum(LIMIT_LEVELS),
+  subject_id: id,
+  subject: z.string(),
+  /** Null: it was removed. */
+  amount_usd: z.nullable(usd),
+  action: z.nullable(z.enum(LIMIT_ACTIONS)),
+  /** Null: there was none. */
+  before_usd: z.nullable(usd),
+  set_by: z.string(),
+  set_by_kind: z.enum(LIMIT_SETTERS),
 });
 
 const perMinute = z.object({ per_minute: z.int(), used: z.int() });
@@ -246,6 +270,8 @@ export const rateLimit = z.object({
 export const limitsResponse = z.object({
   spending: z.object({
     limits: z.array(spendLimit),
+    /** Who set which limit when, newest first: the latest of them. */
+    changes: z.array(limitChange),
     /** When the month that is counted is over. */
     resets_at: time,
     /** What else can be limited, and is not. */
@@ -273,6 +299,7 @@ export const setLimitRequest = z.object({
 });
 
 export type SpendLimit = z.infer<typeof spendLimit>;
+export type LimitChange = z.infer<typeof limitChange>;
 export type RateLimit = z.infer<typeof rateLimit>;
 export type LimitsResponse = z.infer<typeof limitsResponse>;
 export type SetLimitRequest = z.infer<typeof setLimitRequest>;

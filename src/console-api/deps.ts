@@ -4,6 +4,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Pool } from '#db/pool';
 import type { Identity } from '#identity/port';
 import type { Entropy } from '#kernel/ids';
+import type { TargetPolicy } from '#outgoing-webhooks/target';
 import type { PaymentsDeps } from '#payments/deps';
 import type { TierBook } from '#rate-limits/tiers';
 
@@ -18,6 +19,8 @@ export interface ConsoleDeps {
   /** Which tiers there are, and that of whoever has none of its own; absent: the bundled, none. */
   readonly tiers?: TierBook;
   readonly defaultTier?: string;
+  /** Where webhooks may be sent; absent: to the public internet, over https on its port. */
+  readonly webhookPolicy?: TargetPolicy;
   /** True if cards and models are the built-in doubles: pages say so. */
   readonly simulated: boolean;
   /** Where a browser reaches the Console; `https:` makes the cookie travel encrypted only. */

@@ -2,8 +2,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { setSpendLimit } from '#charging/limits';
 import type { OrganizationId } from '#kernel/ids';
 import { nanos } from '#kernel/money';
+import { createApiKey } from '#orgs/api-keys';
 import { setOrganizationTier } from '#orgs/organizations';
+import { listWorkspaces } from '#orgs/workspaces';
 import { databaseBuckets } from '#rate-limits/store';
+import { systemEntropy } from '#src/system';
 import { type Browser, type ConsoleWorld, consoleWorld } from '#test/console';
 import { createKeyResponse, errorBody, limitsResponse } from './contract.ts';
 
@@ -45,7 +48,14 @@ test('an admin sets, changes and removes a limit; it says who did and when', asy
   const [changed] = (await limits()).spending.limits;
   expect(changed).toMatchObject({ amount_usd: '0', action: 'notify_only' });
   await set(subject, null);
-  expect((await limits()).spending.limits).toEqual([]);
+  const { spending } = await limits();
+  expect(spending.limits).toEqual([]);
+  const ada = { ...subject, subject: 'Acme', set_by: 'ada@example.com', set_by_kind: 'member' };
+  expect(spending.changes).toMatchObject([
+    { ...ada, before_usd: '0', amount_usd: null, action: null },
+    { ...ada, before_usd: '25.5', amount_usd: '0', action: 'notify_only' },
+    { ...ada, before_usd: null, amount_usd: '25.5', action: 'notify_and_pause' },
+  ]);
   const trail = await world.payments.db.pool.query({
     text: `SELECT reason FROM identity.audit_events
             WHERE organization_id = $1 AND action = 'spend_limit.set' ORDER BY id`,
@@ -65,6 +75,47 @@ test('limits of a key keep its name when it is revoked; admin keys are no subjec
   const { spending } = await limits();
   expect(spending.limits).toMatchObject([{ level: 'api_key', subject: 'ci' }]);
   expect(spending.unlimited.map(({ subject_id }) => subject_id)).not.toContain(made.id);
+});
+
+test('programs and the operator are told apart from people; counting is no change', async () => {
+  const { pool } = world.payments.db;
+  const elsewhere = await world.organization('Elsewhere');
+  const person = await world.person('bob@example.com', { of: elsewhere, role: 'admin' });
+  const [workspace] = await listWorkspaces(pool, elsewhere);
+  const made = await pool.transaction((tx) =>
+    createApiKey(
+      tx,
+      { entropy: systemEntropy, pepper: Buffer.from('no matter which') },
+      {
+        ...{ organizationId: elsewhere, workspaceId: workspace?.id ?? '', createdBy: null },
+        ...{ name: 'terraform', kind: 'admin' },
+      },
+    ),
+  );
+  const change = {
+    organizationId: elsewhere,
+    level: 'organization',
+    subjectId: elsewhere,
+  } as const;
+  const rest = { amount: nanos(1n), action: 'notify_only' } as const;
+  for (const setBy of [made.id, 'operator', 'user_GONE']) {
+    await setSpendLimit(pool, { ...change, ...rest, setBy });
+  }
+  await setSpendLimit(pool, { ...change, ...rest, level: 'tier', setBy: 'tier' });
+  const { spending } = await limits(person);
+  expect(spending.changes.map((one) => [one.set_by, one.set_by_kind, one.level])).toEqual([
+    ['Tier', 'tier', 'tier'],
+    ['Former member', 'member', 'organization'],
+    ['Operator', 'operator', 'organization'],
+    ['Admin key terraform', 'admin_key', 'organization'],
+  ]);
+  expect(spending.limits.map(({ set_by_kind }) => set_by_kind)).toEqual(['tier', 'member']);
+  // A limit that was not there is not removed, and counting is no change.
+  const lifted = { ...change, ...rest, level: 'tier', amount: null, setBy: 'tier' } as const;
+  await setSpendLimit(pool, lifted);
+  await setSpendLimit(pool, lifted);
+  await pool.query({ text: 'UPDATE orgs.spend_limits SET charged_nanos = charged_nanos + 1' });
+  expect((await limits(person)).spending.changes).toHaveLength(5);
 });
 
 test.each(['lots', '-1', '1e3', '', '0.0000000001'])('%j is no amount', async (amount) => {

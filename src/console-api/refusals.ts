@@ -66,6 +66,27 @@ export const REFUSALS = {
     message: 'Enter an amount in US dollars, such as 25. 0 refuses every request.',
     field: 'amount_usd',
   },
+  too_many_webhooks: {
+    status: 409,
+    message: 'This organization has as many webhook endpoints as it can.',
+    nextStep: 'Remove one that is no longer used.',
+  },
+  webhook_url: { status: 400, message: 'Events cannot be sent to this URL.', field: 'url' },
+  webhook_off: {
+    status: 409,
+    message: 'Nothing is sent to this endpoint while it is switched off.',
+    nextStep: 'Switch it on first.',
+  },
+  too_many_tests: {
+    status: 429,
+    message: 'Many test events were sent to this endpoint in the last minute.',
+    nextStep: 'Wait a minute.',
+  },
+  webhook_under_way: {
+    status: 409,
+    message: 'This event is being sent at this moment.',
+    nextStep: 'Wait until it has ended.',
+  },
   not_found: { status: 404, message: 'There is no such thing here.' },
   invalid_input: { status: 400, message: 'The request is not valid.' },
   invalid_content_type: { status: 415, message: 'Requests carry JSON.' },
@@ -85,7 +106,7 @@ export const REFUSALS = {
   },
   nonce_reused: {
     status: 409,
-    message: 'This form was already used for a purchase of another amount.',
+    message: 'This form was already used for another purchase.',
     nextStep: 'Reload the page and begin again. You were not charged twice.',
   },
   details_invalid: {
@@ -162,6 +183,7 @@ const FIELD_WORDS: Readonly<Record<string, string>> = {
   amount_usd: REFUSALS.amount_invalid.message,
   token: REFUSALS.link_invalid.message,
   expires: REFUSALS.key_end.message,
+  description: 'A description has at most 200 characters, on one line.',
 };
 
 /** Turns what was thrown, here or in the framework, into a refusal. */

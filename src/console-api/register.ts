@@ -6,7 +6,9 @@ import { refuse, refuseFailure } from './refusals.ts';
 import { autoReloadRoutes } from './routes/auto-reload.ts';
 import { billingRoutes } from './routes/billing.ts';
 import { billingDetailsRoutes } from './routes/billing-details.ts';
+import { starterCreditRoutes } from './routes/billing-starter.ts';
 import { cardRoutes } from './routes/cards.ts';
+import { creditAdviceRoutes } from './routes/credit-advice.ts';
 import { estimateRoutes } from './routes/estimate.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { limitRoutes } from './routes/limits.ts';
@@ -14,6 +16,8 @@ import { organizationRoutes } from './routes/organizations.ts';
 import { paymentRoutes } from './routes/payments.ts';
 import { purchaseRoutes } from './routes/purchases.ts';
 import { signInRoutes } from './routes/sign-in.ts';
+import { webhookDeliveryRoutes } from './routes/webhook-deliveries.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
 
 /** Largest body a page sends is a name and a nonce. */
 const BODY_LIMIT_BYTES = 16 * 1024;
@@ -39,14 +43,18 @@ export async function registerConsoleApi(app: FastifyInstance, deps: ConsoleDeps
       signInRoutes(api, deps);
       organizationRoutes(api, deps);
       billingRoutes(api, deps);
+      starterCreditRoutes(api, deps);
       paymentRoutes(api, deps);
       purchaseRoutes(api, deps);
       billingDetailsRoutes(api, deps);
       cardRoutes(api, deps);
       autoReloadRoutes(api, deps);
+      creditAdviceRoutes(api, deps);
       estimateRoutes(api, deps);
       keyRoutes(api, deps);
       limitRoutes(api, deps);
+      webhookRoutes(api, deps);
+      webhookDeliveryRoutes(api, deps);
     },
     { prefix: '/api', bodyLimit: BODY_LIMIT_BYTES },
   );

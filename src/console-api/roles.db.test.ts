@@ -25,6 +25,8 @@ const DEEDS: readonly (readonly ['GET' | 'POST', string, Ability, object?])[] = 
   ['GET', '/api/billing', 'billing.view'],
   ['GET', '/api/billing/history', 'billing.view'],
   ['GET', '/api/billing/payments', 'billing.view'],
+  ['GET', '/api/billing/starter-credit', 'billing.view'],
+  ['POST', '/api/billing/starter-credit', 'billing.buy'],
   ['GET', '/api/purchases', 'billing.view'],
   ['GET', '/api/purchases/pur_NONE', 'billing.view'],
   ['POST', '/api/purchases', 'billing.buy', { amount_usd: '1', nonce: 'role-matrix' }],
@@ -39,6 +41,7 @@ const DEEDS: readonly (readonly ['GET' | 'POST', string, Ability, object?])[] = 
   ['POST', '/api/cards/setups', 'billing.buy', { nonce: 'role-matrix', consent_version: 'none' }],
   ['POST', '/api/cards/setups/cset_NONE/refresh', 'billing.view'],
   ['GET', '/api/auto-reload', 'billing.view'],
+  ['POST', '/api/auto-reload/advice', 'billing.view', {}],
   [
     'POST',
     '/api/auto-reload',
@@ -65,6 +68,21 @@ const DEEDS: readonly (readonly ['GET' | 'POST', string, Ability, object?])[] = 
   ['POST', '/api/keys/apikey_NONE/disable', 'keys.manage'],
   ['POST', '/api/keys/apikey_NONE/enable', 'keys.manage'],
   ['POST', '/api/keys/apikey_NONE/revoke', 'keys.manage'],
+  ['GET', '/api/webhooks', 'webhooks.manage'],
+  ['POST', '/api/webhooks', 'webhooks.manage', { url: '', description: '', event_types: [] }],
+  [
+    'POST',
+    '/api/webhooks/whend_NONE',
+    'webhooks.manage',
+    { url: '', description: '', event_types: [] },
+  ],
+  ['POST', '/api/webhooks/whend_NONE/rotate', 'webhooks.manage'],
+  ['POST', '/api/webhooks/whend_NONE/pause', 'webhooks.manage'],
+  ['POST', '/api/webhooks/whend_NONE/enable', 'webhooks.manage'],
+  ['POST', '/api/webhooks/whend_NONE/remove', 'webhooks.manage'],
+  ['POST', '/api/webhooks/whend_NONE/test', 'webhooks.manage'],
+  ['GET', '/api/webhooks/whend_NONE/deliveries', 'webhooks.manage'],
+  ['POST', '/api/webhooks/whend_NONE/deliveries/evt_NONE/resend', 'webhooks.manage'],
 ];
 
 describe('T13: role × route', () => {
@@ -86,7 +104,9 @@ describe('T13: role × route', () => {
     const { paths } = openApi.parse(answer.json());
     const needsNone = ['site', 'sign-in', 'sign-in/complete', 'sign-out', 'me', 'me/organization'];
     const listed = new Set([
-      ...DEEDS.map(([, path]) => path.replace(/(?:pur|apikey|cset|pm)_NONE/, '{id}')),
+      ...DEEDS.map(([, path]) =>
+        path.replace(/(?:pur|apikey|cset|pm|whend)_NONE/, '{id}').replace('evt_NONE', '{event}'),
+      ),
       ...[...needsNone, 'organizations'].map((path) => `/api/${path}`),
     ]);
     expect(Object.keys(paths).sort()).toEqual([...listed].sort());

@@ -79,6 +79,7 @@ const DEEDS: Record<Ability, string> = {
   'usage.view': 'Seeing usage',
   'members.manage': 'Managing members',
   'limits.manage': 'Setting limits',
+  'webhooks.manage': 'Managing webhooks',
   'playground.use': 'Using the playground',
 };
 

@@ -12,6 +12,7 @@ export const ID_PREFIXES = {
   discount: 'disc_',
   batch: 'msgbatch_',
   refund: 'rfnd_',
+  webhookEndpoint: 'whend_',
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;
@@ -28,6 +29,7 @@ export type CardSetupId = Id<'cardSetup'>;
 export type DiscountId = Id<'discount'>;
 export type BatchId = Id<'batch'>;
 export type RefundId = Id<'refund'>;
+export type WebhookEndpointId = Id<'webhookEndpoint'>;
 
 /** A source of unpredictable bytes and of the time that makes ids sort. */
 export interface Entropy {

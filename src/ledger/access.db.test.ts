@@ -58,6 +58,8 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   nights: ['INSERT', 'SELECT', 'UPDATE done_at', 'UPDATE leased_until'],
   refunds: ['INSERT', 'SELECT', 'UPDATE ended_at', 'UPDATE state'],
   seals: ['SELECT'],
+  spending: ['SELECT'],
+  spending_upto: ['SELECT'],
   verifications: ['INSERT', 'SELECT'],
 };
 

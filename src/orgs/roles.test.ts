@@ -17,13 +17,14 @@ test('the matrix of roles and abilities is the documented one', () => {
     return `${role.padEnd(18)}${cells}`;
   });
   expect([every.join(' '), ...rows]).toEqual([
-    'playground.use keys.manage usage.view billing.view billing.buy members.manage limits.manage',
-    'user              x - - - - - -',
-    'claude_code_user  x - - - - - -',
-    'limited_developer x x x x - - -',
-    'developer         x x x x - - -',
-    'billing           x - x x x - -',
-    'admin             x x x x x x x',
+    'playground.use keys.manage usage.view billing.view billing.buy members.manage limits.manage ' +
+      'webhooks.manage',
+    'user              x - - - - - - -',
+    'claude_code_user  x - - - - - - -',
+    'limited_developer x x x x - - - -',
+    'developer         x x x x - - - -',
+    'billing           x - x x x - - -',
+    'admin             x x x x x x x x',
   ]);
 });
 

@@ -29,6 +29,7 @@ export const ROLE_ABILITIES = {
   'billing.buy': ['billing', 'admin'],
   'members.manage': ['admin'],
   'limits.manage': ['admin'],
+  'webhooks.manage': ['admin'],
 } as const satisfies Record<string, readonly Role[]>;
 
 export type Ability = keyof typeof ROLE_ABILITIES;
@@ -56,6 +57,7 @@ export const abilitiesOf = (role: Role): Ability[] => {
     'billing.buy',
     'members.manage',
     'limits.manage',
+    'webhooks.manage',
   ];
   return all.filter((ability) => may(role, ability));
 };

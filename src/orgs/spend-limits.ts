@@ -1,5 +1,7 @@
 import type { Db } from '#db/pool';
+import { parseId } from '#kernel/ids';
 import { type NanoUsd, nanos } from '#kernel/money';
+import { type LimitChangeRow, selectLimitChanges } from './limit-changes-sql.ts';
 import * as sql from './sql.ts';
 
 /**
@@ -43,6 +45,58 @@ export async function readSpendLimits(db: Db, organizationId: string): Promise<S
     charged: nanos(row.charged_nanos),
     held: nanos(row.held_nanos),
     reachedAt: row.reached_at,
+    setBy: row.set_by,
+    setAt: row.set_at,
+  }));
+}
+
+/** Who can set a limit: a person, a program of the customer, the operator, or the tier itself. */
+export const SETTERS = ['member', 'admin_key', 'operator', 'tier'] as const;
+export type Setter = (typeof SETTERS)[number];
+
+/** What kind of setter an id is of, as `set_by` has it. */
+export function setterOf(setBy: string): Setter {
+  if (parseId('user', setBy) !== undefined) return 'member';
+  if (parseId('apiKey', setBy) !== undefined) return 'admin_key';
+  return setBy === 'tier' ? 'tier' : 'operator';
+}
+
+/** When the month that is counted is over: all limits of an organization begin anew together. */
+export function resetsAt({ month }: Pick<SpendLimit, 'month'>): Date {
+  const first = new Date(`${month}T00:00:00Z`);
+  return new Date(Date.UTC(first.getUTCFullYear(), first.getUTCMonth() + 1));
+}
+
+/** One time somebody set, changed or removed a limit. Kept for good. */
+export interface LimitChange {
+  /** Counts up in an organization, without a gap. */
+  readonly seq: bigint;
+  readonly level: LimitLevel;
+  readonly subjectId: string;
+  /** Null: it was removed. */
+  readonly amount: NanoUsd | null;
+  readonly action: LimitAction | null;
+  /** What stood before; null if there was no limit. */
+  readonly before: NanoUsd | null;
+  readonly setBy: string;
+  readonly setAt: Date;
+}
+
+/** Who set which limit when, newest first. */
+export async function readLimitChanges(
+  db: Db,
+  organizationId: string,
+  limit: number,
+): Promise<LimitChange[]> {
+  const rows = await db.query<LimitChangeRow>(selectLimitChanges(organizationId, limit));
+  const amountOf = (amount: bigint | null) => (amount === null ? null : nanos(amount));
+  return rows.map((row) => ({
+    seq: row.seq,
+    level: row.level,
+    subjectId: row.subject_id,
+    amount: amountOf(row.amount_nanos),
+    action: row.action,
+    before: amountOf(row.before_nanos),
     setBy: row.set_by,
     setAt: row.set_at,
   }));

@@ -7,8 +7,11 @@ export interface SetupRow {
   readonly state: 'opening' | 'open' | 'saved' | 'refused' | 'expired';
   readonly consentVersion: string;
   readonly consentedAt: Date;
+  readonly consentedBy: string;
   readonly replacesCardId: string | null;
   readonly consoleUrl: string;
+  /** The purchase whose card it is about; null where a card is saved by itself. */
+  readonly purchaseId: string | null;
   readonly sessionId: string | null;
   readonly redirectUrl: string | null;
   readonly cardId: string | null;
@@ -17,6 +20,7 @@ export interface SetupRow {
 
 const COLUMNS = `organization_id AS "organizationId", id, state,
   consent_version AS "consentVersion", consented_at AS "consentedAt",
+  consented_by AS "consentedBy", purchase_id AS "purchaseId",
   replaces_card_id AS "replacesCardId", console_url AS "consoleUrl", session_id AS "sessionId",
   redirect_url AS "redirectUrl", card_id AS "cardId", failure`;
 
@@ -31,13 +35,14 @@ export interface NewSetup {
   readonly consentedIp: string;
   readonly replacesCardId: string | null;
   readonly consoleUrl: string;
+  readonly purchaseId?: string;
 }
 
 /** The consent is proof from this moment on, whatever becomes of the card. */
 export const insertSetup = (setup: NewSetup): Statement => ({
   text: `INSERT INTO payments.card_setups (organization_id, id, state, provider, environment, nonce,
-      consent_version, consented_by, consented_ip, replaces_card_id, console_url)
-    VALUES ($1, $2, 'opening', $3, $4, $5, $6, $7, $8, $9, $10)
+      consent_version, consented_by, consented_ip, replaces_card_id, console_url, purchase_id)
+    VALUES ($1, $2, 'opening', $3, $4, $5, $6, $7, $8, $9, $10, $11)
     ON CONFLICT ON CONSTRAINT one_setup_per_form DO NOTHING
     RETURNING ${COLUMNS}`,
   values: [
@@ -51,6 +56,7 @@ export const insertSetup = (setup: NewSetup): Statement => ({
     setup.consentedIp,
     setup.replacesCardId,
     setup.consoleUrl,
+    setup.purchaseId ?? null,
   ],
 });
 
@@ -62,6 +68,33 @@ export const findSetupByNonce = (organizationId: string, nonce: string): Stateme
 export const findSetup = (organizationId: string, id: string): Statement => ({
   text: `SELECT ${COLUMNS} FROM payments.card_setups WHERE organization_id = $1 AND id = $2`,
   values: [organizationId, id],
+});
+
+export const findSetupOfPurchase = (organizationId: string, purchaseId: string): Statement => ({
+  text: `SELECT ${COLUMNS} FROM payments.card_setups
+    WHERE organization_id = $1 AND purchase_id = $2`,
+  values: [organizationId, purchaseId],
+});
+
+/** For news of the processor that name only the page. */
+export const findSetupBySession = (
+  sessionId: string,
+  provider: string,
+  environment: string,
+): Statement => ({
+  text: `SELECT ${COLUMNS} FROM payments.card_setups
+    WHERE session_id = $1 AND provider = $2 AND environment = $3`,
+  values: [sessionId, provider, environment],
+});
+
+/** Purchases that are paid and whose card is not saved yet, though that was agreed to. */
+export const cardsToKeep = (organizationId: string, most: number): Statement => ({
+  text: `SELECT s.purchase_id AS "purchaseId" FROM payments.card_setups s
+    JOIN payments.purchases p ON p.organization_id = s.organization_id AND p.id = s.purchase_id
+    WHERE s.organization_id = $1 AND s.state = 'opening' AND p.state = 'credited'
+      AND p.settled_at > bursar.now() - interval '2 days'
+    ORDER BY p.settled_at, p.id LIMIT $2`,
+  values: [organizationId, most],
 });
 
 /** Oldest first: the card that was saved first is the one that becomes the default. */

@@ -9,6 +9,8 @@ import { restAfter } from '#payments/cards-resting';
 import { explainDecline, plainDecline } from '#payments/declines';
 import type { PaymentsDeps } from '#payments/deps';
 import { ensureCustomer } from '#payments/opening';
+import { keepPurchaseCard } from '#payments/purchase-cards';
+import { giveStarterCredit } from '#payments/starter';
 
 export type CardSetup = SetupRow;
 
@@ -121,6 +123,27 @@ const OPEN_MOST = 5;
 export async function refreshOpenSetups(deps: PaymentsDeps, organizationId: string): Promise<void> {
   const open = await deps.pool.query<SetupRow>(sql.openSetups(organizationId, OPEN_MOST));
   for (const setup of open) await refreshSetup(deps, setup);
+  // Jobs keep these; one that was settled by a release before this has none.
+  const paid = await deps.pool.query<{ purchaseId: string }>(
+    sql.cardsToKeep(organizationId, OPEN_MOST),
+  );
+  for (const { purchaseId } of paid) await keepPurchaseCard(deps, organizationId, purchaseId);
+}
+
+/** What the processor tells of pages of ours on which a card is saved. */
+export const isSetupNews = (event: { readonly type: string; readonly purpose: string | null }) =>
+  event.type.startsWith('checkout.session.') && event.purpose === SETUP_PURPOSE;
+
+/** Follows news of a page by its id; undefined if no card of ours is saved on it. */
+export async function setupChanged(
+  deps: PaymentsDeps,
+  sessionId: string,
+): Promise<SetupRefreshed['outcome'] | undefined> {
+  const { pool, processor, environment } = deps;
+  const [setup] = await pool.query<SetupRow>(
+    sql.findSetupBySession(sessionId, processor.name, environment),
+  );
+  return setup === undefined ? undefined : (await refreshSetup(deps, setup)).outcome;
 }
 
 export type SetupRefreshed =
@@ -178,6 +201,8 @@ async function saved(
   if (replaced !== undefined && replaced.id !== cardId) {
     await removeCard(deps, organizationId, replaced.id);
   }
+  // Before it is told as saved: whoever is interrupted here comes back.
+  await giveStarterCredit(deps, organizationId, setup.consentedBy);
   const done = await change(deps, setup, { ...UNCHANGED, state: 'saved', cardId });
   deps.log?.info({ setup: setup.id, purpose: SETUP_PURPOSE }, 'card saved');
   return { outcome: 'refreshed', setup: done };

@@ -9,6 +9,7 @@ import type { DocumentPort } from '#payments/document-port';
 import type { MoneyBackPort } from '#payments/money-back';
 import type { Processor } from '#payments/processor';
 import type { Selling } from '#payments/selling';
+import type { StarterTerms } from '#payments/starter-rules';
 import type { TaxProcessor } from '#payments/tax-processor';
 
 /** Ids and codes only: no bodies, no card data, no addresses. */
@@ -32,6 +33,8 @@ export interface PaymentsDeps {
   /** First part of every idempotency key, and the tag that tells deployments of one account apart. */
   readonly environment: string;
   readonly automaticTax?: boolean;
+  /** What the operator gives to begin with; absent where nothing is given. */
+  readonly starter?: StarterTerms;
   /** To whom the operator sells; almost everybody unless told. */
   readonly selling?: Selling;
   /** What an organization's tier lets it buy at once, before tax; null for what everybody may. */

@@ -1,3 +1,4 @@
+import { isSetupNews, setupChanged } from '#payments/card-setups';
 import { CARD_EVENTS, cardChanged } from '#payments/cards';
 import type { PaymentsDeps } from '#payments/deps';
 import { moneyBackTopic } from '#payments/money-back-events';
@@ -15,7 +16,7 @@ import * as sql from '#payments/sql';
 export const isOurs = (deps: Pick<PaymentsDeps, 'environment'>, event: ProcessorEvent): boolean =>
   moneyBackTopic(event.type) !== undefined ||
   CARD_EVENTS.has(event.type) ||
-  (event.purpose === PURPOSE && event.environment === deps.environment);
+  ((event.purpose === PURPOSE || isSetupNews(event)) && event.environment === deps.environment);
 
 export type HintOutcome = Settlement['outcome'] | 'refreshed' | MoneyBackOutcome;
 
@@ -41,7 +42,10 @@ export async function followHint(
   if (hint.paymentIntentId !== null && !hint.type.endsWith('.expired')) {
     return settleHinted(deps, purchase, hint.paymentIntentId, via);
   }
-  if (purchase === undefined) return 'ignored';
+  if (purchase === undefined) {
+    const saving = hint.type.startsWith('checkout.session.') ? hint.objectId : null;
+    return saving === null ? 'ignored' : ((await setupChanged(deps, saving)) ?? 'ignored');
+  }
   const refreshed = await refreshPurchase(deps, purchase.id, via);
   return refreshed.outcome === 'unknown_purchase' ? 'ignored' : refreshed.outcome;
 }

@@ -1,5 +1,6 @@
 import { enqueue } from '#db/jobs';
 import type { Pool } from '#db/pool';
+import { isSetupNews } from '#payments/card-setups';
 import { CARD_EVENTS } from '#payments/cards';
 import type { PaymentsDeps } from '#payments/deps';
 import { followHint } from '#payments/hint';
@@ -30,7 +31,8 @@ export async function receiveEvent(
       }),
     );
     if (row?.outcome !== null) return;
-    const known = moneyBackTopic(event.type) !== undefined || CARD_EVENTS.has(event.type);
+    const aboutCards = CARD_EVENTS.has(event.type) || isSetupNews(event);
+    const known = moneyBackTopic(event.type) !== undefined || aboutCards;
     if (event.purpose !== PURPOSE && !known) {
       await tx.query(sql.finishEvent(endpoint, event.id, 'ignored'));
       return;

@@ -62,6 +62,7 @@ async function ask(
     credit: current.credit,
     automaticTax: current.automaticTax,
     addressOnFile: current.addressOnFile,
+    savesCard: current.savesCard,
     expiresAt: current.sessionExpiresAt,
     returnUrl: `${returnUrl}&cs={CHECKOUT_SESSION_ID}`,
     cancelUrl: `${returnUrl}&canceled=1`,

@@ -68,6 +68,8 @@ export interface CheckoutRequest {
   readonly automaticTax: boolean;
   /** The customer's address is ours, checked and quoted by: the page does not replace it. */
   readonly addressOnFile?: boolean;
+  /** The customer agreed to the card being kept: it stays with the processor's customer if it pays. */
+  readonly savesCard?: boolean;
   readonly expiresAt: Date;
   readonly returnUrl: string;
   readonly cancelUrl: string;
@@ -108,6 +110,8 @@ export interface Payment extends Purpose {
   /** When the charge was made, by the processor's clock; null where it does not say. */
   readonly chargedAt: Date | null;
   readonly receiptUrl: string | null;
+  /** What it was or will be paid with. */
+  readonly paymentMethodId?: string | null;
 }
 
 export interface EventPosition {

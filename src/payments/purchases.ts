@@ -8,6 +8,7 @@ import { observe } from '#payments/observe';
 import { idempotencyKey, openPurchase, reread, SESSION_MS } from '#payments/opening';
 import { OPEN_STATES, PHASE_OF, SENTENCES } from '#payments/purchase';
 import { purchaseBounds } from '#payments/purchase-bounds';
+import { type AgreedToKeep, noteConsent } from '#payments/purchase-cards';
 import { refreshReload } from '#payments/reload-charge';
 import { type SettledVia, settlePage } from '#payments/settle';
 import * as sql from '#payments/sql';
@@ -25,6 +26,8 @@ export interface PurchaseRequest {
   readonly actor: string;
   /** One per opened form, so that pressing the button twice is one purchase. */
   readonly nonce?: string;
+  /** That the card is kept once it has paid; nothing is kept without it. */
+  readonly keepCard?: AgreedToKeep;
 }
 
 export type Begun =
@@ -34,7 +37,7 @@ export type Begun =
   | { readonly outcome: 'amount_too_large'; readonly maximum: NanoUsd }
   /** Decided before anything is asked of a card: the region, or an address that is missing. */
   | { readonly outcome: 'barred'; readonly failure: PurchaseFailure }
-  /** The form was used before, for another amount. */
+  /** The form was used before, for another amount or with another answer about the card. */
   | { readonly outcome: 'nonce_reused'; readonly purchase: Purchase }
   /** Nobody knows yet; the same purchase is carried on in the background. */
   | { readonly outcome: 'processor_unavailable'; readonly purchase: Purchase }
@@ -58,7 +61,9 @@ export async function beginPurchase(deps: PaymentsDeps, request: PurchaseRequest
   if (barred !== null) return { outcome: 'barred', failure: barred };
 
   const purchase = await storeDraft(deps, request, addressOnFile);
-  if (purchase.credit !== request.amount) return { outcome: 'nonce_reused', purchase };
+  const same =
+    purchase.credit === request.amount && purchase.savesCard === (request.keepCard !== undefined);
+  if (!same) return { outcome: 'nonce_reused', purchase };
   if (purchase.state === 'draft') await closeOthers(deps, purchase);
 
   const opening = await openPurchase(deps, purchase);
@@ -90,10 +95,13 @@ async function storeDraft(
         consoleUrl: deps.urls.console,
         automaticTax: deps.automaticTax === true,
         addressOnFile,
+        savesCard: request.keepCard !== undefined,
       }),
     );
     if (stored !== undefined) {
       await tx.query(sql.insertTimeline(stored, 'draft', 'Purchase started.'));
+      const { keepCard } = request;
+      if (keepCard !== undefined) await noteConsent(deps, tx, stored, { ...keepCard, actor });
       return stored;
     }
     const [earlier] = await tx.query<Purchase>(sql.findByNonce(organizationId, nonce ?? ''));

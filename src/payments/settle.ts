@@ -9,6 +9,7 @@ import { type Fact, mismatches } from '#payments/facts';
 import { observe } from '#payments/observe';
 import { findCustomer } from '#payments/opening';
 import { type Checkout, type Payment, PURPOSE, type Read } from '#payments/processor';
+import { wantCardKept } from '#payments/purchase-cards';
 import { quarantine } from '#payments/quarantine';
 import * as sql from '#payments/sql';
 import { advance } from '#payments/transition';
@@ -187,6 +188,7 @@ async function grantOnce(
       failure: null,
       ...(checkout === null ? {} : { sessionId: checkout.id }),
     });
+    await wantCardKept(tx, purchase);
     await wantInvoice(tx, purchase);
     return { outcome: 'credited' };
   });

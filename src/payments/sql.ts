@@ -21,6 +21,8 @@ export interface Purchase {
   readonly consoleUrl: string;
   readonly automaticTax: boolean;
   readonly addressOnFile: boolean;
+  /** The customer agreed to the card being kept once it has paid. */
+  readonly savesCard: boolean;
   readonly redirectUrl: string | null;
   readonly paymentIntentId: string | null;
   /** The saved card a reload is charged to; null where a person enters one. */
@@ -37,6 +39,7 @@ const COLUMNS = `
   tax_nanos AS tax, total_nanos AS total, currency, provider, environment, attempt,
   session_id AS "sessionId", session_expires_at AS "sessionExpiresAt",
   console_url AS "consoleUrl", automatic_tax AS "automaticTax", address_on_file AS "addressOnFile",
+  saves_card AS "savesCard",
   redirect_url AS "redirectUrl", payment_intent_id AS "paymentIntentId",
   payment_method_id AS "paymentMethodId", grant_id AS "grantId",
   failure, last_decline AS "lastDecline", receipt_url AS "receiptUrl", created_at AS "createdAt"`;
@@ -76,14 +79,15 @@ export interface Draft {
   readonly consoleUrl: string;
   readonly automaticTax: boolean;
   readonly addressOnFile: boolean;
+  readonly savesCard?: boolean;
 }
 
 /** No row comes back where the form's nonce was used before. A draft is left alone for a minute. */
 export const insertDraft = (draft: Draft): Statement => ({
   text: `INSERT INTO payments.purchases (organization_id, id, state, trigger, actor, nonce,
       credit_nanos, provider, environment, session_expires_at, console_url, automatic_tax,
-      address_on_file, next_poll_at)
-    VALUES ($1, $2, 'draft', $12, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+      address_on_file, saves_card, next_poll_at)
+    VALUES ($1, $2, 'draft', $12, $3, $4, $5, $6, $7, $8, $9, $10, $11, $13,
       bursar.real_now() + interval '1 minute')
     ON CONFLICT ON CONSTRAINT one_purchase_per_form DO NOTHING
     RETURNING ${COLUMNS}`,
@@ -100,6 +104,7 @@ export const insertDraft = (draft: Draft): Statement => ({
     draft.automaticTax,
     draft.addressOnFile,
     draft.trigger,
+    draft.savesCard === true,
   ],
 });
 

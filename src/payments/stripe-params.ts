@@ -45,7 +45,12 @@ export function checkoutParams(request: CheckoutRequest) {
     allow_promotion_codes: false,
     // The page makes a paid invoice by itself, once there is a payment: a failed one takes no number.
     invoice_creation: { enabled: true, invoice_data: { metadata: tags } },
-    payment_intent_data: { metadata: tags, statement_descriptor_suffix: DESCRIPTOR_SUFFIX },
+    payment_intent_data: {
+      metadata: tags,
+      statement_descriptor_suffix: DESCRIPTOR_SUFFIX,
+      // Without the customer's consent the card is forgotten once it has paid.
+      ...(request.savesCard === true ? { setup_future_usage: 'off_session' as const } : {}),
+    },
     payment_method_options: { card: { request_three_d_secure: 'automatic' as const } },
     metadata: tags,
     expires_at: Math.floor(request.expiresAt.getTime() / 1000),

@@ -10,6 +10,7 @@ interface PaymentIntentShape {
   currency: string;
   amount_received: number;
   customer: string | { id: string } | null;
+  payment_method?: string | { id: string } | null;
   metadata: Record<string, string> | null;
   last_payment_error?: ErrorShape | null;
   latest_charge?: string | ChargeShape | null;
@@ -105,6 +106,7 @@ export function toPayment(intent: PaymentIntentShape): Payment {
     chargeId: idOf(intent.latest_charge),
     chargedAt: charge?.created === undefined ? null : new Date(charge.created * 1000),
     receiptUrl: charge?.receipt_url ?? null,
+    paymentMethodId: idOf(intent.payment_method),
     ...purposeOf(intent.metadata),
   };
 }

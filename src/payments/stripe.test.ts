@@ -117,6 +117,17 @@ describe('opening a page at the processor', () => {
     expect(params['tax_id_collection[enabled]']).toBeUndefined();
   });
 
+  it('has the card kept only where the customer agreed to it', async () => {
+    const { processor, seen } = await answering(json(200, page));
+    await processor.createCheckout({ ...request, savesCard: true });
+    await processor.createCheckout({ ...request, savesCard: false });
+    await processor.createCheckout(request);
+    const usage = seen.map(
+      ({ params }) => Object.fromEntries(params)['payment_intent_data[setup_future_usage]'],
+    );
+    expect(usage).toEqual(['off_session', undefined, undefined]);
+  });
+
   it('never sends an amount that is not whole cents', async () => {
     const { processor, seen } = await answering(json(200, page));
     await expect(

@@ -11,6 +11,7 @@ import { createIdentity } from '#identity/sign-in';
 import type { Clock } from '#kernel/clock';
 import type { Entropy } from '#kernel/ids';
 import { formatUsd } from '#kernel/money';
+import type { Tell } from '#outgoing-webhooks/deps';
 import type { PaymentsDeps } from '#payments/deps';
 import { reloadAsker } from '#payments/reload-asked';
 import type { Config } from '#src/config';
@@ -22,6 +23,7 @@ import { startPrices } from '#src/start/prices';
 import { openRates } from '#src/start/rates';
 import { openSettlementJournal } from '#src/start/settlement-journal';
 import { watchUpstreams } from '#src/start/upstreams-watch';
+import { targetPolicyOf } from '#src/start/webhook-terms';
 import { registerStripeWebhook } from '#webhooks/stripe';
 import { type RunningWorker, startWorker } from '#worker/run';
 import { startTimer } from '#worker/timers';
@@ -67,6 +69,7 @@ export async function runConsole(
     brand: config.brand ?? 'Bursar',
     ...{ tiers: config.tiers, defaultTier: config.defaultTier },
     simulated: stripe.simulated,
+    webhookPolicy: targetPolicyOf(config.webhooks, stripe.simulated),
     logger: { level: config.logLevel },
     payOrigin: stripe.apiUrl ?? 'https://checkout.stripe.com',
     register: (app) =>
@@ -126,6 +129,7 @@ export async function runGateway(
     register: (app, door) =>
       registerAdminApi(app, {
         ...{ pool, payments, entropy, book: () => prices.current().book, ...door },
+        webhooks: { pepper, policy: targetPolicyOf(config.webhooks, parts.stripe.simulated) },
         ...{ tiers: config.tiers, defaultTier: config.defaultTier },
       }),
   });
@@ -163,7 +167,14 @@ function textOf(path: string): string | undefined {
 }
 
 export async function runWorker(parts: Parts, payments: PaymentsDeps): Promise<RunningWorker> {
-  const worker = await startWorker({ ...payments, databaseUrl: parts.databaseUrl });
+  const { config, pepper, stripe, databaseUrl } = parts;
+  const policy = targetPolicyOf(config.webhooks, stripe.simulated);
+  const webhooks = {
+    ...{ pepper, policy },
+    tell: async (_tx: unknown, { kind, key, organizationId }: Parameters<Tell>[1]) =>
+      parts.log.warn({ kind, key, organizationId }, 'a webhook endpoint was switched off'),
+  };
+  const worker = await startWorker({ ...payments, databaseUrl, webhooks });
   parts.closers.add('worker', worker.close);
   return worker;
 }

@@ -9,6 +9,7 @@ import { stripePorts } from '#payments/stripe-ports';
 import { NO_TIER, tierOf } from '#rate-limits/tiers';
 import type { Config } from '#src/config';
 import { sellingTerms } from '#src/start/selling';
+import { starterTerms } from '#src/start/starter-credit';
 
 export interface StripeAccess {
   readonly secretKey: string;
@@ -26,7 +27,8 @@ export interface PaymentParts {
   readonly consoleUrl: string;
   readonly stripe: StripeAccess;
   /** To whom is sold, and whether tax is added. */
-  readonly config: Parameters<typeof sellingTerms>[0] & Pick<Config, 'tiers' | 'defaultTier'>;
+  readonly config: Parameters<typeof sellingTerms>[0] &
+    Pick<Config, 'tiers' | 'defaultTier' | 'starterCredit'>;
   readonly log?: PaymentsLog;
 }
 
@@ -55,6 +57,7 @@ export function paymentsOf(parts: PaymentParts): ReconcileDeps {
   return {
     ...ports,
     ...sellingTerms(parts.config),
+    ...starterTerms(parts.config, parts.pepper),
     tierBounds: (organizationId) => boundsOfTier(parts, organizationId),
     ...{ pool, clock, entropy, urls: { console: consoleUrl } },
     environment: environmentOf(parts.pepper, ports.processor.livemode),

@@ -1,9 +1,12 @@
 import { Logger, run } from 'graphile-worker';
+import type { SendingDeps } from '#outgoing-webhooks/deps';
+import { openSender, type Sender } from '#outgoing-webhooks/sender';
 import type { PaymentsDeps, PaymentsLog } from '#payments/deps';
 import { unresolvedPayments } from '#payments/quarantine';
 import { nightly } from '#worker/nightly';
 import { tasks } from '#worker/tasks';
 import { startTimer, timers } from '#worker/timers';
+import { nameServers, webhookPost } from '#worker/webhook-post';
 
 /** Jobs are short calls to the processor and the database; more would only queue at either. */
 const CONCURRENCY = 4;
@@ -15,6 +18,8 @@ const NAMED_AT_START = 20;
 export interface WorkerDeps extends PaymentsDeps {
   /** The application role's; the queue keeps its own connections. */
   readonly databaseUrl: string;
+  /** With what customers' own programs are told of events; absent, they are not. */
+  readonly webhooks?: Pick<SendingDeps, 'pepper' | 'policy' | 'tell'>;
 }
 
 export interface RunningWorker {
@@ -25,23 +30,34 @@ export interface RunningWorker {
 /** Starts working jobs and timers. The queue's schema must exist already (see `#db/migrate`). */
 export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   await recallQuarantined(deps);
+  const sender = senderOf(deps);
   const runner = await run({
     connectionString: deps.databaseUrl,
     schema: 'graphile_worker',
-    taskList: tasks(deps),
+    taskList: tasks(deps, sender),
     concurrency: CONCURRENCY,
     maxPoolSize: CONCURRENCY + 2,
     pollInterval: POLL_MS,
     noHandleSignals: true,
     logger: queueLogger(deps.log),
   });
-  const running = [...timers(deps), nightly(deps)].map((timer) => startTimer(timer, deps.log));
+  const running = [...timers(deps, sender), nightly(deps)].map((timer) =>
+    startTimer(timer, deps.log),
+  );
   return {
     async close() {
       await Promise.all(running.map((timer) => timer.stop()));
       await runner.stop();
+      await sender?.close();
     },
   };
+}
+
+function senderOf(deps: WorkerDeps): Sender | undefined {
+  const { webhooks, pool, clock, entropy, log } = deps;
+  if (webhooks === undefined) return undefined;
+  const post = webhookPost({ resolve: nameServers() });
+  return openSender({ ...webhooks, pool, clock, entropy, post, log });
 }
 
 /** Each rang once when it was found; a restart must not be where it is forgotten. */

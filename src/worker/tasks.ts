@@ -1,9 +1,12 @@
 import type { TaskList } from 'graphile-worker';
 import { parseId } from '#kernel/ids';
 import { LOW_TASK } from '#ledger/low';
+import { EVENTS_DUE_TASK } from '#outgoing-webhooks/publish';
+import type { Sender } from '#outgoing-webhooks/sender';
 import { CARD_CHOSEN_TASK } from '#payments/cards';
 import type { PaymentsDeps } from '#payments/deps';
 import { WEBHOOK_TASK, workEvent } from '#payments/inbox';
+import { KEEP_CARD_TASK, keepPurchaseCard } from '#payments/purchase-cards';
 import { pursueRefund } from '#payments/refund-course';
 import { REFUND_TASK } from '#payments/refunds';
 import { evaluateReload } from '#payments/reload';
@@ -11,9 +14,11 @@ import { reloadCardChanged } from '#payments/reload-settings';
 import { REMEDY_TASK } from '#payments/remedies';
 import { pursueRemedy } from '#payments/remedy-course';
 
-/** Every job there is, and the command it becomes. */
-export function tasks(payments: PaymentsDeps): TaskList {
+/** Every job there is, and the command it becomes. Without a sender nothing is sent to customers. */
+export function tasks(payments: PaymentsDeps, webhooks?: Pick<Sender, 'wake'>): TaskList {
   return {
+    // It only looks: what is slow at a customer's end must not keep a place in this queue.
+    [EVENTS_DUE_TASK]: async () => webhooks?.wake(),
     [WEBHOOK_TASK]: async (payload) => {
       await workEvent(payments, field(payload, 'endpoint'), field(payload, 'event_id'));
     },
@@ -24,6 +29,13 @@ export function tasks(payments: PaymentsDeps): TaskList {
     [CARD_CHOSEN_TASK]: async (payload) => {
       const id = parseId('organization', field(payload, 'organization_id'));
       if (id !== undefined) await reloadCardChanged(payments, id);
+    },
+    [KEEP_CARD_TASK]: async (payload) => {
+      const purchase = field(payload, 'purchase_id');
+      const kept = await keepPurchaseCard(payments, field(payload, 'organization_id'), purchase);
+      if (kept === 'processor_unavailable') {
+        throw new Error(`the processor cannot be asked about the card of ${purchase}`);
+      }
     },
     [LOW_TASK]: async (payload) => {
       const id = parseId('organization', field(payload, 'organization_id'));

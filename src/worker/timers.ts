@@ -2,7 +2,10 @@ import { purgeBatches } from '#batches/purge';
 import { forgetKeys } from '#charging/idempotency';
 import { expireLapsedHolds } from '#charging/lapse';
 import { bookAllStoppedGrants } from '#ledger/breakage';
+import { addUpSpending } from '#ledger/spending';
 import { forgetContainers } from '#orgs/containers';
+import { forgetEvents } from '#outgoing-webhooks/deliveries';
+import type { Sender } from '#outgoing-webhooks/sender';
 import { watchAlarms } from '#payments/alarms';
 import type { PaymentsDeps, PaymentsLog } from '#payments/deps';
 import { lookAtOpenDisputes } from '#payments/disputes';
@@ -25,8 +28,9 @@ const KEYS_PER_SWEEP = 10_000;
 const CONTAINERS_PER_SWEEP = 10_000;
 
 /** Everything that happens by the clock. Real time: what they look at follows real time too. */
-export function timers(payments: PaymentsDeps): readonly Timer[] {
+export function timers(payments: PaymentsDeps, webhooks?: Sender): readonly Timer[] {
   return [
+    ...(webhooks === undefined ? [] : ofWebhooks(payments, webhooks)),
     { name: 'sweep payment events', everyMs: 1_000, run: () => sweepEvents(payments) },
     // On its own, so that one purchase that cannot be read does not delay the others' credit.
     { name: 'poll purchases', everyMs: 1_000, run: () => pollDuePurchases(payments) },
@@ -53,6 +57,8 @@ export function timers(payments: PaymentsDeps): readonly Timer[] {
       everyMs: 60_000,
       run: () => forgetKeys(payments.pool, KEYS_PER_SWEEP),
     },
+    // Nothing waits for it: what is not added up yet is read from the entries.
+    { name: 'add up spending', everyMs: 60_000, run: () => addUpSpending(payments.pool) },
     // Well within the minute after which money that is no credit is an alarm.
     { name: 'look for alarms', everyMs: 15_000, run: () => watchAlarms(payments) },
     {
@@ -67,6 +73,14 @@ export function timers(payments: PaymentsDeps): readonly Timer[] {
       run: () => forgetContainers(payments.pool, CONTAINERS_PER_SWEEP),
     },
     ...ofTheBooks(payments),
+  ];
+}
+
+function ofWebhooks(payments: PaymentsDeps, webhooks: Sender): readonly Timer[] {
+  return [
+    // What is due again, and what a job did not wake anybody for.
+    { name: 'send webhooks that are due', everyMs: 1_000, run: () => webhooks.round() },
+    { name: 'forget webhook events', everyMs: 600_000, run: () => forgetEvents(payments.pool) },
   ];
 }
 

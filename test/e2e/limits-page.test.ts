@@ -76,6 +76,7 @@ test('an admin limits the organization to nothing, is obeyed, and lifts it again
   const limit = row('Organization');
   await limit.getByText('then requests are refused').waitFor();
   await limit.getByText('thrift@example.com').waitFor();
+  await limit.getByText('member, in the Console').waitFor();
   const refused = await call();
   expect(refused.status).toBe(400);
   const { message } = refusal.parse(await refused.json()).error;
@@ -92,6 +93,21 @@ test('an admin limits the organization to nothing, is obeyed, and lifts it again
   await limit.getByRole('button', { name: 'Change the limit of Thrift' }).click();
   await dialog.getByRole('button', { name: 'Remove limit' }).click();
   await page.getByText('No spend limits').waitFor();
+  await page.getByText('Who set what, when').click();
+  await page.getByText('Thrift: $0.00 → no limit').waitFor();
+  await page.getByText('$0.00 → $0.00 a month, then it is noted here').waitFor();
+  expect(await page.getByText('thrift@example.com (member, in the Console)').count()).toBe(3);
+});
+
+test('a limit that only notes says that nothing is refused', async () => {
+  await page.getByRole('button', { name: 'Set a limit' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('is refused before it is sent, until the next month').waitFor();
+  await dialog
+    .getByLabel('When it is reached')
+    .selectOption({ label: 'Note it, and keep serving' });
+  await dialog.getByText('Nothing is refused').waitFor();
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
 });
 
 test('a limit can be set for one key, by its name', async () => {
@@ -119,6 +135,7 @@ describe.each([1280, 360])('in a window of %i pixels', (width) => {
       await page.emulateMedia({ colorScheme });
       await limitsPage();
       await row('Claude Opus 4.x').waitFor();
+      await page.getByText('Who set what, when').click();
       expect(await overflows(page)).toBe(false);
       expect(await violationsOn(page)).toEqual([]);
     }

@@ -6,6 +6,7 @@ const BATCHES = 'migrations/0016-charging-in-full.sql';
 const CAPS = 'migrations/0020-every-lapse-leaves-the-limits.sql';
 const SETTLING = 'migrations/0015-settlements-in-full.sql';
 const LEVELS = 'migrations/0030-tier-spend-cap.sql';
+const SET = 'migrations/0041-spending-and-who-limits-it.sql';
 
 /** Spend limits: taken or refused in the statement that takes the hold. */
 export const LIMITS: readonly PlantedBug[] = [
@@ -151,6 +152,7 @@ export const LIMITS: readonly PlantedBug[] = [
     {
       id: 'limit-set-and-not-known',
       bug: 'A new limit is written down, but admission is not told that there is one.',
+      file: SET,
       find: 'UPDATE orgs.organizations SET limited = true WHERE id = p_organization AND NOT limited;',
       replace: '',
     },

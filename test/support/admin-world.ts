@@ -1,6 +1,7 @@
 import { registerAdminApi } from '#admin-api/register';
 import { createGateway } from '#gateway/gateway';
 import { createApiKey, type KeyKind } from '#orgs/api-keys';
+import { STRICT_POLICY } from '#outgoing-webhooks/target';
 import { bundledBook } from '#pricing/bundled-book';
 import { startModelSim } from '#sims/model-sim/server';
 import { systemClock, systemEntropy } from '#src/system';
@@ -48,7 +49,10 @@ export async function adminWorld(): Promise<AdminWorld> {
     ...{ clock: systemClock, logger: false, drainSeconds: 5 },
     billingUrl: 'http://127.0.0.1:4000/settings/billing',
     register: (app, door) =>
-      registerAdminApi(app, { pool, payments, entropy, book: bundledBook, ...door }),
+      registerAdminApi(app, {
+        ...{ pool, payments, entropy, book: bundledBook, ...door },
+        webhooks: { pepper, policy: STRICT_POLICY },
+      }),
   });
   const url = await gateway.listen('127.0.0.1', 0);
   const [payer, stranger] = await Promise.all([makePayer(pool), makePayer(pool)]);

@@ -9,10 +9,12 @@ const domains = [
   'identity',
   'orgs',
   'payments',
+  'advice',
   'invoicing',
   'charging',
   'batches',
   'rate-limits',
+  'outgoing-webhooks',
 ];
 const edges = ['gateway', 'console-api', 'admin-api', 'webhooks', 'worker', 'cli'];
 const edgeArrows = ['kernel', 'db', 'http', ...domains];
@@ -31,10 +33,12 @@ export const zoneArrows: Readonly<
   identity: { values: ['kernel', 'db', 'orgs'] },
   metering: { values: ['kernel', 'db'] },
   payments: { values: ['kernel', 'db', 'ledger', 'orgs'] },
+  advice: { values: ['kernel', 'db', 'ledger', 'payments'] },
   invoicing: { values: ['kernel', 'db', 'ledger', 'orgs', 'metering', 'payments'] },
   charging: { values: ['kernel', 'db', 'ledger', 'orgs', 'metering', 'pricing'] },
   batches: { values: ['kernel', 'db', 'pricing', 'catalog', 'metering', 'charging'] },
   'rate-limits': { values: ['kernel', 'db'] },
+  'outgoing-webhooks': { values: ['kernel', 'db'] },
   http: { values: ['kernel'], types: ['db', ...domains] },
   ...Object.fromEntries(edges.map((edge) => [edge, { values: edgeArrows }])),
   sims: { values: [] },
@@ -157,8 +161,8 @@ export const packageOwners: Readonly<
     typesFree: false,
   },
   undici: {
-    owner: /^src\/gateway\/upstream\.ts$/,
-    advice: 'only gateway/upstream.ts calls a model',
+    owner: /^src\/(gateway\/upstream|worker\/webhook-post)\.ts$/,
+    advice: 'only gateway/upstream.ts calls a model, only worker/webhook-post.ts a customer',
     typesFree: true,
   },
   'graphile-worker': {

@@ -4,6 +4,7 @@ import { readStatement } from '#ledger/statement';
 import { webhooksAreSilent } from '#payments/alarms';
 import { debtNotice } from '#payments/debt-words';
 import { purchaseBounds } from '#payments/purchase-bounds';
+import { PURCHASE_CONSENT } from '#payments/purchase-consent';
 import { viewPurchase } from '#payments/purchase-view';
 import { findOpenPurchase } from '#payments/purchases';
 import { balanceView, historyLineView } from '../billing-view.ts';
@@ -38,6 +39,7 @@ export function billingRoutes(app: Api, deps: ConsoleDeps): void {
           minimum_usd: formatUsd(bounds.minimum),
           maximum_usd: formatUsd(bounds.maximum),
         },
+        card_consent: { ...PURCHASE_CONSENT },
       };
     },
   );

@@ -1,15 +1,22 @@
 import { setSpendLimit } from '#charging/limits';
 import { readDeployment } from '#db/deployment';
 import { recordAudit } from '#identity/audit';
-import { formatUsd, parseUsd } from '#kernel/money';
+import { formatUsd, type NanoUsd, parseUsd } from '#kernel/money';
 import { type ApiKey, listApiKeys } from '#orgs/api-keys';
 import { readHoldPolicy } from '#orgs/hold-policy';
 import { emailsOf } from '#orgs/members';
 import { readOrganization } from '#orgs/organizations';
-import { readSpendLimits, type SpendLimit } from '#orgs/spend-limits';
+import {
+  type LimitChange,
+  readLimitChanges,
+  readSpendLimits,
+  type SpendLimit,
+  setterOf,
+} from '#orgs/spend-limits';
 import { listWorkspaces } from '#orgs/workspaces';
 import {
   done,
+  type LimitChange as LimitChangeView,
   type LimitsResponse,
   limitsResponse,
   type SpendLimit as SpendLimitView,
@@ -75,19 +82,22 @@ async function spendingView(
   organizationId: string,
 ): Promise<LimitsResponse['spending']> {
   const { pool } = deps;
-  const [limits, { subjects, past }, { now }] = await Promise.all([
+  const [limits, changes, { subjects, past, adminKeys }, { now }] = await Promise.all([
     readSpendLimits(pool, organizationId),
+    readLimitChanges(pool, organizationId, CHANGES_SHOWN),
     subjectsOf(deps, organizationId),
     readDeployment(pool),
   ]);
   const emails = await emailsOf(
     pool,
-    limits.map(({ setBy }) => setBy),
+    [...limits, ...changes].map(({ setBy }) => setBy),
   );
+  const setters: Setters = new Map([...adminKeys, ...emails]);
   const named = new Map([...subjects, ...past].map((one) => [one.subject_id, one.subject]));
   const limited = new Set(limits.filter(({ level }) => level !== 'tier').map((l) => l.subjectId));
   return {
-    limits: limits.map((limit) => limitView(limit, named, emails)),
+    limits: limits.map((limit) => limitView(limit, named, setters)),
+    changes: changes.map((change) => changeView(change, named, setters)),
     resets_at: new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1)).toISOString(),
     unlimited: subjects.filter(({ subject_id }) => !limited.has(subject_id)),
   };
@@ -97,7 +107,7 @@ async function spendingView(
 async function subjectsOf(
   { pool }: ConsoleDeps,
   organizationId: string,
-): Promise<{ subjects: Subject[]; past: Subject[] }> {
+): Promise<{ subjects: Subject[]; past: Subject[]; adminKeys: [string, string][] }> {
   const [organization, workspaces, all] = await Promise.all([
     readOrganization(pool, organizationId),
     listWorkspaces(pool, organizationId),
@@ -115,16 +125,34 @@ async function subjectsOf(
       ...keys.filter(spends).map(subject('api_key')),
     ],
     past: keys.filter((key) => !spends(key)).map(subject('api_key')),
+    adminKeys: all
+      .filter(({ kind }) => kind === 'admin')
+      .map(({ id, name }) => [id, `Admin key ${name}`]),
   };
 }
 
-/** Who set a limit, where it was no person. */
-const SETTERS: Readonly<Record<string, string>> = { operator: 'Operator', tier: 'Tier' };
+/** What people call who can set a limit, by id. */
+type Setters = ReadonlyMap<string, string>;
+
+/** The same by kind, where the id is no longer known or is no id. */
+const KINDS: Readonly<Record<LimitChangeView['set_by_kind'], string>> = {
+  member: 'Former member',
+  admin_key: 'Admin key',
+  operator: 'Operator',
+  tier: 'Tier',
+};
+
+const setterView = (setBy: string, setters: Setters) => {
+  const kind = setterOf(setBy);
+  return { set_by: setters.get(setBy) ?? KINDS[kind], set_by_kind: kind };
+};
+
+const CHANGES_SHOWN = 50;
 
 const limitView = (
   limit: SpendLimit,
   named: ReadonlyMap<string, string>,
-  emails: ReadonlyMap<string, string>,
+  setters: Setters,
 ): SpendLimitView => ({
   level: limit.level,
   subject_id: limit.subjectId,
@@ -134,6 +162,24 @@ const limitView = (
   charged_usd: formatUsd(limit.charged),
   held_usd: formatUsd(limit.held),
   reached_at: limit.reachedAt?.toISOString() ?? null,
-  set_by: emails.get(limit.setBy) ?? SETTERS[limit.setBy] ?? 'Admin key',
+  ...setterView(limit.setBy, setters),
   set_at: limit.setAt.toISOString(),
+});
+
+const usdOf = (amount: NanoUsd | null) => (amount === null ? null : formatUsd(amount));
+
+const changeView = (
+  change: LimitChange,
+  named: ReadonlyMap<string, string>,
+  setters: Setters,
+): LimitChangeView => ({
+  id: `${change.seq}`,
+  at: change.setAt.toISOString(),
+  level: change.level,
+  subject_id: change.subjectId,
+  subject: named.get(change.subjectId) ?? change.subjectId,
+  amount_usd: usdOf(change.amount),
+  action: change.action,
+  before_usd: usdOf(change.before),
+  ...setterView(change.setBy, setters),
 });

@@ -5,6 +5,7 @@ import { centsExactly, formatUsd, type NanoUsd, parseUsd } from '#kernel/money';
 import type { PurchaseFailure } from '#payments/declines';
 import type { PaymentsDeps } from '#payments/deps';
 import { purchaseBounds } from '#payments/purchase-bounds';
+import { agreeToKeep } from '#payments/purchase-cards';
 import { viewPurchase } from '#payments/purchase-view';
 import {
   type Begun,
@@ -137,17 +138,16 @@ function beginRoute(app: Api, deps: ConsoleDeps): void {
       const { userId, organizationId } = memberOf(request);
       const amount = parseUsd(request.body.amount_usd);
       if (amount === undefined) return refuse(reply, 'amount_invalid');
-      const { nonce } = request.body;
+      const { nonce, card_consent_version: version } = request.body;
+      const keep = version === undefined ? undefined : agreeToKeep(version, request.ip);
+      if (keep?.outcome === 'consent_outdated') return refuse(reply, keep.outcome);
       const asked = { organizationId, amount, trigger: 'manual', actor: userId, nonce } as const;
-      const answer = answerTo(await beginPurchase(deps.payments, asked));
+      const card = keep === undefined ? {} : { keepCard: keep.agreed };
+      const answer = answerTo(await beginPurchase(deps.payments, { ...asked, ...card }));
       if ('refuse' in answer) return refuse(reply, answer.refuse, answer.said);
-      await recordAudit(deps.pool, {
-        organizationId,
-        actor: userId,
-        action: 'purchase.begin',
-        subject: answer.show.id,
-        requestId: request.id,
-      });
+      const who = { organizationId, actor: userId, subject: answer.show.id, requestId: request.id };
+      await recordAudit(deps.pool, { ...who, action: 'purchase.begin' });
+      if (keep !== undefined) await recordAudit(deps.pool, { ...who, action: 'card.consent' });
       return reply.code(201).send(await show(deps, answer.show));
     },
   );

@@ -26,8 +26,13 @@ export const historyQuery = (organizationId: string) =>
     getNextPageParam: (page) => (page.has_more ? page.data.at(-1)?.seq : undefined),
   });
 
-export const beginPurchase = (amountUsd: string, nonce: string) =>
-  call('POST', '/api/purchases', purchase, { amount_usd: amountUsd, nonce });
+/** With the version of a consent, the card that pays is kept. */
+export const beginPurchase = (amountUsd: string, nonce: string, consentVersion?: string) =>
+  call('POST', '/api/purchases', purchase, {
+    amount_usd: amountUsd,
+    nonce,
+    ...(consentVersion === undefined ? {} : { card_consent_version: consentVersion }),
+  });
 
 const purchasePath = (id: string) => `/api/purchases/${encodeURIComponent(id)}`;
 

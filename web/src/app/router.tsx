@@ -14,6 +14,7 @@ import { Refusal } from '../api/client.ts';
 import { keysQuery } from '../api/keys.ts';
 import { limitsQuery } from '../api/limits.ts';
 import { meQuery, siteQuery } from '../api/session.ts';
+import { webhooksQuery } from '../api/webhooks.ts';
 import { BillingPage } from '../features/billing/billing-page.tsx';
 import { CardReturnPage } from '../features/billing/card-return-page.tsx';
 import { ReturnPage } from '../features/billing/return-page.tsx';
@@ -21,6 +22,7 @@ import { HomePage } from '../features/home/home-page.tsx';
 import { KeysPage } from '../features/keys/keys-page.tsx';
 import { LimitsPage } from '../features/limits/limits-page.tsx';
 import { SignInPage } from '../features/sign-in/sign-in-page.tsx';
+import { WebhooksPage } from '../features/webhooks/webhooks-page.tsx';
 import { Failed, NotFound, Root, Waiting } from './frame.tsx';
 import { NewOrganizationPage } from './new-organization.tsx';
 import { Shell } from './shell.tsx';
@@ -146,6 +148,16 @@ const limits = createRoute({
   component: LimitsPage,
 });
 
+const webhooks = createRoute({
+  getParentRoute: () => inside,
+  path: '/settings/webhooks',
+  loader: ({ context: { queries, me } }) => {
+    if (me.organization === null || !me.abilities.includes('webhooks.manage')) return;
+    void queries.prefetchQuery(webhooksQuery(me.organization.id));
+  },
+  component: WebhooksPage,
+});
+
 const settings = createRoute({
   getParentRoute: () => inside,
   path: '/settings',
@@ -172,6 +184,7 @@ export const createConsoleRouter = (queries: QueryClient) =>
         cardReturn,
         keys,
         limits,
+        webhooks,
         newOrganization,
       ]),
     ]),

@@ -55,6 +55,9 @@ function Navigation() {
         <li>
           <Link to="/settings/limits">Limits</Link>
         </li>
+        <li>
+          <Link to="/settings/webhooks">Webhooks</Link>
+        </li>
       </ul>
     </nav>
   );

@@ -10,11 +10,13 @@ import { Skeleton } from '../../ui/skeleton.tsx';
 import { Balance, BalanceSkeleton } from './balance.tsx';
 import { BuyDialog } from './buy-dialog.tsx';
 import { CardsSection } from './cards-section.tsx';
+import { StarterOffer } from './credit-offer.tsx';
 import { DetailsSection } from './details-section.tsx';
 import { GrantTable } from './grant-table.tsx';
 import { History } from './history.tsx';
 import { PurchaseCard } from './purchase-card.tsx';
 import { ReloadSection } from './reload-section.tsx';
+import { Runway } from './runway.tsx';
 import { WebhookNotice } from './webhook-notice.tsx';
 
 interface Opened {
@@ -81,11 +83,17 @@ function Billing({ buy, editAddress }: Opened) {
       )}
       {billing.isPending && <BalanceSkeleton />}
       {billing.data !== undefined && <Balance billing={billing.data} />}
+      {billing.data !== undefined && (
+        <Runway organizationId={organization.id} available={billing.data.available_usd} />
+      )}
       {mayBuy && billing.data?.webhooks_silent === true && <WebhookNotice />}
       {!mayBuy && (
         <Notice tone="quiet" title={`Your role, ${roleName(me.role)}, cannot buy credits`}>
           <p>An admin or a billing member of {organization.name} can.</p>
         </Notice>
+      )}
+      {mayBuy && billing.data !== undefined && (
+        <StarterOffer organizationId={organization.id} grants={billing.data.grants} />
       )}
       {billing.data?.open_purchase != null && (
         <PurchaseCard purchase={billing.data.open_purchase} mayBuy={mayBuy} />
@@ -110,6 +118,7 @@ function Billing({ buy, editAddress }: Opened) {
       {buying && mayBuy && billing.data !== undefined && (
         <BuyDialog
           limits={billing.data.limits}
+          cardConsent={billing.data.card_consent}
           {...(buy === undefined ? {} : { first: buy })}
           onClose={() => setBuying(false)}
         />

@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import type { Quote } from '#console-api/billing/contract';
-import type { Purchase } from '#console-api/contract';
+import type { BillingResponse, Purchase } from '#console-api/contract';
 import { beginPurchase, billingQuery } from '../../api/billing.ts';
 import { detailsQuery, quoteQuery } from '../../api/billing-details.ts';
 import { Refusal } from '../../api/client.ts';
@@ -14,20 +14,29 @@ import { type Limits, readAmount } from './amount-entry.ts';
 import { BeforePaying } from './before-paying.tsx';
 import { DetailsForm } from './details-form.tsx';
 import { EstimateBox } from './estimate.tsx';
+import { KeepCard } from './keep-card.tsx';
 import { drawNonce, nonceBook } from './nonce.ts';
 import { openPaymentPage } from './payment-page.ts';
 import { ThingsToCheck } from './things-to-check.tsx';
 import { Total, TotalOf } from './total.tsx';
 import { useSettled } from './use-settled.ts';
 
+type CardConsent = BillingResponse['card_consent'];
+
 const QUICK_CHOICES = ['5', '25', '100'] as const;
 
 /** Amount, total, and away to the payment page: no card number is ever entered here. */
-export function BuyDialog(props: { limits: Limits; first?: string; onClose: () => void }) {
+export function BuyDialog(props: {
+  limits: Limits;
+  cardConsent: CardConsent;
+  first?: string;
+  onClose: () => void;
+}) {
   const { organization } = useSession();
   const details = useQuery(detailsQuery(organization.id));
   const [atAddress, setAtAddress] = useState(false);
   const [typed, setTyped] = useState(props.first ?? '25');
+  const [keeps, setKeeps] = useState(false);
   const [taxed, setTaxed] = useState<Purchase>();
 
   if (taxed !== undefined) return <TaxedTotal purchase={taxed} onClose={props.onClose} />;
@@ -44,6 +53,9 @@ export function BuyDialog(props: { limits: Limits; first?: string; onClose: () =
       limits={props.limits}
       typed={typed}
       onType={setTyped}
+      consent={props.cardConsent}
+      keeps={keeps}
+      onKeeps={setKeeps}
       onAddress={() => setAtAddress(true)}
       onTaxed={setTaxed}
       onClose={props.onClose}
@@ -55,6 +67,10 @@ interface AmountProps {
   readonly limits: Limits;
   readonly typed: string;
   onType(typed: string): void;
+  readonly consent: CardConsent;
+  /** The card that pays is to be kept, by the consent that is shown. */
+  readonly keeps: boolean;
+  onKeeps(keeps: boolean): void;
   onAddress(): void;
   /** The total turned out to be another than the one on the screen. */
   onTaxed(purchase: Purchase): void;
@@ -62,7 +78,7 @@ interface AmountProps {
 }
 
 function AmountDialog(props: AmountProps) {
-  const { limits, typed } = props;
+  const { limits, typed, consent, keeps } = props;
   const { organization } = useSession();
   const queries = useQueryClient();
   const [problem, setProblem] = useState<string>();
@@ -74,7 +90,8 @@ function AmountDialog(props: AmountProps) {
   const quote = asked.data?.amount_usd === usd ? asked.data : undefined;
 
   const begin = useMutation({
-    mutationFn: (amount: string) => beginPurchase(amount, nonceFor(amount)),
+    mutationFn: (amount: string) =>
+      beginPurchase(amount, nonceFor(amount, keeps), keeps ? consent?.version : undefined),
     onSuccess: (purchase) => {
       void queries.invalidateQueries(billingQuery(organization.id));
       if (purchase.redirect_url === null) return props.onClose();
@@ -124,6 +141,9 @@ function AmountDialog(props: AmountProps) {
           You pay on the processor’s page; no card is entered here. Bought credits expire one year
           after the purchase and are not refundable.
         </p>
+        {consent !== undefined && (
+          <KeepCard text={consent.text} keeps={keeps} onKeeps={props.onKeeps} />
+        )}
         {quote !== undefined && <ThingsToCheck advice={quote} />}
         <BuyFoot
           onClose={props.onClose}

@@ -8,6 +8,7 @@ import { Notice } from '../../ui/notice.tsx';
 import { Page } from '../../ui/page.tsx';
 import { Problem } from '../../ui/problem.tsx';
 import { Skeleton } from '../../ui/skeleton.tsx';
+import { StarterOutcome } from './credit-offer.tsx';
 import { openPaymentPage } from './payment-page.ts';
 
 const ASK_AGAIN_MS = 2_000;
@@ -46,7 +47,14 @@ function Following({ setupId, canceled }: { setupId: string; canceled: boolean }
     if (state === 'saved') void queries.invalidateQueries(cardsQuery(organization.id));
   }, [state, queries, organization.id]);
 
-  if (setup.data !== undefined) return <Verdict setup={setup.data} canceled={canceled} />;
+  if (setup.data !== undefined) {
+    return (
+      <>
+        <Verdict setup={setup.data} canceled={canceled} />
+        {state === 'saved' && <StarterOutcome cardId={setup.data.card_id} />}
+      </>
+    );
+  }
   if (setup.isError) return <Problem error={setup.error} retry={() => void setup.refetch()} />;
   return <Skeleton rows={2} label="Asking the payment processor" />;
 }

@@ -1,12 +1,13 @@
 /**
- * A purchase form's nonces: the same amount keeps the same one, so pressing twice, or again after
- * a lost answer, is one purchase; another amount is another purchase.
+ * A purchase form's nonces: the same wish keeps the same one, so pressing twice, or again after
+ * a lost answer, is one purchase; another amount, or another answer about the card, is another.
  */
-export function nonceBook(draw: () => string): (usd: string) => string {
+export function nonceBook(draw: () => string): (usd: string, keepsCard?: boolean) => string {
   const drawn = new Map<string, string>();
-  return (usd) => {
-    const nonce = drawn.get(usd) ?? draw();
-    drawn.set(usd, nonce);
+  return (usd, keepsCard = false) => {
+    const wish = `${usd} ${keepsCard}`;
+    const nonce = drawn.get(wish) ?? draw();
+    drawn.set(wish, nonce);
     return nonce;
   };
 }

@@ -6,6 +6,7 @@ import { Refusal } from '../../api/client.ts';
 import { Dialog } from '../../ui/dialog.tsx';
 import { Field } from '../../ui/field.tsx';
 import { Problem } from '../../ui/problem.tsx';
+import { ReloadReplay, ReloadSuggestion } from './reload-advice.tsx';
 
 const FIELDS = ['threshold_usd', 'target_usd', 'max_per_day', 'max_usd_per_month'];
 
@@ -52,6 +53,12 @@ export function ReloadDialog(props: {
   return (
     <Dialog title={reload.enabled ? 'Change auto-reload' : 'Set up auto-reload'} onClose={onClose}>
       <form className="form" onSubmit={submit} noValidate>
+        <ReloadSuggestion
+          onUse={(below, upTo) => {
+            setThreshold(below);
+            setTarget(upTo);
+          }}
+        />
         <Field
           label="When the balance falls below"
           before="$"
@@ -85,6 +92,7 @@ export function ReloadDialog(props: {
           problem={problemOf('max_usd_per_month')}
           onChange={(event) => setPerMonth(event.target.value)}
         />
+        <ReloadReplay typed={{ threshold, target, perDay, perMonth }} isOn={reload.enabled} />
         {!reload.enabled && (
           <>
             <div className="consent">

@@ -88,6 +88,7 @@ export function LimitDialog(props: {
           name="action"
           value={action}
           options={LIMIT_ACTIONS.map((one) => [one, ACTIONS[one].choice] as const)}
+          hint={ACTIONS[action].sentence}
           onChange={(value) => {
             const one = LIMIT_ACTIONS.find((known) => known === value);
             if (one !== undefined) setAction(one);

@@ -8,6 +8,7 @@ import { Page, Section } from '../../ui/page.tsx';
 import { Problem } from '../../ui/problem.tsx';
 import { roleName } from '../../ui/roles.ts';
 import { Skeleton } from '../../ui/skeleton.tsx';
+import { LimitChanges } from './limit-changes.tsx';
 import { LimitDialog } from './limit-dialog.tsx';
 import { RateTable } from './rate-table.tsx';
 import { SpendTable } from './spend-table.tsx';
@@ -78,6 +79,7 @@ function Spending(props: { spending: LimitsResponse['spending']; mayManage: bool
   return (
     <Section title="Spend limits" actions={create}>
       <SpendTable spending={spending} onChange={mayManage ? setEditing : undefined} />
+      {spending.changes.length > 0 && <LimitChanges changes={spending.changes} />}
       {editing !== undefined && (
         <LimitDialog
           organizationId={organization.id}

@@ -2,7 +2,7 @@ import type { LimitsResponse, SpendLimit } from '#console-api/contract';
 import { Exact } from '../../ui/amount.tsx';
 import { Moment } from '../../ui/moment.tsx';
 import { Badge, Empty } from '../../ui/notice.tsx';
-import { ACTIONS, LEVELS } from './words.ts';
+import { ACTIONS, LEVELS, SETTERS } from './words.ts';
 
 export function SpendTable(props: {
   spending: LimitsResponse['spending'];
@@ -45,8 +45,8 @@ export function SpendTable(props: {
         </tbody>
       </table>
       <p className="hint">
-        A month is a calendar month in UTC. The next one begins{' '}
-        <Moment at={resetsAt} show="day in UTC" />.
+        A month is a calendar month in UTC. On <Moment at={resetsAt} show="day in UTC" /> the next
+        one begins, and what was used is counted from zero again.
       </p>
     </>
   );
@@ -84,8 +84,9 @@ function SpendRow(props: {
       <td data-label="Set by">
         <span>
           {limit.set_by}
+          <span className="below hint">{SETTERS[limit.set_by_kind]}</span>
           <span className="below hint">
-            <Moment at={limit.set_at} />
+            <Moment at={limit.set_at} show="day and time" />
           </span>
         </span>
       </td>

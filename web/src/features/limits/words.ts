@@ -8,15 +8,31 @@ export const LEVELS: Readonly<Record<SpendLimit['level'], string>> = {
 };
 
 /** What happens at a limit, in the words of a form and of a line below its amount. */
-export const ACTIONS: Readonly<Record<SpendLimit['action'], { choice: string; line: string }>> = {
+export const ACTIONS: Readonly<
+  Record<SpendLimit['action'], { choice: string; line: string; sentence: string }>
+> = {
   notify_and_pause: {
     choice: 'Refuse further requests',
     line: 'then requests are refused',
+    sentence:
+      'A request that could pass the limit is refused before it is sent, until the next month ' +
+      'begins or the limit is raised. What is under way finishes and counts.',
   },
   notify_only: {
     choice: 'Note it, and keep serving',
     line: 'then it is noted here',
+    sentence:
+      'Nothing is refused: it is only noted that the limit was reached, and spending goes on for ' +
+      'as long as there is credit.',
   },
+};
+
+/** Who set a limit, where the name does not say it. */
+export const SETTERS: Readonly<Record<SpendLimit['set_by_kind'], string>> = {
+  member: 'member, in the Console',
+  admin_key: 'by API',
+  operator: 'by command line',
+  tier: 'by the operator’s tiers',
 };
 
 /** One sentence each: what is held before a request is sent. */

@@ -1,0 +1,4 @@
+import { scenarios } from './scenarios.ts';
+import { rehearsed } from './settings.ts';
+
+scenarios(rehearsed);
