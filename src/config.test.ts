@@ -41,6 +41,7 @@ test('every problem is in one report, with variable, found and expected', () => 
     BURSAR_OPS_PORT: '4003',
     BURSAR_DRAIN_SECONDS: '-1',
     BURSAR_UNBOUNDED_TOOL_USES: 'all',
+    BURSAR_UNUSUAL_SPEND_USD: '2.50',
     STRIPE_API_URL: 'localhost:4002',
     STRIPE_SECRET_KEY: 'pk_test_wrong',
     BURSAR_UPSTREAM_KEY: 'k',
@@ -58,6 +59,7 @@ test('every problem is in one report, with variable, found and expected', () => 
     'BURSAR_PRICE_BOOK',
     'BURSAR_ROLE',
     'BURSAR_UNBOUNDED_TOOL_USES',
+    'BURSAR_UNUSUAL_SPEND_USD',
     'BURSAR_UPSTREAM_URL',
     'LOG_LEVEL',
     'NODE_ENV',
@@ -65,7 +67,7 @@ test('every problem is in one report, with variable, found and expected', () => 
     'STRIPE_SECRET_KEY',
   ]);
   const report = describeProblems(found);
-  expect(report).toContain('The configuration has 13 problems:');
+  expect(report).toContain('The configuration has 14 problems:');
   expect(report).toContain(
     'BURSAR_ROLE: found "boss", expected one of all, gateway, console, worker',
   );

@@ -4,6 +4,7 @@ import { USES_MAX } from '#pricing/server-tools';
 import type { TierBook } from '#rate-limits/tiers';
 import { readTiers, readUpstreams } from '#src/start/configured-files';
 import { EnvironmentReader, type Problem, type Secret } from '#src/start/environment';
+import { readOperators } from '#src/start/operators';
 import { readSelling, type SellingTerms } from '#src/start/selling';
 import { readStarterCredit, type StarterCredit } from '#src/start/starter-credit';
 import type { UpstreamEntry } from '#src/start/upstreams-file';
@@ -32,6 +33,8 @@ export interface Config {
   readonly dataDir: string;
   readonly runFile: string | undefined;
   readonly drainSeconds: number;
+  /** Dollars in five minutes below which no spending is unusual. */
+  readonly unusualSpendUsd: number;
   /** Undefined: the embedded database of the data directory. */
   readonly database: { readonly url: Secret; readonly ownerUrl: Secret } | undefined;
   readonly stripe: {
@@ -68,6 +71,8 @@ export interface Config {
   readonly tiers: TierBook;
   /** Of a server tool without a bound, the uses that are held; 0 refuses such tools (H2). */
   readonly carriedToolUses: number;
+  /** Addresses of the people who run this; undefined: not set. */
+  readonly operatorEmails: readonly string[] | undefined;
   /** Undefined: not set, so messages that follow an API literally keep its words. */
   readonly brand: string | undefined;
   readonly logLevel: (typeof LOG_LEVELS)[number];
@@ -83,6 +88,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 const PEPPER_CHARACTERS_MIN = 32;
 const NODE_ENVS = ['development', 'production', 'test'] as const;
 const DRAIN_SECONDS_MAX = 3_600;
+const UNUSUAL_SPEND_USD_MAX = 1_000_000;
 
 /** Reads every variable before it answers, so that one report names every problem. */
 export function parseConfig(
@@ -101,6 +107,7 @@ export function parseConfig(
     dataDir: resolve(read.text('BURSAR_DATA_DIR') ?? '.bursar'),
     runFile: read.text('BURSAR_RUN_FILE'),
     drainSeconds: read.integer('BURSAR_DRAIN_SECONDS', 0, DRAIN_SECONDS_MAX, 30),
+    unusualSpendUsd: read.integer('BURSAR_UNUSUAL_SPEND_USD', 1, UNUSUAL_SPEND_USD_MAX, 5),
     database,
     stripe: readStripe(read, production),
     selling: readSelling(read),
@@ -116,6 +123,7 @@ export function parseConfig(
     priceBook: read.readableFile('BURSAR_PRICE_BOOK'),
     ...readTiers(read),
     carriedToolUses: read.integer('BURSAR_UNBOUNDED_TOOL_USES', 0, USES_MAX, 0),
+    operatorEmails: readOperators(read),
     brand: read.text('BURSAR_BRAND'),
     logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, production ? 'info' : 'warn'),
     production,

@@ -49,6 +49,10 @@ describe('who is let in', () => {
     ['POST', '/webhooks/spl_1/test'],
     ['GET', '/webhooks/spl_1/deliveries'],
     ['POST', '/webhooks/spl_1/deliveries/evt_1/resend'],
+    ['GET', '/spend_watch'],
+    ['PUT', '/spend_watch'],
+    ['GET', '/spend_anomalies'],
+    ['POST', '/spend_anomalies/spl_1/acknowledge'],
   ] as const;
 
   test.each(routes)('%s %s is for admin keys', async (method, path) => {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Db } from '#db/pool';
 import { BOTH_SIDES, onOneSide, pageFields } from '#http/list-query';
 import { recordAudit } from '#identity/audit';
 import {
@@ -9,8 +10,9 @@ import {
   readApiKey,
   renameApiKey,
 } from '#orgs/api-keys';
-import type { KeyMoveName } from '#orgs/key-states';
+import type { KeyMoveName, KeyStatus } from '#orgs/key-states';
 import { readOrganization } from '#orgs/organizations';
+import { resumeKey } from '#spend-watch/answers';
 import { type AdminApp, type AdminDeps, documented, refuse } from './door.ts';
 import { nameText, pageIn, pageOf } from './page.ts';
 
@@ -53,11 +55,20 @@ const changes = z.object({
 });
 const byId = z.object({ id: z.string() });
 
+/** The public API knows no pause: such a key opens nothing, and is switched on again as others are. */
+const SHOWN = {
+  active: 'active',
+  inactive: 'inactive',
+  paused: 'inactive',
+  revoked: 'archived',
+  expired: 'expired',
+} as const satisfies Record<KeyStatus, (typeof STATUSES)[number]>;
+
 const keyView = (key: ApiKey, defaultWorkspaceId: string | undefined): z.infer<typeof apiKey> => ({
   id: key.id,
   type: 'api_key',
   name: key.name,
-  status: key.status === 'revoked' ? 'archived' : key.status,
+  status: SHOWN[key.status],
   partial_key_hint: key.hint,
   created_at: key.createdAt.toISOString(),
   expires_at: key.expiresAt?.toISOString() ?? null,
@@ -68,6 +79,20 @@ const keyView = (key: ApiKey, defaultWorkspaceId: string | undefined): z.infer<t
   workspace_id:
     key.kind === 'admin' || key.workspaceId === defaultWorkspaceId ? null : key.workspaceId,
 });
+
+async function moveTo(
+  tx: Db,
+  status: keyof typeof MOVES,
+  who: Omit<Parameters<typeof recordAudit>[1], 'action'> & { readonly organizationId: string },
+): Promise<KeyChange> {
+  const move = MOVES[status];
+  const { organizationId, subject: id } = who;
+  const changed = await changeKey(tx, move, { organizationId, id });
+  if (changed.outcome === 'done' && changed.moved) {
+    await recordAudit(tx, { ...who, action: `api_key.${move}` });
+  }
+  return changed;
+}
 
 /** Keys are made by people and operators: no program can make itself one. */
 export function apiKeyRoutes(app: AdminApp, deps: AdminDeps): void {
@@ -129,10 +154,11 @@ export function apiKeyRoutes(app: AdminApp, deps: AdminDeps): void {
         let key = await readApiKey(tx, { organizationId, id });
         if (key === undefined) return { outcome: 'unknown_key' };
         if (status !== undefined) {
-          const move = MOVES[status];
-          const changed = await changeKey(tx, move, { organizationId, id });
+          const changed =
+            status === 'active' && key.status === 'paused'
+              ? await resumeKey(tx, { organizationId, id }, { by: apiKeyId, requestId: request.id })
+              : await moveTo(tx, status, who);
           if (changed.outcome !== 'done') return changed;
-          if (changed.moved) await recordAudit(tx, { ...who, action: `api_key.${move}` });
           key = changed.key;
         }
         if (name !== undefined && name !== key.name) {

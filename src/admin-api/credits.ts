@@ -59,6 +59,7 @@ const line = z
     balance_usd: usd.describe('of all grants together after this line'),
     grant_id: z.string(),
     reference: z.string(),
+    lost_usd: usd.describe('taken back or owed after a dispute, on lines that move no grant'),
   })
   .meta({ id: 'LedgerLine' });
 const linePage = z
@@ -86,6 +87,7 @@ const lineView = (shown: StatementLine): z.infer<typeof line> => ({
   balance_usd: formatUsd(shown.total),
   grant_id: shown.grantId,
   reference: shown.reference,
+  lost_usd: formatUsd(shown.lost),
 });
 
 export function creditRoutes(app: AdminApp, deps: AdminDeps): void {

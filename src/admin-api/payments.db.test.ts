@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { evaluateDueReloads } from '#payments/reload';
 import { type AdminWorld, adminWorld, messageOf } from '#test/admin-world';
 
 let world: AdminWorld;
@@ -70,8 +71,13 @@ describe('auto-reload by a program', () => {
         ...asked,
         max_usd_per_month: '500',
         status: 'on',
-        evaluations: [{ outcome: 'no_card' }],
+        evaluations: [],
       },
+    });
+    // Stored is answered at once; whether to reload is asked by the timer.
+    await evaluateDueReloads(world.shop.deps);
+    expect((await world.get('/auto_reload')).body).toMatchObject({
+      evaluations: [{ outcome: 'no_card', cause: 'settings_changed' }],
     });
     const off = await world.call('PUT', '/auto_reload', { enabled: false });
     expect(off.body).toMatchObject({

@@ -9,6 +9,7 @@ import { purchaseRoutes } from './purchases.ts';
 import { rateLimitRoutes } from './rate-limits.ts';
 import { receiptRoutes } from './receipts.ts';
 import { spendLimitRoutes } from './spend-limits.ts';
+import { spendWatchRoutes } from './spend-watch.ts';
 import { webhookDeliveryRoutes } from './webhook-deliveries.ts';
 import { webhookRoutes } from './webhooks.ts';
 
@@ -38,6 +39,7 @@ export async function registerAdminApi(app: FastifyInstance, deps: AdminDeps): P
       purchaseRoutes(admin, deps);
       autoReloadRoutes(admin, deps);
       spendLimitRoutes(admin, deps);
+      spendWatchRoutes(admin, deps);
       rateLimitRoutes(admin, deps);
       webhookRoutes(admin, deps);
       webhookDeliveryRoutes(admin, deps);

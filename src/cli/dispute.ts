@@ -4,7 +4,7 @@ import { recordAudit } from '#identity/audit';
 import { OPEN_DISPUTE_STATES } from '#payments/dispute';
 import { listDisputes } from '#payments/disputes';
 import { disputeLine } from '#payments/money-back-view';
-import { resumeAfterLoss } from '#payments/reload-pauses';
+import { resumeAfterLoss, resumeAfterWarning } from '#payments/reload-pauses';
 import { listWarnings, warningAdvice } from '#payments/warnings';
 
 const LISTED = 100;
@@ -60,6 +60,28 @@ async function warnings(system: System): Promise<Answer> {
   return done({ data }, lines.length === 0 ? 'No early fraud warnings.' : lines.join('\n'));
 }
 
+async function trust(system: System, id: string, options: { reason: string }): Promise<Answer> {
+  const { reason } = options;
+  const told = await system.pool.transaction(async (tx) => {
+    const resumed = await resumeAfterWarning(tx, id);
+    if (resumed.outcome === 'resumed') {
+      const who = { organizationId: resumed.organizationId, actor: OPERATOR, requestId: null };
+      await recordAudit(tx, { ...who, action: 'warning.resume', subject: id, reason });
+    }
+    return resumed;
+  });
+  switch (told.outcome) {
+    case 'resumed': {
+      const text = `Auto-reload of ${told.organizationId} is no longer paused because of ${id}.`;
+      return done({ id, organization_id: told.organizationId, resumed: true }, text);
+    }
+    case 'unknown_warning':
+      return failed('warning_not_found', `There is no early fraud warning ${id}.`);
+    case 'not_paused':
+      return failed('not_paused', `${id} pauses nothing: it was resumed before.`);
+  }
+}
+
 export function addDisputeVerbs({ program, onSystem }: Verbs): void {
   const dispute = program.command('dispute').description("payments that a card's bank questions");
   dispute
@@ -72,10 +94,13 @@ export function addDisputeVerbs({ program, onSystem }: Verbs): void {
     .description('let auto-reload go on, which a lost dispute keeps paused')
     .requiredOption('--reason <text>', 'why, for the audit trail')
     .action(onSystem(resume));
-  program
+  const warning = program
     .command('warning')
-    .description('suspicions of fraud that banks report before they dispute')
-    .command('list')
-    .description('each with what to do about it')
-    .action(onSystem(warnings));
+    .description('suspicions of fraud that banks report before they dispute');
+  warning.command('list').description('each with what to do about it').action(onSystem(warnings));
+  warning
+    .command('resume <warning>')
+    .description('let auto-reload go on, which a warning keeps paused, also after a refund')
+    .requiredOption('--reason <text>', 'why, for the audit trail')
+    .action(onSystem(trust));
 }

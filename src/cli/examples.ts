@@ -37,6 +37,9 @@ export const EXAMPLES: Readonly<Record<string, Told>> = {
   'key list': { units: TIMES, example: `bursar key list ${ORG}` },
   'key disable': { example: 'bursar key disable "$KEY"' },
   'key enable': { example: 'bursar key enable "$KEY"' },
+  'key resume': { example: 'bursar key resume "$KEY"' },
+  'spend-watch show': { units: `${USD}\n${TIMES}`, example: `bursar spend-watch show ${ORG}` },
+  'spend-watch set': { example: `bursar spend-watch set ${ORG} --action pause` },
   'key revoke': { example: 'bursar key revoke "$KEY"' },
   'grant give': {
     units: `${USD}\n${TIMES}`,
@@ -98,6 +101,7 @@ export const EXAMPLES: Readonly<Record<string, Told>> = {
   },
   'dispute list': { units: USD, example: 'bursar dispute list --open' },
   'dispute resume': { example: 'bursar dispute resume "$DISPUTE" --reason "settled by phone"' },
+  'warning resume': { example: 'bursar warning resume "$WARNING" --reason "known customer"' },
   'warning list': { units: TIMES, example: 'bursar warning list' },
   reconcile: { units: `${USD}\n${TIMES}`, example: 'bursar reconcile --from 2026-11-01' },
   'batch list': { units: TIMES, example: `bursar batch list ${ORG}` },

@@ -3,10 +3,19 @@ import { unknownOrganization } from '#cli/organization';
 import type { Verbs } from '#cli/verbs';
 import { readDeployment } from '#db/deployment';
 import { recordAudit } from '#identity/audit';
-import { type ApiKey, changeKey, createApiKey, listApiKeys, mayAddKey } from '#orgs/api-keys';
+import {
+  type ApiKey,
+  changeKey,
+  createApiKey,
+  type KeyChange,
+  listApiKeys,
+  mayAddKey,
+  organizationOfKey,
+} from '#orgs/api-keys';
 import { checkKeyEnd, endOfLifetime, isKeyLifetime } from '#orgs/key-expiry';
 import type { KeyMoveName, KeyStatus } from '#orgs/key-states';
 import { defaultWorkspaceOf, hasWorkspace } from '#orgs/organizations';
+import { resumeKey } from '#spend-watch/answers';
 
 interface CreateOptions {
   org: string;
@@ -82,34 +91,50 @@ async function create(system: System, options: CreateOptions): Promise<Answer> {
 const DONE: Readonly<Record<KeyMoveName, string>> = {
   disable: 'is disabled. It can be enabled again',
   enable: 'is enabled',
+  pause: 'is paused',
+  resume: 'is resumed; its speed is usual from now on',
   revoke: 'is revoked',
 };
 
 const IS: Readonly<Record<KeyStatus, string>> = {
   active: 'active',
   inactive: 'disabled',
+  paused: 'paused because it spent unusually fast; "key resume" lets it go on',
   revoked: 'revoked for good',
   expired: 'expired: its end was fixed when it was made',
 };
 
 const change =
-  (move: KeyMoveName) =>
+  (move: 'disable' | 'enable' | 'revoke') =>
   async (system: System, id: string): Promise<Answer> => {
     const told = await system.pool.transaction(async (tx) => {
-      const changed = await changeKey(tx, move, { id });
-      if (changed.outcome === 'done' && changed.moved) {
-        const { organizationId } = changed.key;
+      const moved = await changeKey(tx, move, { id });
+      if (moved.outcome === 'done' && moved.moved) {
+        const { organizationId } = moved.key;
         const who = { organizationId, actor: OPERATOR, subject: id, requestId: null };
         await recordAudit(tx, { ...who, action: `api_key.${move}` });
       }
-      return changed;
+      return moved;
     });
-    if (told.outcome === 'unknown_key') return failed('key_not_found', `There is no key ${id}.`);
-    if (told.outcome === 'refused') {
-      return failed(`key_${told.status}`, `The key ${id} is ${IS[told.status]}.`);
-    }
-    return done(keyJson(told.key), `${told.key.name} (${told.key.hint}) ${DONE[move]}.`);
+    return changed(id, move, told);
   };
+
+function changed(id: string, move: KeyMoveName, told: KeyChange): Answer {
+  if (told.outcome === 'unknown_key') return failed('key_not_found', `There is no key ${id}.`);
+  if (told.outcome === 'refused') {
+    return failed(`key_${told.status}`, `The key ${id} is ${IS[told.status]}.`);
+  }
+  return done(keyJson(told.key), `${told.key.name} (${told.key.hint}) ${DONE[move]}.`);
+}
+
+async function resume(system: System, id: string): Promise<Answer> {
+  const told = await system.pool.transaction(async (tx) => {
+    const organizationId = await organizationOfKey(tx, id);
+    if (organizationId === undefined) return { outcome: 'unknown_key' } as const;
+    return resumeKey(tx, { organizationId, id }, { by: OPERATOR, requestId: null });
+  });
+  return changed(id, 'resume', told);
+}
 
 async function list(system: System, options: { org: string }): Promise<Answer> {
   const refusal = await unknownOrganization(system, options.org);
@@ -152,6 +177,10 @@ export function addKeyVerbs({ program, onSystem }: Verbs): void {
     .command('enable <id>')
     .description('switch a disabled key on')
     .action(onSystem(change('enable')));
+  key
+    .command('resume <id>')
+    .description('let a key go on that was paused because it spent unusually fast')
+    .action(onSystem(resume));
   key
     .command('revoke <id>')
     .description('end a key for good')

@@ -21,6 +21,7 @@ import { addReconcileVerb } from '#cli/reconcile';
 import { addRefundVerbs } from '#cli/refund';
 import { addRequestVerbs } from '#cli/request';
 import { addSignInLinkVerb } from '#cli/sign-in-link';
+import { addSpendWatchVerbs } from '#cli/spend-watch';
 import { addStartVerb } from '#cli/start';
 import type { Verbs } from '#cli/verbs';
 import { addWorkspaceVerbs } from '#cli/workspace';
@@ -99,6 +100,7 @@ export function addVerbs(verbs: Verbs, host: CliHost): void {
   addGrantVerb(verbs);
   addBalanceVerb(verbs);
   addLimitVerbs(verbs);
+  addSpendWatchVerbs(verbs);
   addRateLimitVerbs(verbs);
   addPriceVerbs(verbs);
   addDiscountVerbs(verbs);

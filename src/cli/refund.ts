@@ -77,6 +77,8 @@ function refusal(asked: Exclude<RefundAsked, { outcome: 'requested' }>, id: stri
         `The bank disputes this payment (${asked.dispute}): it cannot be refunded as well. ` +
           'Answer the dispute, or accept it, at the payment processor.',
       );
+    case 'changed_since':
+      return failed(asked.outcome, `Refunds of ${id} were made meanwhile.`);
     case 'expired':
       return failed(asked.outcome, `The credit of ${id} has expired.`);
   }

@@ -3,6 +3,7 @@ import type { Balance } from '#ledger/balance';
 import type { Reason } from '#ledger/flows';
 import { REINSTATED } from '#ledger/reinstating';
 import type { StatementLine } from '#ledger/statement';
+import { owed } from '#payments/debt-words';
 import type { BillingResponse, HistoryLine } from './contract.ts';
 
 /** What a customer reads on a statement. Closed by the compiler: a new reason needs its words. */
@@ -56,11 +57,37 @@ export const balanceView = (
   })),
 });
 
+/** Of a refund made at the processor, what was spent already is claimed under this name. */
+const SPENT = /:spent$/;
+
+/** What was lost, with how much: such a line moves no credit, so its amount says nothing. */
+function lossTitle({ kind, lost, reference }: StatementLine): string | undefined {
+  if (lost === 0n) return undefined;
+  // A debt is rounded up wherever it is shown; credit is shown to its last digit on a statement.
+  const much = kind === 'dispute.debt' ? owed(lost) : `$${formatUsd(lost)}`;
+  if (SPENT.test(reference)) {
+    return kind === 'dispute.debt'
+      ? `A refunded payment: ${much} of it had been spent and is owed`
+      : `A refunded payment: ${much} of it had expired`;
+  }
+  if (kind === 'dispute.seize') return `Dispute lost: ${much} of frozen credits went back with it`;
+  if (kind === 'dispute.debt') return `Dispute lost: ${much} had been spent and is owed`;
+  return `Dispute lost: ${much} of it had expired`;
+}
+
+function titleOf(line: StatementLine): string {
+  if (line.reference.startsWith(REINSTATED)) return GIVEN_BACK;
+  return lossTitle(line) ?? TITLES[line.kind];
+}
+
 export const historyLineView = (line: StatementLine): HistoryLine => ({
   seq: line.seq,
   at: line.at.toISOString(),
   kind: line.kind,
-  title: line.reference?.startsWith(REINSTATED) ? GIVEN_BACK : TITLES[line.kind],
+  title: titleOf(line),
   amount_usd: formatUsd(line.amount),
-  reference: line.reference,
+  reference: line.kind.startsWith('dispute.') ? subjectOf(line.reference) : line.reference,
 });
+
+/** The ledger names each freeze of a dispute anew; the customer knows the dispute. */
+const subjectOf = (reference: string): string => reference.split(':')[0] ?? reference;

@@ -80,6 +80,8 @@ export const meResponse = z.object({
   organization: z.nullable(z.object({ id, name: z.string() })),
   role: z.nullable(role),
   abilities: z.array(z.enum(ABILITIES)),
+  /** Whether the operator's page is there for this person. */
+  operator: z.optional(z.boolean()),
   organizations: z.array(membership),
   brand: z.string(),
   simulated: z.boolean(),
@@ -194,13 +196,14 @@ export const createPurchaseRequest = z.object({
   card_consent_version: z.optional(z.string().check(z.maxLength(40))),
 });
 
-// GET and POST /api/keys; POST /api/keys/:id/{disable,enable,revoke}
+// GET and POST /api/keys; POST /api/keys/:id/{disable,enable,resume,revoke}
 export const apiKey = z.object({
   id,
   name: z.string(),
   hint: z.string(),
   kind: z.enum(['workspace', 'admin']),
-  status: z.enum(['active', 'inactive', 'revoked', 'expired']),
+  /** paused: it spent unusually fast, and waits for a person. */
+  status: z.enum(['active', 'inactive', 'paused', 'revoked', 'expired']),
   created_at: time,
   expires_at: z.nullable(time),
 });

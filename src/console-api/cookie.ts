@@ -12,8 +12,13 @@ const options = (consoleUrl: string): CookieSerializeOptions => ({
   secure: consoleUrl.startsWith('https:'),
 });
 
+const IN_HEADER = new RegExp(`(?:^|;\\s*)${SESSION_COOKIE}=([\\w-]+)`);
+
+/** Cookies are read into the request inside the API only, and pages are served outside of it. */
 export const sessionCookie = (request: FastifyRequest): string | undefined =>
-  request.cookies[SESSION_COOKIE];
+  request.cookies === undefined
+    ? IN_HEADER.exec(request.headers.cookie ?? '')?.[1]
+    : request.cookies[SESSION_COOKIE];
 
 export function setSessionCookie(reply: FastifyReply, consoleUrl: string, token: string): void {
   const maxAge = SESSION_DAYS * 24 * 60 * 60;

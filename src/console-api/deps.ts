@@ -21,6 +21,8 @@ export interface ConsoleDeps {
   readonly defaultTier?: string;
   /** Where webhooks may be sent; absent: to the public internet, over https on its port. */
   readonly webhookPolicy?: TargetPolicy;
+  /** Addresses of the people who run this, in lower case; nobody if absent. */
+  readonly operators?: ReadonlySet<string>;
   /** True if cards and models are the built-in doubles: pages say so. */
   readonly simulated: boolean;
   /** Where a browser reaches the Console; `https:` makes the cookie travel encrypted only. */

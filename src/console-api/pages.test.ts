@@ -1,9 +1,11 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { securityHeaders, servePages } from './pages.ts';
+
+const OPERATOR = 'a session of an operator';
 
 let webDirectory: string;
 let app: FastifyInstance;
@@ -13,6 +15,7 @@ beforeEach(async () => {
     webDirectory,
     consoleUrl: 'https://console.example.com',
     payOrigin: 'https://checkout.example.com/pay',
+    isOperator: async (request: FastifyRequest) => request.headers.cookie === OPERATOR,
   };
   app = Fastify();
   securityHeaders(app, options);
@@ -46,7 +49,17 @@ test('every address of the router is a page', async () => {
   const known = [...(await readFile(router, 'utf8')).matchAll(/\bpath: '([^']+)'/g)];
   expect(known.length).toBeGreaterThan(5);
   for (const [, path = ''] of known) {
-    expect([path, (await app.inject(path)).statusCode]).toEqual([path, 200]);
+    const answer = await app.inject({ url: path, headers: { cookie: OPERATOR } });
+    expect([path, answer.statusCode]).toEqual([path, 200]);
+  }
+});
+
+test('the operator’s page is not found by anybody else', async () => {
+  await build();
+  for (const url of ['/operator', '/operator/', '/operator?organization=org_1']) {
+    expect([url, (await app.inject(url)).statusCode]).toEqual([url, 404]);
+    const answer = await app.inject({ url, headers: { cookie: OPERATOR } });
+    expect([url, answer.statusCode]).toEqual([url, 200]);
   }
 });
 

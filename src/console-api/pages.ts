@@ -10,6 +10,8 @@ export interface PagesOptions {
   /** Where cards are typed in; the browser may be sent there and nowhere else. */
   readonly payOrigin?: string;
   readonly consoleUrl: string;
+  /** Whether whoever asks is an operator; without it the operator's page is a page like any other. */
+  readonly isOperator?: (request: FastifyRequest) => Promise<boolean>;
 }
 
 /** The reference at /docs starts itself with a script in its page; it shows no data of anybody. */
@@ -61,6 +63,8 @@ const wantsPage = (request: FastifyRequest): boolean =>
 /** The addresses of the router in web/src/app: anything else gets the page that says so, as a 404. */
 const PAGES =
   /^\/(?:sign-in|settings(?:\/(?:billing(?:\/(?:return|card))?|keys|limits|webhooks))?|organizations\/new)?\/?$/;
+/** There for operators alone (`operator/guard.ts`); for anybody else the page that says so. */
+const OPERATOR_PAGE = /^\/operator\/?$/;
 
 /** Serves the built pages; an address only the browser knows is answered with the page itself. */
 export async function servePages(app: FastifyInstance, options: PagesOptions): Promise<void> {
@@ -76,11 +80,15 @@ export async function servePages(app: FastifyInstance, options: PagesOptions): P
       reply.header('cache-control', value);
     },
   });
-  app.setNotFoundHandler((request: FastifyRequest, reply: FastifyReply) => {
+  const isPage = async (request: FastifyRequest): Promise<boolean> => {
+    const path = request.url.split('?', 1)[0] ?? '';
+    if (OPERATOR_PAGE.test(path)) return (await options.isOperator?.(request)) ?? true;
+    return PAGES.test(path);
+  };
+  app.setNotFoundHandler(async (request: FastifyRequest, reply: FastifyReply) => {
     if (!wantsPage(request)) return refuse(reply, 'not_found');
     if (built()) {
-      const path = request.url.split('?', 1)[0] ?? '';
-      return reply.code(PAGES.test(path) ? 200 : 404).sendFile('index.html');
+      return reply.code((await isPage(request)) ? 200 : 404).sendFile('index.html');
     }
     return reply
       .code(503)

@@ -53,8 +53,13 @@ export const REFUSALS = {
   },
   key_state: {
     status: 409,
-    message: 'This key can no longer be changed so: it is revoked or expired.',
-    nextStep: 'Create another key.',
+    message: 'This key cannot be changed so: it is revoked, expired, or was changed meanwhile.',
+    nextStep: 'Look at the key as it is now, or create another.',
+  },
+  key_is_paused: {
+    status: 409,
+    message: 'This key is paused: resume it if its spending is expected.',
+    nextStep: 'Resume the key, or revoke it.',
   },
   key_end: {
     status: 400,
@@ -144,6 +149,28 @@ export const REFUSALS = {
     message: 'The payment service could not be reached. Nothing was changed.',
     nextStep: 'Try again in a minute.',
   },
+  sign_in_again: {
+    status: 403,
+    message: 'You signed in more than 12 hours ago. Nothing was changed.',
+    nextStep: 'Sign out, sign in again, and repeat this.',
+  },
+  already_decided: {
+    status: 409,
+    message: 'This payment has been dealt with.',
+    nextStep: 'Reload the page. Nothing was done twice.',
+  },
+  not_decidable: { status: 409, message: 'There is nothing to decide about this payment.' },
+  only_refund: {
+    status: 409,
+    message: 'This payment cannot become credit.',
+    nextStep: 'Refund it.',
+  },
+  organization_missing: {
+    status: 400,
+    message: 'Choose the organization that gets the credit.',
+    field: 'organization_id',
+  },
+  not_refundable: { status: 409, message: 'This cannot be refunded.' },
   internal: {
     status: 500,
     message: 'Something went wrong on our side.',
@@ -184,6 +211,7 @@ const FIELD_WORDS: Readonly<Record<string, string>> = {
   token: REFUSALS.link_invalid.message,
   expires: REFUSALS.key_end.message,
   description: 'A description has at most 200 characters, on one line.',
+  reason: 'Say why, in up to 500 characters: it is kept for the books.',
 };
 
 /** Turns what was thrown, here or in the framework, into a refusal. */

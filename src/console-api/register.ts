@@ -2,6 +2,7 @@ import cookie from '@fastify/cookie';
 import type { FastifyInstance } from 'fastify';
 import { refuseCrossSite } from './cross-site.ts';
 import type { Api, ConsoleDeps } from './deps.ts';
+import { operatorRoutes } from './operator/register.ts';
 import { refuse, refuseFailure } from './refusals.ts';
 import { autoReloadRoutes } from './routes/auto-reload.ts';
 import { billingRoutes } from './routes/billing.ts';
@@ -16,6 +17,7 @@ import { organizationRoutes } from './routes/organizations.ts';
 import { paymentRoutes } from './routes/payments.ts';
 import { purchaseRoutes } from './routes/purchases.ts';
 import { signInRoutes } from './routes/sign-in.ts';
+import { spendWatchRoutes } from './routes/spend-watch.ts';
 import { webhookDeliveryRoutes } from './routes/webhook-deliveries.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 
@@ -55,6 +57,8 @@ export async function registerConsoleApi(app: FastifyInstance, deps: ConsoleDeps
       limitRoutes(api, deps);
       webhookRoutes(api, deps);
       webhookDeliveryRoutes(api, deps);
+      operatorRoutes(api, deps);
+      spendWatchRoutes(api, deps);
     },
     { prefix: '/api', bodyLimit: BODY_LIMIT_BYTES },
   );

@@ -65,6 +65,10 @@ const DEEDS: readonly (readonly ['GET' | 'POST', string, Ability, object?])[] = 
     'limits.manage',
     { level: 'workspace', subject_id: 'wrkspc_NONE', amount_usd: '5', action: 'notify_only' },
   ],
+  ['GET', '/api/spend-watch', 'usage.view'],
+  ['POST', '/api/spend-watch', 'limits.manage', { action: 'alert' }],
+  ['POST', '/api/spend-watch/anomalies/anom_NONE/expected', 'keys.manage'],
+  ['POST', '/api/keys/apikey_NONE/resume', 'keys.manage'],
   ['POST', '/api/keys/apikey_NONE/disable', 'keys.manage'],
   ['POST', '/api/keys/apikey_NONE/enable', 'keys.manage'],
   ['POST', '/api/keys/apikey_NONE/revoke', 'keys.manage'],
@@ -85,6 +89,37 @@ const DEEDS: readonly (readonly ['GET' | 'POST', string, Ability, object?])[] = 
   ['POST', '/api/webhooks/whend_NONE/deliveries/evt_NONE/resend', 'webhooks.manage'],
 ];
 
+const why = { reason: 'role matrix' };
+
+/** Every route of the operator's page: there for operators, whatever their role anywhere. */
+const OPERATOR_DEEDS: readonly (readonly ['GET' | 'POST', string, object?])[] = [
+  ['GET', '/api/operator'],
+  ['GET', '/api/operator/organizations?q=Acme'],
+  ['GET', '/api/operator/organizations/org_NONE'],
+  ['POST', '/api/operator/organizations/org_NONE/suspend', why],
+  ['POST', '/api/operator/organizations/org_NONE/resume', why],
+  ['GET', '/api/operator/purchases/pur_NONE/refund'],
+  ['POST', '/api/operator/purchases/pur_NONE/refund', { ...why, credit_usd: '1', seen: 0 }],
+  ['GET', '/api/operator/payments/pi_NONE'],
+  ['POST', '/api/operator/payments/pi_NONE/credit', { ...why, organization_id: null }],
+  ['POST', '/api/operator/payments/pi_NONE/refund', why],
+];
+
+describe('the operator’s page is not there for anybody else', () => {
+  for (const [method, path, body] of OPERATOR_DEEDS) {
+    test(`${method} ${path}`, async () => {
+      const ask = (person: Browser) =>
+        method === 'GET' ? person.get(path) : person.post(path, body);
+      const nothing = await as('admin').get('/api/nothing-of-the-kind');
+      for (const role of ROLES) {
+        const answer = await ask(as(role));
+        expect([role, answer.status, answer.body]).toEqual([role, 404, nothing.body]);
+      }
+      expect((await ask(world.stranger())).status).toBe(401);
+    });
+  }
+});
+
 describe('T13: role × route', () => {
   for (const [method, path, ability, body] of DEEDS) {
     test(`${method} ${path} is for those with ${ability}`, async () => {
@@ -104,8 +139,11 @@ describe('T13: role × route', () => {
     const { paths } = openApi.parse(answer.json());
     const needsNone = ['site', 'sign-in', 'sign-in/complete', 'sign-out', 'me', 'me/organization'];
     const listed = new Set([
-      ...DEEDS.map(([, path]) =>
-        path.replace(/(?:pur|apikey|cset|pm|whend)_NONE/, '{id}').replace('evt_NONE', '{event}'),
+      ...[...DEEDS, ...OPERATOR_DEEDS].map(([, path]) =>
+        path
+          .replace(/(?:pur|apikey|cset|pm|whend|org|pi|anom)_NONE/, '{id}')
+          .replace('evt_NONE', '{event}')
+          .replace(/\?.*/, ''),
       ),
       ...[...needsNone, 'organizations'].map((path) => `/api/${path}`),
     ]);

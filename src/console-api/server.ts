@@ -1,11 +1,12 @@
 import { fileURLToPath } from 'node:url';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { createApp } from '#http/app';
 import type { LoggerOptions } from '#http/request-log';
 import type { ConsoleDeps } from './deps.ts';
 import { securityHeaders, servePages } from './pages.ts';
 import { refuseFailure } from './refusals.ts';
 import { registerConsoleApi } from './register.ts';
+import { readViewer } from './viewer.ts';
 
 export interface ConsoleServerDeps extends ConsoleDeps {
   readonly logger: LoggerOptions;
@@ -42,6 +43,8 @@ export async function createConsole(deps: ConsoleServerDeps): Promise<Console> {
   const pages = {
     webDirectory: deps.webDirectory ?? BUILT_PAGES,
     consoleUrl: deps.consoleUrl,
+    isOperator: async (request: FastifyRequest) =>
+      (await readViewer(deps, request))?.operator === true,
     ...(deps.payOrigin === undefined ? {} : { payOrigin: deps.payOrigin }),
   };
   securityHeaders(app, pages);

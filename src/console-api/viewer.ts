@@ -12,6 +12,10 @@ export interface Viewer {
   readonly userId: string;
   readonly email: string;
   readonly sessionToken: string;
+  /** Runs this deployment: sees all organizations (`operator/`). */
+  readonly operator: boolean;
+  /** Signed in lately enough to move other people's money. */
+  readonly fresh: boolean;
   readonly memberships: readonly Membership[];
   /** The organization looked at; undefined until the person belongs to one. */
   readonly current: CurrentOrganization | undefined;
@@ -55,12 +59,17 @@ export async function readViewer(
     userId: session.userId,
     email: session.email,
     sessionToken: token,
+    operator: deps.operators?.has(session.email) === true,
+    fresh: session.fresh,
     memberships,
     current: currentOf(memberships, session.organizationId),
   };
 }
 
-type Guard = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply | undefined>;
+export type Guard = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+) => Promise<FastifyReply | undefined>;
 
 /** Lets in who is signed in. Runs before the body is read. */
 export function signedIn(deps: ConsoleDeps): Guard {

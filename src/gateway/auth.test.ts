@@ -94,6 +94,7 @@ describe.each<[string, FoundKey | undefined, string]>([
   ['revoked', { ...good, status: 'revoked' }, 'invalid_api_key'],
   ['disabled', { ...good, status: 'inactive' }, 'invalid_api_key'],
   ['expired', { ...good, status: 'expired' }, 'invalid_api_key'],
+  ['paused', { ...good, status: 'paused' }, 'api_key_paused'],
   [
     'of a suspended organization',
     { ...good, organizationStatus: 'suspended' },

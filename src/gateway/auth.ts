@@ -36,7 +36,11 @@ export interface Caller {
 
 export type Authentication =
   | { readonly outcome: 'authenticated'; readonly caller: Caller }
-  | { readonly outcome: 'refused'; readonly code: RefusalCode };
+  | {
+      readonly outcome: 'refused';
+      readonly code: RefusalCode;
+      readonly details?: Readonly<Record<string, unknown>>;
+    };
 
 export interface KeyDoor {
   /** Whose key the headers carry, or the refusal. Never rejects. */
@@ -48,6 +52,8 @@ export interface KeyDoor {
 export interface KeyDoorDeps {
   readonly find: (digest: Buffer) => Promise<FoundKey | undefined>;
   readonly pepper: Buffer;
+  /** Where a person resumes a paused key. */
+  readonly keysUrl?: string;
   readonly clock: Clock;
   readonly onLookupFailed: (error: unknown) => void;
 }
@@ -65,6 +71,12 @@ const invalid: Authentication = { outcome: 'refused', code: 'invalid_api_key' };
 const unavailable: Authentication = { outcome: 'refused', code: 'ledger_unavailable' };
 const suspended: Authentication = { outcome: 'refused', code: 'organization_suspended' };
 
+const pausedKey = (keysUrl: string | undefined): Authentication => ({
+  outcome: 'refused',
+  code: 'api_key_paused',
+  ...(keysUrl === undefined ? {} : { details: { keys_url: keysUrl } }),
+});
+
 interface Remembered {
   readonly answer: Authentication & { readonly outcome: 'authenticated' };
   readonly askedMs: number;
@@ -80,6 +92,7 @@ export function keyDoor(deps: KeyDoorDeps): KeyDoor {
     try {
       const found = await within(deps.find(digestKey(deps.pepper, text)), STORE_MS);
       remembered.delete(name);
+      if (found?.status === 'paused') return pausedKey(deps.keysUrl);
       if (found === undefined || found.status !== 'active') return invalid;
       if (found.organizationStatus === 'suspended') return suspended;
       const answer = { outcome: 'authenticated', caller: callerOf(found) } as const;

@@ -181,6 +181,8 @@ export async function assembleGateway(parts: GatewayParts): Promise<Gateway> {
   const door = keyDoor({
     find: parts.findKey,
     pepper: parts.pepper,
+    // The page beside the one where credits are bought.
+    keysUrl: new URL('keys', parts.billingUrl).href,
     clock,
     onLookupFailed: (error) => log.error({ err: error }, 'key lookup failed'),
   });

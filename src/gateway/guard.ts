@@ -15,7 +15,10 @@ export const guard = (deps: GuardDeps): onRequestAsyncHookHandler =>
   async function authenticate(request, reply) {
     if (deps.running.draining) return sendRefusal(request, reply, 'draining');
     const answer = await deps.door.authenticate(request.headers);
-    if (answer.outcome === 'refused') return sendRefusal(request, reply, answer.code);
+    if (answer.outcome === 'refused') {
+      const { code, details } = answer;
+      return sendRefusal(request, reply, code, details === undefined ? {} : { details });
+    }
     request.setDecorator<Caller>(CALLER, answer.caller);
   };
 

@@ -38,6 +38,16 @@ export const REFUSALS = {
   invalid_api_key: invalidKey,
   key_revoked: invalidKey,
   key_expired: invalidKey,
+  // Nothing is told to a stranger: who has the key already knows that there is one.
+  api_key_paused: {
+    status: 403,
+    type: 'permission_error',
+    message:
+      'This API key is paused because it spent unusually fast. ' +
+      'Whoever manages API keys in the Console can resume or revoke it.',
+    errorCode: 'api_key_paused',
+    shouldRetry: false,
+  },
   // The public API's text: a page has to say that it hands its key to whoever opens it.
   browser_access_not_asked: {
     status: 401,

@@ -15,8 +15,12 @@ export type AuditAction =
   | 'api_key.rename'
   | 'api_key.disable'
   | 'api_key.enable'
+  | 'api_key.pause'
+  | 'api_key.resume'
   | 'api_key.revoke'
   | 'spend_limit.set'
+  | 'spend_watch.set'
+  | 'spend_anomaly.acknowledge'
   | 'rate_limit.set'
   | 'grant.issue'
   | 'grant.void'
@@ -38,6 +42,7 @@ export type AuditAction =
   | 'refund.request'
   | 'payment.credit'
   | 'dispute.resume'
+  | 'warning.resume'
   | 'payment.refund';
 
 /**

@@ -6,6 +6,8 @@ export interface Session {
   readonly email: string;
   /** The organization last chosen. Says nothing about membership: ask `#orgs/members`. */
   readonly organizationId: string | null;
+  /** Whether the person signed in within the last `FRESH_HOURS`. */
+  readonly fresh: boolean;
 }
 
 export type LinkRequestOutcome =
@@ -40,3 +42,5 @@ export interface Identity {
 
 export const LINK_VALID_MINUTES = 15;
 export const SESSION_DAYS = 30;
+/** What moves other people's money asks for a person who was there a working day ago at most. */
+export const FRESH_HOURS = 12;

@@ -1,5 +1,5 @@
 import type { Db, Pool } from '#db/pool';
-import { type Identity, SESSION_DAYS, type Session } from '#identity/port';
+import { FRESH_HOURS, type Identity, SESSION_DAYS, type Session } from '#identity/port';
 import { digestOf, newToken, tokenShapeOk } from '#identity/secrets';
 import type { Entropy } from '#kernel/ids';
 import { readUser } from '#orgs/members';
@@ -38,13 +38,14 @@ export async function startSession(
 async function readSession(deps: SessionDeps, token: string): Promise<Session | undefined> {
   if (!tokenShapeOk(token)) return undefined;
   const digest = digestOf(deps.pepper, 'session', token);
-  const [row] = await deps.pool.query<SessionRow>(selectSession(digest));
+  const [row] = await deps.pool.query<SessionRow>(selectSession(digest, FRESH_HOURS));
   if (row === undefined) return undefined;
   // Noted at most every five minutes: a page of ten requests is one write.
   if (row.stale) await deps.pool.query(touchSession(digest, SESSION_DAYS));
   const user = await readUser(deps.pool, row.user_id);
   if (user === undefined) return undefined;
-  return { userId: user.id, email: user.email, organizationId: row.organization_id };
+  const { organization_id: organizationId, fresh } = row;
+  return { userId: user.id, email: user.email, organizationId, fresh };
 }
 
 const noteEnd = (tx: Db, userId: string): Promise<void> =>

@@ -71,6 +71,7 @@ describe('sign-in links', () => {
     expect(session).toEqual({
       userId: completed.userId,
       email: 'ada@example.com',
+      fresh: true,
       organizationId: null,
     });
   });
@@ -204,6 +205,23 @@ describe('sessions', () => {
     expect(await identity.readSession(token)).toBeDefined();
     await age('sessions', '1 day');
     expect(await identity.readSession(token)).toBeUndefined();
+  });
+
+  test('a session is fresh for twelve hours, and no use of it makes it so again', async () => {
+    const token = await signIn('fresh@example.com');
+    const began = (hours: number) =>
+      database.ownerPool.query({
+        text: `UPDATE identity.sessions SET created_at = bursar.real_now()
+          - make_interval(hours => $1) + interval '1 minute'`,
+        values: [hours],
+      });
+    await began(12);
+    expect((await identity.readSession(token))?.fresh).toBe(true);
+    await began(13);
+    expect((await identity.readSession(token))?.fresh).toBe(false);
+    expect((await identity.readSession(token))?.fresh).toBe(false);
+    const again = await signIn('fresh@example.com');
+    expect((await identity.readSession(again))?.fresh).toBe(true);
   });
 
   test('a moved test clock signs nobody out', async () => {

@@ -84,16 +84,21 @@ export interface SessionRow {
   readonly user_id: string;
   readonly organization_id: string | null;
   readonly stale: boolean;
+  readonly fresh: boolean;
 }
 
-/** A session that still holds. `stale` if its use has not been noted for five minutes. */
-export const selectSession = (digest: Buffer): Statement => ({
+/**
+ * A session that still holds. `stale` if its use has not been noted for five minutes; `fresh` if it
+ * began within so many hours, however much it was used since.
+ */
+export const selectSession = (digest: Buffer, freshHours: number): Statement => ({
   name: 'identity_session',
   text: `SELECT user_id, organization_id,
-      last_seen_at < bursar.real_now() - interval '5 minutes' AS stale
+      last_seen_at < bursar.real_now() - interval '5 minutes' AS stale,
+      created_at > bursar.real_now() - make_interval(hours => $2) AS fresh
     FROM identity.sessions
     WHERE digest = $1 AND revoked_at IS NULL AND expires_at > bursar.real_now()`,
-  values: [digest],
+  values: [digest, freshHours],
 });
 
 /** Slides the end. Never brings back a session that was revoked meanwhile. */

@@ -13,6 +13,7 @@ export const ID_PREFIXES = {
   batch: 'msgbatch_',
   refund: 'rfnd_',
   webhookEndpoint: 'whend_',
+  anomaly: 'anom_',
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;
@@ -30,6 +31,7 @@ export type DiscountId = Id<'discount'>;
 export type BatchId = Id<'batch'>;
 export type RefundId = Id<'refund'>;
 export type WebhookEndpointId = Id<'webhookEndpoint'>;
+export type AnomalyId = Id<'anomaly'>;
 
 /** A source of unpredictable bytes and of the time that makes ids sort. */
 export interface Entropy {

@@ -55,8 +55,9 @@ const COLUMNS: Readonly<Record<string, (line: StatementLine) => string>> = {
   amount_usd: (line) => formatUsd(line.amount),
   balance_usd: (line) => formatUsd(line.total),
   grant_id: (line) => line.grantId,
-  grant_balance_usd: (line) => formatUsd(line.grantBalance),
+  grant_balance_usd: (line) => (line.grantBalance === null ? '' : formatUsd(line.grantBalance)),
   reference: (line) => line.reference,
+  lost_usd: (line) => formatUsd(line.lost),
 };
 
 /** Cells that other people can have written. A number must stay one, minus sign and all. */

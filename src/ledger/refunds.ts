@@ -60,20 +60,45 @@ export async function refundGrant(tx: Db, request: RefundRequest): Promise<Refun
   if (earlier !== undefined) {
     return { outcome: `already_${earlier.state}`, ...amountsOf(earlier) };
   }
-  if (grant.kind !== 'purchase') return { outcome: 'not_a_purchase' };
-  if (grant.stopped) return { outcome: 'frozen' };
-  if (grant.expired) return { outcome: 'expired' };
-  const refundable = refundableOf(grant, unit);
-  const amount = request.amount === 'all' ? refundable : request.amount;
-  if (amount > refundable || refundable === 0n) return { outcome: 'exceeds_unspent', refundable };
-  assert(amount > 0n, 'a refund is of an amount above 0');
-  if (amount % unit !== 0n) return { outcome: 'not_payable' };
-  const share = taxShare({ ...grant, back: givenBack(grant), part: amount, unit });
-  const tax = request.tax ?? share;
+  const quoted = quoteOf(grant, request.amount, unit);
+  if (quoted.outcome !== 'refundable') return quoted;
+  const { amount } = quoted;
+  const tax = request.tax ?? quoted.tax;
   assert(tax <= grant.tax - grant.taxBack, 'no more tax goes back than was paid');
   await postNow(tx, organizationId, reference, refundRequested(grantId, amount, tax));
   await tx.query(sql.openRefund({ organizationId, reference, grantId, amount, tax }));
   return { outcome: 'refunding', amount, tax };
+}
+
+export type RefundQuote =
+  | ({ readonly outcome: 'refundable' } & RefundAmounts)
+  | Extract<RefundOutcome, { outcome: 'exceeds_unspent' | 'not_payable' | 'expired' | 'frozen' }>
+  | { readonly outcome: 'not_a_purchase' };
+
+/** What a refund of all that is unspent would give back now, with its tax. Moves nothing. */
+export async function quoteRefund(
+  tx: Db,
+  of: Pick<RefundRequest, 'organizationId' | 'grantId' | 'unit'>,
+): Promise<RefundQuote | { readonly outcome: 'unknown_grant' }> {
+  const grant = await lockGrant(tx, of.organizationId, of.grantId);
+  return grant === undefined ? { outcome: 'unknown_grant' } : quoteOf(grant, 'all', of.unit);
+}
+
+function quoteOf(
+  grant: GrantFacts,
+  wanted: NanoUsd | 'all',
+  unit: NanoUsd = ONE_NANO,
+): RefundQuote {
+  if (grant.kind !== 'purchase') return { outcome: 'not_a_purchase' };
+  if (grant.stopped) return { outcome: 'frozen' };
+  if (grant.expired) return { outcome: 'expired' };
+  const refundable = refundableOf(grant, unit);
+  const amount = wanted === 'all' ? refundable : wanted;
+  if (amount > refundable || refundable === 0n) return { outcome: 'exceeds_unspent', refundable };
+  assert(amount > 0n, 'a refund is of an amount above 0');
+  if (amount % unit !== 0n) return { outcome: 'not_payable' };
+  const tax = taxShare({ ...grant, back: givenBack(grant), part: amount, unit });
+  return { outcome: 'refundable', amount, tax };
 }
 
 /** Unspent, promised to no hold, and never more than was paid and not given back, in whole units. */

@@ -69,6 +69,9 @@ export function readLastVerifications(db: Db): Promise<readonly PastVerification
   return db.query<PastVerification>(sql.lastVerifications);
 }
 
+/** Business time: the night that is due, and one that failed for another reason. */
+export const OVERDUE_DAYS = 2;
+
 /** No verification for so many days of business time, though there were entries to verify. */
 export async function verificationIsOverdue(db: Db, days: number): Promise<boolean> {
   return only(await db.query<{ overdue: boolean }>(sql.verificationOverdue(days))).overdue;

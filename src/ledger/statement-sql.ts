@@ -3,7 +3,7 @@ import type { OrganizationId } from '#kernel/ids';
 import { type TimeBasis, timeColumn } from '#ledger/as-of-sql';
 import type { Reason } from '#ledger/flows';
 
-/** A move into (+) or out of (-) a grant. */
+/** A move into (+) or out of (-) a grant, or what was lost elsewhere because of one. */
 export interface MoveRow {
   readonly transaction_no: bigint;
   readonly line: number;
@@ -11,7 +11,9 @@ export interface MoveRow {
   readonly recorded_at: Date;
   readonly reason: Reason;
   readonly delta_nanos: bigint;
-  readonly balance_nanos: bigint;
+  /** Null where no grant moves. */
+  readonly balance_nanos: bigint | null;
+  readonly lost_nanos: bigint;
   readonly grant_id: string;
   readonly reference: string;
 }
@@ -31,17 +33,30 @@ export interface StatementRange {
   readonly by?: TimeBasis;
 }
 
-/** The moves of grants among entries that were read once, whichever side the grant is on. */
+/**
+ * What a payment that was taken back costs beside grants: frozen credit that is gone, spent credit
+ * that is owed, expired credit. Without a line for it a customer would see a freeze and then a debt.
+ */
+const LOST = `reason IN ('dispute.seize', 'dispute.debt', 'dispute.breakage')`;
+
+/**
+ * The moves of grants among entries that were read once, whichever side the grant is on; and, moving
+ * nothing, what was lost. The grant of a loss is that of its freeze.
+ */
 const moves = (entries: string): string => `
   (SELECT e.transaction_no, e.line, e.happened_at, e.recorded_at, e.reason, e.reference,
-          m.account, m.delta_nanos, m.balance_nanos
+          m.account, m.delta_nanos, m.balance_nanos,
+          CASE WHEN e.${LOST} THEN e.amount_nanos ELSE 0 END AS lost_nanos
      FROM (${entries}) AS e CROSS JOIN LATERAL (VALUES
        (e.from_account, -e.amount_nanos, e.from_balance_nanos),
-       (e.to_account, e.amount_nanos, e.to_balance_nanos)
+       (e.to_account, e.amount_nanos, e.to_balance_nanos),
+       (CASE WHEN e.${LOST} THEN 'grant:' || coalesce((SELECT f.grant_id FROM ledger.freezes AS f
+           WHERE f.organization_id = e.organization_id AND f.reference = e.reference), '') END,
+        0, NULL)
      ) AS m (account, delta_nanos, balance_nanos)
     WHERE m.account LIKE 'grant:%')`;
 
-const TOUCHES_A_GRANT = `(from_account LIKE 'grant:%' OR to_account LIKE 'grant:%')`;
+const TOUCHES_A_GRANT = `(from_account LIKE 'grant:%' OR to_account LIKE 'grant:%' OR ${LOST})`;
 
 /**
  * Moves of the organization's grants, newest first, before a cursor "transaction.line".
@@ -95,7 +110,7 @@ export const statementLines = (
              WHERE organization_id = $1
                AND transaction_no >= edge.oldest AND transaction_no <= known.upto OFFSET 0`)} AS l)
       SELECT p.transaction_no, p.line, p.happened_at, p.recorded_at, p.reason, p.delta_nanos,
-             p.balance_nanos, t.total::text AS total_nanos, substr(p.account, 7) AS grant_id,
+             p.balance_nanos, p.lost_nanos, t.total::text AS total_nanos, substr(p.account, 7) AS grant_id,
              p.reference
         FROM page p JOIN totals t USING (transaction_no, line)
        ORDER BY p.transaction_no DESC, p.line DESC`,
@@ -157,7 +172,7 @@ export const movesBetween = (
   upto: bigint,
 ): Statement => ({
   text: `SELECT transaction_no, line, happened_at, recorded_at, reason, delta_nanos, balance_nanos,
-                substr(account, 7) AS grant_id, reference
+                lost_nanos, substr(account, 7) AS grant_id, reference
            FROM ${moves(`
              SELECT * FROM ledger.entries
               WHERE organization_id = $1 AND transaction_no > $2 AND transaction_no <= $3`)} AS l

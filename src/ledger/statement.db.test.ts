@@ -116,10 +116,10 @@ describe('the export', () => {
     await spend(payer, 1);
     const [header, formula, plus, use, end] = (await exported(payer, 'csv')).split('\r\n');
     expect(header).toBe(
-      'id,at,recorded_at,kind,amount_usd,balance_usd,grant_id,grant_balance_usd,reference',
+      'id,at,recorded_at,kind,amount_usd,balance_usd,grant_id,grant_balance_usd,reference,lost_usd',
     );
-    expect(formula).toMatch(/,5,5,grant_\w+,5,"'=HYPERLINK\(""http:\/\/x"",""y""\)"$/);
-    expect(plus).toMatch(/^2\.2,2026-01-01T00:00:00\.000Z,[^,]+,credit\.purchase,1,6,.*,'\+1$/);
+    expect(formula).toMatch(/,5,5,grant_\w+,5,"'=HYPERLINK\(""http:\/\/x"",""y""\)",0$/);
+    expect(plus).toMatch(/^2\.2,2026-01-01T00:00:00\.000Z,[^,]+,credit\.purchase,1,6,.*,'\+1,0$/);
     // A negative amount stays a number.
     expect(use).toMatch(/,usage\.settle,-0\.300000001,5\.699999999,grant_\w+,0\.699999999,req_/);
     expect(end).toBe('');

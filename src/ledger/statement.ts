@@ -4,7 +4,10 @@ import { type NanoUsd, nanos } from '#kernel/money';
 import type { Reason } from '#ledger/flows';
 import * as sql from '#ledger/statement-sql';
 
-/** One line of a customer's statement: a move into (+) or out of (-) one of its grants. */
+/**
+ * One line of a customer's statement: a move into (+) or out of (-) one of its grants, or what was
+ * lost because a payment was taken back, which moves none (`amount` 0).
+ */
 export interface StatementLine {
   /** Position in the organization's ledger: stable, gap-free, a cursor for paging. */
   readonly seq: string;
@@ -13,7 +16,10 @@ export interface StatementLine {
   readonly kind: Reason;
   readonly amount: NanoUsd;
   readonly grantId: string;
-  readonly grantBalance: NanoUsd;
+  /** Null where the grant did not move. */
+  readonly grantBalance: NanoUsd | null;
+  /** What was taken back, or is owed; zero where a grant moves. */
+  readonly lost: NanoUsd;
   /** Of all grants together after this line, in the order of the ledger. */
   readonly total: NanoUsd;
   readonly reference: string;
@@ -66,7 +72,8 @@ export const statementLine = (row: sql.MoveRow, total: NanoUsd): StatementLine =
   kind: row.reason,
   amount: nanos(row.delta_nanos),
   grantId: row.grant_id,
-  grantBalance: nanos(row.balance_nanos),
+  grantBalance: row.balance_nanos === null ? null : nanos(row.balance_nanos),
+  lost: nanos(row.lost_nanos),
   total,
   reference: row.reference,
 });

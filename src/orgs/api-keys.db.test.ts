@@ -146,6 +146,7 @@ describe('the states of a key', () => {
   const make: Readonly<Record<KeyStatus, () => Promise<{ id: string; key: string }>>> = {
     active: async () => key(await organization('Active')),
     inactive: async () => moved(await key(await organization('Disabled')), 'disable'),
+    paused: async () => moved(await key(await organization('Paused')), 'pause'),
     revoked: async () => moved(await key(await organization('Revoked')), 'revoke'),
     expired: async () => key(await organization('Expired'), new Date(0)),
   };
@@ -154,8 +155,8 @@ describe('the states of a key', () => {
     return made;
   }
 
-  const rows = (['active', 'inactive', 'revoked', 'expired'] as const).flatMap((from) =>
-    (['disable', 'enable', 'revoke'] as const).map((move) => ({ from, move })),
+  const rows = (['active', 'inactive', 'paused', 'revoked', 'expired'] as const).flatMap((from) =>
+    (['disable', 'enable', 'pause', 'resume', 'revoke'] as const).map((move) => ({ from, move })),
   );
   test.each(rows)('$move of a key that is $from goes as the table says', async ({ from, move }) => {
     const made = await make[from]();

@@ -137,7 +137,7 @@ export async function changeKey(
   move: KeyMoveName,
   { organizationId, id, kind }: KeyChoice,
 ): Promise<KeyChange> {
-  const owner = organizationId ?? (await ownerOf(db, id));
+  const owner = organizationId ?? (await organizationOfKey(db, id));
   if (owner === undefined) return { outcome: 'unknown_key' };
   const [moved] = await db.query<ApiKeyRow>(
     updateKeyStatus(owner, id, kind ?? null, KEY_MOVES[move]),
@@ -149,7 +149,8 @@ export async function changeKey(
   return { outcome: 'done', key: apiKey(row), moved: false };
 }
 
-async function ownerOf(db: Db, id: string): Promise<string | undefined> {
+/** Whose key it is: the operator names keys without their organization. */
+export async function organizationOfKey(db: Db, id: string): Promise<string | undefined> {
   const [row] = await db.query<{ organization_id: string }>(selectKeyOwner(id));
   return row?.organization_id;
 }

@@ -5,6 +5,7 @@ import { addMember, findOrCreateUser } from '#orgs/members';
 import {
   insertDefaultWorkspace,
   insertOrganization,
+  moveOrganizationStatus,
   type OrganizationRow,
   selectDefaultWorkspace,
   selectOrganization,
@@ -71,6 +72,15 @@ export async function setOrganizationStatus(
 ): Promise<Organization | undefined> {
   const [row] = await db.query<OrganizationRow>(updateOrganizationStatus(id, status));
   return row === undefined ? undefined : organization(row);
+}
+
+/** Whether this changed it: not if it was so already, or there is no such organization. */
+export async function changeOrganizationStatus(
+  db: Db,
+  id: string,
+  status: 'active' | 'suspended',
+): Promise<boolean> {
+  return (await db.query(moveOrganizationStatus(id, status))).length > 0;
 }
 
 /** Undefined if there is no such organization. */

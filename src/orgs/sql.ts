@@ -99,6 +99,12 @@ export const updateOrganizationStatus = (id: string, status: string): Statement 
   values: [id, status],
 });
 
+/** A row comes back only where that changed something. */
+export const moveOrganizationStatus = (id: string, status: string): Statement => ({
+  text: 'UPDATE orgs.organizations SET status = $2 WHERE id = $1 AND status <> $2 RETURNING id',
+  values: [id, status],
+});
+
 /** How much an organization has held for a stream before it begins. */
 export const selectHoldPolicy = (id: string): Statement => ({
   text: 'SELECT hold_policy FROM orgs.organizations WHERE id = $1',

@@ -81,6 +81,11 @@ export const raiseAlarm = (
   values: [environment, provider, name, detail],
 });
 
+export const ringing = (environment: string, provider: string): Statement => ({
+  text: `SELECT name, since FROM payments.alarms WHERE environment = $1 AND provider = $2`,
+  values: [environment, provider],
+});
+
 export const endAlarms = (
   environment: string,
   provider: string,

@@ -17,6 +17,8 @@ export type AlarmName = keyof typeof ALARMS;
 export interface Alarm {
   readonly name: AlarmName;
   readonly detail: string;
+  /** The purchases it is about, where it is about some. */
+  readonly purchases: readonly string[];
 }
 
 /** Fewer are a bad hour of somebody, not of ours. */
@@ -28,18 +30,21 @@ const SKEW_SECONDS = 120;
 /** Named in an alarm; the rest is counted. */
 const NAMED = 10;
 
-type Look = (db: Db, environment: string | null) => Promise<string | undefined>;
+type Found = string | readonly string[] | undefined;
+type Look = (db: Db, environment: string | null) => Promise<Found>;
 
-const named = (ids: readonly string[]): string | undefined => {
-  if (ids.length === 0) return undefined;
+const named = (ids: readonly string[]): string => {
   const more = ids.length > NAMED ? ` and ${ids.length - NAMED} more` : '';
   return `${ids.slice(0, NAMED).join(', ')}${more}`;
 };
 
-const idsOf = (rows: readonly { readonly purchase: string }[]) =>
-  named(rows.map(({ purchase }) => purchase));
+const idsOf = (rows: readonly { readonly purchase: string }[]): Found =>
+  rows.length === 0 ? undefined : rows.map(({ purchase }) => purchase);
 
-/** Each says what is wrong, or nothing. All of it is in the database: any process may look. */
+/**
+ * Each says what is wrong, or with which purchases, or nothing. All of it is in the database: any
+ * process may look.
+ */
 const LOOKS: Readonly<Record<AlarmName, Look>> = {
   paid_not_credited: async (db, environment) =>
     idsOf(await db.query<{ purchase: string }>(sql.uncredited(environment))),
@@ -95,10 +100,21 @@ export async function readAlarms(
   const raised: Alarm[] = [];
   for (const name of Object.keys(LOOKS) as AlarmName[]) {
     if (!webhooks && ABOUT_WEBHOOKS.has(name)) continue;
-    const detail = await LOOKS[name](db, environment);
-    if (detail !== undefined) raised.push({ name, detail });
+    const found = await LOOKS[name](db, environment);
+    if (typeof found === 'string') raised.push({ name, detail: found, purchases: [] });
+    else if (found !== undefined) raised.push({ name, detail: named(found), purchases: found });
   }
   return raised;
+}
+
+/** Since when each alarm of this deployment rings that was told of, by business time. */
+export async function alarmsSince(
+  deps: Pick<PaymentsDeps, 'pool' | 'environment' | 'processor'>,
+): Promise<ReadonlyMap<string, Date>> {
+  const rows = await deps.pool.query<{ name: string; since: Date }>(
+    sql.ringing(deps.environment, deps.processor.name),
+  );
+  return new Map(rows.map(({ name, since }) => [name, since]));
 }
 
 /** Whether the pages should say that webhooks stay away: credit still comes, by polling. */

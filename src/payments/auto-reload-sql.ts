@@ -1,7 +1,7 @@
 import type { Statement } from '#db/pool';
 import type { OrganizationId } from '#kernel/ids';
 import type { NanoUsd } from '#kernel/money';
-import type { Answer, PauseReason } from '#payments/auto-reload';
+import type { Answer, HeldBy, PauseReason } from '#payments/auto-reload';
 import { OPEN_STATES } from '#payments/purchase';
 
 export interface SettingsRow {
@@ -16,6 +16,10 @@ export interface SettingsRow {
   readonly softDeclines: number;
   readonly declinedAt: Date | null;
   readonly lookAgainAt: Date | null;
+  readonly heldBy: HeldBy | null;
+  readonly heldUntil: Date | null;
+  /** The deployment that charges; null only in rows of before: whoever charges first. */
+  readonly environment: string | null;
   readonly consentAt: Date | null;
   readonly consentBy: string | null;
   readonly changedAt: Date;
@@ -25,7 +29,8 @@ export interface SettingsRow {
 const COLUMNS = `organization_id AS "organizationId", enabled, threshold_nanos AS threshold,
   target_nanos AS target, max_per_day AS "maxPerDay", max_month_nanos AS "maxPerMonth",
   paused_reason AS paused, paused_at AS "pausedAt", soft_declines AS "softDeclines",
-  declined_at AS "declinedAt", look_again_at AS "lookAgainAt", consent_at AS "consentAt",
+  declined_at AS "declinedAt", look_again_at AS "lookAgainAt", held_by AS "heldBy",
+  held_until AS "heldUntil", environment, consent_at AS "consentAt",
   consent_by AS "consentBy", changed_at AS "changedAt", changed_by AS "changedBy"`;
 
 export const findSettings = (organizationId: string): Statement => ({
@@ -48,20 +53,22 @@ export interface SettingsChange {
   readonly maxPerMonth: NanoUsd | null;
   readonly actor: string;
   readonly consentVersion: string;
+  /** Whose card processor is to be used: that of the deployment in which a person set it. */
+  readonly environment: string;
 }
 
 /**
  * Consent is noted when it is switched on, and kept afterwards. Switching it on again is a person's
- * word that it may be tried again, but never with a card that was refused for good. It is asked by
- * the timer too, should whoever saves this not get to it.
+ * word that it may be tried again, but never with a card that was refused for good. The question is
+ * asked by the timer, within a second: whoever saves this does not wait for a card.
  */
 export const saveSettings = (change: SettingsChange): Statement => ({
   text: `INSERT INTO payments.auto_reload AS r (organization_id, enabled, threshold_nanos,
       target_nanos, max_per_day, max_month_nanos, consent_version, consent_at, consent_by,
-      changed_by, look_again_at)
+      changed_by, environment, look_again_at, look_again_cause)
     VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $2 THEN $8::text END,
-      CASE WHEN $2 THEN bursar.now() END, CASE WHEN $2 THEN $7::text END, $7,
-      CASE WHEN $2 THEN bursar.now() + interval '5 seconds' END)
+      CASE WHEN $2 THEN bursar.now() END, CASE WHEN $2 THEN $7::text END, $7, $9,
+      CASE WHEN $2 THEN bursar.now() END, CASE WHEN $2 THEN 'settings_changed' END)
     ON CONFLICT (organization_id) DO UPDATE SET enabled = excluded.enabled,
       threshold_nanos = excluded.threshold_nanos, target_nanos = excluded.target_nanos,
       max_per_day = excluded.max_per_day, max_month_nanos = excluded.max_month_nanos,
@@ -73,7 +80,9 @@ export const saveSettings = (change: SettingsChange): Statement => ({
       paused_at = CASE WHEN $2 AND NOT r.enabled AND r.paused_reason <> 'card_declined'
         THEN NULL ELSE r.paused_at END,
       soft_declines = CASE WHEN $2 AND NOT r.enabled THEN 0 ELSE r.soft_declines END,
-      look_again_at = excluded.look_again_at, changed_at = bursar.now(), changed_by = $7
+      held_by = NULL, held_until = NULL, environment = excluded.environment,
+      look_again_at = excluded.look_again_at, look_again_cause = excluded.look_again_cause,
+      changed_at = bursar.now(), changed_by = $7
     RETURNING ${COLUMNS}`,
   values: [
     change.organizationId,
@@ -84,6 +93,7 @@ export const saveSettings = (change: SettingsChange): Statement => ({
     change.maxPerMonth,
     change.actor,
     change.consentVersion,
+    change.environment,
   ],
 });
 
@@ -96,19 +106,51 @@ export const switchOff = (organizationId: string, actor: string): Statement => (
 });
 
 export const setLookAgain = (organizationId: string, at: Date | null): Statement => ({
-  text: 'UPDATE payments.auto_reload SET look_again_at = $2 WHERE organization_id = $1',
+  text: `UPDATE payments.auto_reload SET look_again_at = $2, look_again_cause = NULL
+    WHERE organization_id = $1`,
   values: [organizationId, at],
 });
 
+/** Has the question asked by the timer of the deployment it belongs to, within a second. */
+export const lookAgainNow = (organizationId: string, cause: string): Statement => ({
+  text: `UPDATE payments.auto_reload SET look_again_at = bursar.now(), look_again_cause = $2
+    WHERE organization_id = $1 AND enabled`,
+  values: [organizationId, cause],
+});
+
+/** Another address may be what was missing: nothing is held back for the one before. */
+export const addressChanged = (organizationId: string): Statement => ({
+  text: `UPDATE payments.auto_reload SET held_by = NULL, held_until = NULL,
+      look_again_at = CASE WHEN enabled THEN bursar.now() END,
+      look_again_cause = CASE WHEN enabled THEN 'address_changed' END
+    WHERE organization_id = $1`,
+  values: [organizationId],
+});
+
+/** `until` null: for an hour if `by` passes by itself, else until somebody changes what is wrong. */
+export const hold = (organizationId: string, by: HeldBy, until: Date | null): Statement => ({
+  text: `UPDATE payments.auto_reload SET held_by = $2, held_until = coalesce($3,
+      CASE WHEN $2 = 'payments_down' THEN bursar.now() + interval '1 hour' END)
+    WHERE organization_id = $1`,
+  values: [organizationId, by, until],
+});
+
+/** A row of before becomes that of the deployment that charges a card for it. */
+export const claim = (organizationId: string, environment: string): Statement => ({
+  text: `UPDATE payments.auto_reload SET environment = $2
+    WHERE organization_id = $1 AND environment IS NULL`,
+  values: [organizationId, environment],
+});
+
 /** Turns whose time has come, moved on first so that two processes do not both take one. */
-export const takeDue = (limit: number): Statement => ({
+export const takeDue = (environment: string, limit: number): Statement => ({
   text: `UPDATE payments.auto_reload AS r SET look_again_at = bursar.now() + interval '10 seconds'
       FROM (SELECT organization_id FROM payments.auto_reload
-             WHERE look_again_at <= bursar.now() ORDER BY look_again_at LIMIT $1
-               FOR UPDATE SKIP LOCKED) AS due
+             WHERE look_again_at <= bursar.now() AND coalesce(environment, $1) = $1
+             ORDER BY look_again_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS due
      WHERE r.organization_id = due.organization_id
-     RETURNING r.organization_id AS "organizationId"`,
-  values: [limit],
+     RETURNING r.organization_id AS "organizationId", r.look_again_cause AS cause`,
+  values: [environment, limit],
 });
 
 export const noteRefusal = (organizationId: string, pause: PauseReason | null): Statement => ({
@@ -142,13 +184,13 @@ export const lockIfQuiet = (reload: Reload): Statement => ({
   values: [reload.organizationId, reload.id],
 });
 
-/** A new card knows nothing of the old one's refusals. */
-export const forgetRefusals = (organizationId: string): Statement => ({
+/** A new card knows nothing of the old one's refusals. It is of one deployment's processor. */
+export const forgetRefusals = (organizationId: string, environment: string): Statement => ({
   text: `UPDATE payments.auto_reload SET soft_declines = 0, declined_at = NULL,
       paused_reason = CASE WHEN paused_reason <> 'dispute' THEN NULL ELSE paused_reason END,
       paused_at = CASE WHEN paused_reason <> 'dispute' THEN NULL ELSE paused_at END
-    WHERE organization_id = $1`,
-  values: [organizationId],
+    WHERE organization_id = $1 AND coalesce(environment, $2) = $2`,
+  values: [organizationId, environment],
 });
 
 /** It was paid: refusals before it count no more. */

@@ -27,6 +27,8 @@ const low: ReloadFacts = {
   pending: ZERO,
   underWay: false,
   card: { restsUntil: null },
+  barred: null,
+  held: null,
   lastCreditedAt: null,
   lastDeclinedAt: null,
   begun: [],

@@ -5,6 +5,17 @@ export type PauseReason = 'card_declined' | 'declined_repeatedly' | 'verificatio
 /** The same, and what others pause for (`reload-pauses.ts`). */
 export type Paused = PauseReason | 'dispute' | 'fraud_warning';
 
+/**
+ * Why nothing is bought though no card said no: none was asked. Persisted and on the wire. It ends at
+ * a time, or when somebody changes what is wrong; it is no refusal and counts as none.
+ */
+export type HeldBy =
+  | 'address_needed'
+  | 'address_refused'
+  | 'region_not_sold'
+  | 'payments_down'
+  | 'month_full_with_tax';
+
 /** Every answer there is to "why did it (not) reload". Persisted and on the wire. */
 export const ANSWERS = [
   'started',
@@ -20,6 +31,12 @@ export const ANSWERS = [
   'month_full',
   'declined_recently',
   'balance_full',
+  'address_needed',
+  'address_refused',
+  'region_not_sold',
+  'payments_down',
+  'month_full_with_tax',
+  'refunded',
 ] as const;
 export type Answer = (typeof ANSWERS)[number];
 
@@ -48,6 +65,10 @@ export interface ReloadFacts {
   readonly underWay: boolean;
   /** The default card, if it may be charged without its holder. */
   readonly card: { readonly restsUntil: Date | null } | null;
+  /** What the billing address stands in the way of, as it is now. */
+  readonly barred: 'address_needed' | 'region_not_sold' | null;
+  /** What an earlier reload met that no card was asked for. */
+  readonly held: { readonly by: HeldBy; readonly until: Date | null } | null;
   readonly lastCreditedAt: Date | null;
   readonly lastDeclinedAt: Date | null;
   /** When the reloads of the last 24 hours began, newest first, without those that failed. */
@@ -85,6 +106,11 @@ const BRAKES: readonly ((facts: ReloadFacts) => Decision | undefined)[] = [
     return wait('enough', counted < threshold ? after(now, LOOK_AGAIN_MS) : null);
   },
   ({ card }) => (card === null ? wait('no_card') : undefined),
+  ({ barred }) => (barred === null ? undefined : wait(barred)),
+  ({ held, now }) => {
+    if (held === null) return undefined;
+    return held.until === null ? wait(held.by) : unlessPast(held.by, held.until, 0, now);
+  },
   ({ card, now }) => unlessPast('card_resting', card?.restsUntil, 0, now),
   ({ lastDeclinedAt, now }) =>
     unlessPast('declined_recently', lastDeclinedAt, AFTER_DECLINE_MS, now),

@@ -2,6 +2,7 @@ import type { Db } from '#db/pool';
 import { assert } from '#kernel/assert';
 import type { OrganizationId } from '#kernel/ids';
 import { ZERO } from '#kernel/money';
+import { addressChanged } from '#payments/auto-reload-sql';
 import { inSentence } from '#payments/billing-countries';
 import { type DetailsForm, type DetailsProblem, readDetails } from '#payments/billing-details-form';
 import type { CustomerCopy, StoredDetails } from '#payments/billing-details-sql';
@@ -49,6 +50,7 @@ export async function saveDetails(
     sql.saveDetails(organizationId, actor, details),
   );
   assert(saved !== undefined, 'billing details were saved');
+  await deps.pool.query(addressChanged(organizationId));
   const stored = { ...details, version: saved.version };
   const copy = await copyDetails(deps, organizationId, stored);
   if (copy.outcome === 'tax_id_refused') {

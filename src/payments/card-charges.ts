@@ -19,6 +19,8 @@ export interface CardCharge {
   readonly customerId: string;
   readonly paymentMethodId: string;
   readonly total: NanoUsd;
+  /** Where the processor sends its receipt; null for nowhere. */
+  readonly receiptEmail: string | null;
   readonly idempotencyKey: string;
 }
 

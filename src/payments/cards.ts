@@ -61,7 +61,8 @@ export async function syncCards(deps: PaymentsDeps, organizationId: string): Pro
     const chosen = read.cards.find((card) => card.isDefault);
     const before = known.find((card) => card.isDefault);
     if (chosen !== undefined && !sameCard(chosen, before)) {
-      await enqueue(tx, CARD_CHOSEN_TASK, { organization_id: organizationId });
+      // Any deployment's worker may take the job; the card is of this one's processor.
+      await enqueue(tx, CARD_CHOSEN_TASK, { organization_id: organizationId, environment });
     }
   });
   return 'synced';

@@ -14,7 +14,7 @@ export function debtFirst(debt: NanoUsd, credit: NanoUsd): DebtFirst {
 }
 
 /** Rounded away from zero: of a debt no fraction of a cent is hidden. */
-const owed = (debt: NanoUsd): string => `$${displayUsd(nanos(-debt)).replace('-', '')}`;
+export const owed = (debt: NanoUsd): string => `$${displayUsd(nanos(-debt)).replace('-', '')}`;
 
 /** Said before a card is charged; null while nothing is owed. */
 export const debtNotice = (debt: NanoUsd): string | null =>

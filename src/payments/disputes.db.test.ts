@@ -92,6 +92,19 @@ describe('a dispute', () => {
     ]);
     expect(await paused(of)).toEqual([dispute.id]);
     expect(await world.spend(of.payer, usd('0.01'))).toBe(false);
+    // And the statement says where both went.
+    const { organizationId } = of.payer;
+    const { lines } = await readStatement(world.db.pool, organizationId, { limit: 9 });
+    const shown = lines.map(historyLineView).map(({ title, amount_usd }) => [title, amount_usd]);
+    expect(shown.slice(0, 3)).toEqual([
+      ['Dispute lost: $4.00 had been spent and is owed', '0'],
+      ['Dispute lost: $6 of frozen credits went back with it', '0'],
+      ['Frozen while a payment is disputed', '-6'],
+    ]);
+    expect(lines.slice(0, 2)).toMatchObject([
+      { grantId: of.purchase.grantId, total: 0n },
+      { grantId: of.purchase.grantId, total: 0n },
+    ]);
   });
 
   it('of which we hear only when it is over is booked all the same', async () => {

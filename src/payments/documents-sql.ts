@@ -124,7 +124,16 @@ export interface PaymentRow {
   readonly receiptUrl: string | null;
   readonly descriptor: string | null;
   readonly taxLines: readonly TaxLine[] | null;
+  /** Who set it off; null for refunds. */
+  readonly trigger: 'manual' | 'auto_reload' | null;
+  /** Why no money moved, in the customer's words; null where it did or still may. */
+  readonly reason: string | null;
+  readonly nextStep: string | null;
 }
+
+/** States in which it came to nothing, or has not come to anything and says why. */
+const CAME_TO_NOTHING = `('declined', 'failed', 'canceled', 'expired', 'abandoned', 'refused',
+  'already_refunded', 'disputed')`;
 
 /** Ids of one kind sort by creation, and so do both kinds by the time that follows the prefix. */
 const CURSOR = `substr(x.id, strpos(x.id, '_') + 1)`;
@@ -138,13 +147,23 @@ export const listPayments = (
   text: `SELECT x.kind, x.id, x.purchase_id AS "purchaseId", x.state, x.at, x.credit, x.tax,
       d.state AS "documentState", d.number, d.pdf_url AS "pdfUrl", d.page_url AS "pageUrl",
       coalesce(d.receipt_url, x.receipt_url) AS "receiptUrl", d.descriptor,
-      d.tax_lines AS "taxLines"
+      d.tax_lines AS "taxLines", x.trigger, x.next_step AS "nextStep",
+      CASE WHEN x.state IN ${CAME_TO_NOTHING} THEN coalesce(x.title,
+        (SELECT t.detail FROM payments.purchase_timeline AS t
+          WHERE x.kind = 'purchase' AND t.organization_id = $1 AND t.purchase_id = x.id
+          ORDER BY t.seq DESC LIMIT 1),
+        (SELECT t.detail FROM payments.refund_timeline AS t
+          WHERE x.kind = 'refund' AND t.organization_id = $1 AND t.refund_id = x.id
+          ORDER BY t.seq DESC LIMIT 1)) END AS reason
     FROM (
       SELECT 'purchase' AS kind, id, id AS purchase_id, state, created_at AS at,
-             credit_nanos AS credit, tax_nanos AS tax, receipt_url
+             credit_nanos AS credit, tax_nanos AS tax, receipt_url, trigger,
+             CASE WHEN state IN ('declined', 'failed') THEN failure ->> 'title' END AS title,
+             CASE WHEN state IN ('declined', 'failed') THEN failure ->> 'next_step' END AS next_step
         FROM payments.purchases WHERE organization_id = $1
       UNION ALL
-      SELECT 'refund', id, purchase_id, state, created_at, credit_nanos, tax_nanos, NULL
+      SELECT 'refund', id, purchase_id, state, created_at, credit_nanos, tax_nanos, NULL, NULL,
+             NULL, NULL
         FROM payments.refunds WHERE organization_id = $1) AS x
     LEFT JOIN payments.documents d ON d.organization_id = $1 AND d.subject = x.id
     WHERE ($2::text IS NULL OR x.kind = $2) AND ($3::text IS NULL OR x.state = $3)

@@ -12,7 +12,8 @@ import { pursueDueRefunds, pursueRefund } from '#payments/refund-course';
 import { readRefund, refundsOf, requestRefund } from '#payments/refunds';
 import { reloadPauses } from '#payments/reload-pauses';
 import { sweepEvents } from '#payments/sweep';
-import { listWarnings, warningAdvice } from '#payments/warnings';
+import { listWarnings, syncWarning, warningAdvice } from '#payments/warnings';
+import { commandLine } from '#test/command-line';
 import { type PaymentsWorld, paymentsWorld, VISA } from '#test/payments';
 
 let world: PaymentsWorld;
@@ -184,7 +185,7 @@ describe('with every webhook lost', () => {
     expect(await disputesOf(world.deps.pool, of.purchase)).toHaveLength(2);
   });
 
-  it('an early fraud warning tells the operator what to do, in one command', async () => {
+  it('an early fraud warning tells the operator what to do, and pauses reloads until they say so', async () => {
     const of = await bought(WARNED);
     const warning = (await listWarnings(world.deps.pool, 10)).find(
       (each) => each.purchaseId === of.purchase.id,
@@ -196,6 +197,15 @@ describe('with every webhook lost', () => {
     expect((await reloadPauses(world.deps.pool, of.org)).length).toBe(1);
     await refunded(of);
     await sweep();
+    // Back is the money, not the trust in the card: only an operator lets it be charged unseen again.
+    const after = (await listWarnings(world.deps.pool, 10)).find(({ id }) => id === warning?.id);
+    expect(after).toMatchObject({ actionable: false });
+    expect((await reloadPauses(world.deps.pool, of.org)).length).toBe(1);
+    const bursar = commandLine(world.db);
+    const resume = () => bursar('warning', 'resume', warning?.id ?? '', '--reason', 'well known');
+    expect((await resume()).told).toMatchObject({ organization_id: of.org, resumed: true });
+    expect((await resume()).code).toBe('not_paused');
+    expect(await syncWarning(world.deps, warning?.id ?? '')).toBe('done');
     expect(await reloadPauses(world.deps.pool, of.org)).toEqual([]);
   });
 });

@@ -8,13 +8,15 @@ export interface Quarantined {
   readonly receivedMinorUnits: bigint;
   readonly currency: string;
   readonly mismatches: readonly string[];
+  /** Of the deployment whose processor took the money. */
+  readonly environment: string;
 }
 
 /** A row comes back only the first time, so the alarm rings once. */
 export const insertQuarantined = (row: Quarantined): Statement => ({
   text: `INSERT INTO payments.quarantined_payments (provider, payment_intent_id, organization_id,
-      purchase_id, received_minor_units, currency, mismatches)
-    VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING true AS added`,
+      purchase_id, received_minor_units, currency, mismatches, environment)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING true AS added`,
   values: [
     row.provider,
     row.paymentIntentId,
@@ -23,6 +25,7 @@ export const insertQuarantined = (row: Quarantined): Statement => ({
     row.receivedMinorUnits,
     row.currency,
     JSON.stringify(row.mismatches),
+    row.environment,
   ],
 });
 

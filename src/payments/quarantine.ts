@@ -22,6 +22,7 @@ export async function quarantine(
         receivedMinorUnits: payment.receivedMinorUnits,
         currency: payment.currency,
         mismatches: facts,
+        environment: deps.environment,
       }),
     );
     if (purchase !== undefined) {

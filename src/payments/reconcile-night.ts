@@ -66,6 +66,9 @@ export async function reconcileByNight(deps: ReconcileDeps): Promise<void> {
   );
 }
 
+/** Business time: the night that is due, and one in which the processor did not answer. */
+export const OVERDUE_DAYS = 2;
+
 export interface LastNight {
   readonly doneAt: Date | null;
   /** None for so many days of business time, though something was sold. */

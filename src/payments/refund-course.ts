@@ -2,6 +2,7 @@ import type { Db } from '#db/pool';
 import { newId } from '#kernel/ids';
 import { refundFailed, refundPaid } from '#ledger/refunds';
 import { reinstateCredit } from '#ledger/reinstating';
+import { lockSettings } from '#payments/auto-reload-sql';
 import type { PaymentsDeps } from '#payments/deps';
 import { wantCreditNote } from '#payments/documents';
 import { withoutFreeze } from '#payments/freezing';
@@ -16,6 +17,7 @@ import {
 import type { ProcessorRefund } from '#payments/refund-port';
 import { type Refund, readRefund, tellRefund } from '#payments/refunds';
 import * as sql from '#payments/refunds-sql';
+import { switchOffForRefund } from '#payments/reload-refund';
 import { findByProcessorIds, lockPurchase, type Purchase } from '#payments/sql';
 import { takeUp } from '#payments/taking-back';
 
@@ -105,6 +107,8 @@ async function observe(
   seen: ProcessorRefund,
 ): Promise<void> {
   const failed = await deps.pool.transaction(async (tx) => {
+    // In the order in which a reload locks them: a refund of others switches it off.
+    await tx.query(lockSettings(purchase.organizationId));
     await tx.query(lockPurchase(purchase.organizationId, purchase.id));
     const ours = seen.environment === deps.environment ? seen.refundId : null;
     const [known] = await tx.query<Refund>(
@@ -162,6 +166,7 @@ async function bookForeign(
   );
   if (refund === undefined) throw new Error('a refund was not stored');
   await tellRefund(tx, purchase, refund, TAKEN_UP_SENTENCE);
+  await switchOffForRefund(tx, { organizationId, purchaseId: purchase.id, actor: 'processor' });
   const { spent, beyond } = booked;
   if (spent > 0n || beyond > 0n) {
     const fields = { refund: id, purchase: purchase.id };

@@ -182,3 +182,16 @@ export const readRefundTimeline = (
     WHERE organization_id = $1 AND refund_id = $2 ORDER BY seq`,
   values: [refund.organizationId, refund.id],
 });
+
+/**
+ * Refunds that did not reach the customer and that nobody has made anew: the longest waiting first.
+ * After a month whoever asked for one has been answered in some other way.
+ */
+export const listUnanswered: Statement = {
+  text: `SELECT ${COLUMNS} FROM payments.refunds AS r
+    WHERE state IN ('failed', 'refused') AND updated_at > bursar.now() - interval '30 days'
+      AND NOT EXISTS (SELECT FROM payments.refunds AS later
+        WHERE later.organization_id = r.organization_id AND later.purchase_id = r.purchase_id
+          AND later.created_at > r.created_at AND later.state IN ('requested', 'pending', 'paid'))
+    ORDER BY updated_at, id`,
+};

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { historyLineView } from '#console-api/billing-view';
 import { verifyLedger } from '#ledger/reconcile';
+import { readStatement } from '#ledger/statement';
 import { pursueDueRefunds, pursueRefund, syncRefunds } from '#payments/refund-course';
 import { type RefundAsked, readRefund, refundsOf, requestRefund } from '#payments/refunds';
 import { type RefundTimelineRow, readRefundTimeline } from '#payments/refunds-sql';
@@ -211,6 +213,10 @@ describe('a refund made at the processor', () => {
     await syncRefunds(world.deps, of.payment);
     expect(await world.balance(of.payer)).toMatchObject({ available: 0n, debt: usd('4') });
     expect(await world.held(of.payer)).toBe(0n);
+    const { lines } = await readStatement(world.db.pool, of.payer.organizationId, { limit: 1 });
+    expect(lines.map((line) => historyLineView(line).title)).toEqual([
+      'A refunded payment: $4.00 of it had been spent and is owed',
+    ]);
     expect(await world.spend(of.payer, usd('0.01'))).toBe(false);
     await world.credited(usd('5'), undefined, of.payer);
     expect(await world.balance(of.payer)).toMatchObject({ available: usd('1'), debt: 0n });

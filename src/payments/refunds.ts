@@ -2,12 +2,12 @@ import { enqueue } from '#db/jobs';
 import type { Db } from '#db/pool';
 import { type Entropy, newId } from '#kernel/ids';
 import { NANOS_PER_CENT, type NanoUsd, nanos, ZERO } from '#kernel/money';
-import { tellWhenBelow } from '#ledger/low';
-import { refundGrant } from '#ledger/refunds';
-import { lockSettings, switchOff } from '#payments/auto-reload-sql';
+import { quoteRefund, refundGrant } from '#ledger/refunds';
+import { lockSettings } from '#payments/auto-reload-sql';
 import { type DisputeRow, listDisputesOf } from '#payments/disputes-sql';
 import { REFUND_STATES, type RefundState, refundSentence } from '#payments/refund';
 import * as sql from '#payments/refunds-sql';
+import { switchOffForRefund } from '#payments/reload-refund';
 import { findPurchase, insertTimeline, lockPurchase, type Purchase } from '#payments/sql';
 
 /** Calls the processor; the job of every refund that was asked for. */
@@ -24,11 +24,18 @@ export interface RefundWish {
   /** In the words of who decided it. */
   readonly reason: string;
   readonly actor: string;
+  /**
+   * How many refunds of the purchase whoever asks has seen. Where there are others, nothing is
+   * refunded: a button pressed twice, or by two people, is one refund.
+   */
+  readonly seen?: number;
 }
 
 export type RefundAsked =
   | { readonly outcome: 'requested'; readonly refund: Refund }
   | { readonly outcome: 'unknown_purchase' }
+  /** Refunds were made that whoever asks has not seen. */
+  | { readonly outcome: 'changed_since' }
   /** It brought no credit that could be given back. */
   | { readonly outcome: 'not_credited'; readonly state: Purchase['state'] }
   | { readonly outcome: 'nothing_unspent' }
@@ -57,9 +64,11 @@ export async function requestRefund(
   if (purchase?.state !== 'credited' || grantId === null || paymentIntentId === null) {
     return { outcome: 'not_credited', state: found.state };
   }
-  const disputes = await tx.query<DisputeRow>(listDisputesOf(organizationId, purchase.id));
-  const open = disputes.find(({ state }) => state === 'open');
-  if (open !== undefined) return { outcome: 'disputed', dispute: open.id };
+  if (wish.seen !== undefined && (await refundsOf(tx, purchase)).length !== wish.seen) {
+    return { outcome: 'changed_since' };
+  }
+  const dispute = await openDisputeOf(tx, purchase);
+  if (dispute !== undefined) return { outcome: 'disputed', dispute };
   const id = newId('refund', entropy);
   const { amount, reason, actor } = wish;
   const request = { organizationId, reference: id, grantId, amount, unit: CENT };
@@ -75,9 +84,7 @@ export async function requestRefund(
   );
   if (refund === undefined) throw new Error('a refund was not stored');
   await tellRefund(tx, purchase, refund, refundSentence('requested', refund.total));
-  // Or what goes back to the card would be charged to it again.
-  const switched = await tx.query(switchOff(organizationId, actor));
-  if (switched.length > 0) await tellWhenBelow(tx, organizationId, null);
+  await switchOffForRefund(tx, { organizationId, purchaseId: purchase.id, actor });
   await enqueue(
     tx,
     REFUND_TASK,
@@ -87,10 +94,47 @@ export async function requestRefund(
   return { outcome: 'requested', refund };
 }
 
+async function openDisputeOf(
+  tx: Db,
+  purchase: Pick<Purchase, 'organizationId' | 'id'>,
+): Promise<string | undefined> {
+  const disputes = await tx.query<DisputeRow>(listDisputesOf(purchase.organizationId, purchase.id));
+  return disputes.find(({ state }) => state === 'open')?.id;
+}
+
+export type RefundQuoted =
+  | {
+      readonly outcome: 'refundable';
+      readonly credit: NanoUsd;
+      readonly tax: NanoUsd;
+      /** For `RefundWish.seen`. */
+      readonly refunds: number;
+    }
+  | Exclude<RefundAsked, { outcome: 'requested' | 'changed_since' }>;
+
+/** What `requestRefund` of everything unspent would give back now, or why nothing. Moves nothing. */
+export async function quoteUnspent(
+  tx: Db,
+  purchase: Pick<Purchase, 'organizationId' | 'id' | 'state' | 'grantId' | 'paymentIntentId'>,
+): Promise<RefundQuoted> {
+  const { organizationId, state, grantId, paymentIntentId } = purchase;
+  if (state !== 'credited' || grantId === null || paymentIntentId === null) {
+    return { outcome: 'not_credited', state };
+  }
+  const dispute = await openDisputeOf(tx, purchase);
+  if (dispute !== undefined) return { outcome: 'disputed', dispute };
+  const told = await quoteRefund(tx, { organizationId, grantId, unit: CENT });
+  if (told.outcome !== 'refundable') return refusalOf(told, 'all');
+  const refunds = (await refundsOf(tx, purchase)).length;
+  return { outcome: 'refundable', credit: told.amount, tax: told.tax, refunds };
+}
+
+type Untouched = Exclude<Awaited<ReturnType<typeof refundGrant>>, { outcome: 'refunding' }>;
+
 function refusalOf(
-  told: Exclude<Awaited<ReturnType<typeof refundGrant>>, { outcome: 'refunding' }>,
+  told: Untouched,
   asked: NanoUsd | 'all',
-): RefundAsked {
+): Exclude<RefundAsked, { outcome: 'requested' | 'changed_since' }> {
   if (told.outcome === 'exceeds_unspent') {
     return told.refundable === 0n ? { outcome: 'nothing_unspent' } : told;
   }
@@ -127,6 +171,10 @@ export async function readRefund(
 /** Oldest first. */
 export const refundsOf = (db: Db, purchase: Pick<Purchase, 'organizationId' | 'id'>) =>
   db.query<Refund>(sql.listRefundsOf(purchase.organizationId, purchase.id));
+
+/** What an operator must make good: the money did not arrive, and the credit is back. */
+export const unansweredRefunds = (db: Db): Promise<Refund[]> =>
+  db.query<Refund>(sql.listUnanswered);
 
 /** Newest first; of every organization unless one is named, in every state unless some are. */
 export const listRefunds = (

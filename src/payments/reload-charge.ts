@@ -1,20 +1,19 @@
 import type { Db } from '#db/pool';
-import { type NanoUsd, ZERO } from '#kernel/money';
-import { pauseAfter, refusalOf } from '#payments/auto-reload';
-import type { HistoryRow, SettingsRow } from '#payments/auto-reload-sql';
+import { type HeldBy, pauseAfter, refusalOf } from '#payments/auto-reload';
+import type { SettingsRow } from '#payments/auto-reload-sql';
 import * as reloadSql from '#payments/auto-reload-sql';
-import { findDetails, type StoredDetails } from '#payments/billing-details';
 import type { Charged } from '#payments/card-charges';
-import { savedCards, whyAttended } from '#payments/cards';
 import { restAfter } from '#payments/cards-resting';
+import type { DeclineClass } from '#payments/decline-words';
 import { type Decline, explainDecline, plainDecline } from '#payments/declines';
 import type { PaymentsDeps } from '#payments/deps';
 import { findCustomer, idempotencyKey, reread } from '#payments/opening';
 import type { Payment } from '#payments/processor';
+import { isOurPurchase, isOurs } from '#payments/reload-owner';
 import { reloadPauses } from '#payments/reload-pauses';
+import { keepTerms, type Terms } from '#payments/reload-terms';
 import { type SettledVia, settlePayment } from '#payments/settle';
 import * as sql from '#payments/sql';
-import { barredBy } from '#payments/tax-quote';
 import { advance } from '#payments/transition';
 
 type Purchase = sql.Purchase;
@@ -23,7 +22,8 @@ const CHARGING = 'Charging the saved card.';
 const SWITCHED_OFF = 'Auto-reload was switched off or paused before the card was charged.';
 const TOO_LATE = 'The card could not be charged in time. You were not charged.';
 const NO_CARD = 'There is no saved card that may be charged. You were not charged.';
-const NO_ROOM = 'The month has no room for this reload with its tax. You were not charged.';
+const NO_ROOM =
+  'The month has no room for the smallest purchase with its tax. You were not charged.';
 
 /**
  * Charges the card of a stored reload and sees what came of it. Like `openPurchase`: by anyone, at
@@ -31,15 +31,26 @@ const NO_ROOM = 'The month has no room for this reload with its tax. You were no
  * purchase as it stands then.
  */
 export async function carryOnReload(deps: PaymentsDeps, purchase: Purchase): Promise<Purchase> {
+  if (!isOurPurchase(deps, purchase)) return purchase;
   const inTime = purchase.sessionExpiresAt > deps.clock.now();
   const allowed = await allow(deps, purchase, inTime);
   const begun = await reread(deps, purchase);
   if (begun.state !== 'opening') return begun;
   const customerId = await findCustomer(deps, begun.organizationId);
-  if (customerId === null) return unchargeable(deps, begun);
+  if (customerId === null) {
+    await unchargeable(deps, begun);
+    return reread(deps, begun);
+  }
   if (!allowed) return lookOnly(deps, begun, customerId, inTime ? SWITCHED_OFF : TOO_LATE);
-  const ready = await withTerms(deps, begun);
-  if (ready === undefined || ready.paymentMethodId === null) return reread(deps, begun);
+  const terms = await keepTerms(deps, begun, (tx, settings) =>
+    isAllowed(deps, tx, begun, settings),
+  );
+  if (terms.outcome !== 'kept') {
+    if (terms.outcome !== 'later') await giveUp(deps, begun, terms);
+    return reread(deps, begun);
+  }
+  const ready = terms.purchase;
+  if (ready.paymentMethodId === null) return ready;
   const answer = await deps.cardCharges.chargeCard({
     purchaseId: ready.id,
     organizationId: ready.organizationId,
@@ -47,6 +58,7 @@ export async function carryOnReload(deps: PaymentsDeps, purchase: Purchase): Pro
     customerId,
     paymentMethodId: ready.paymentMethodId,
     total: ready.total,
+    receiptEmail: ready.receiptEmail,
     idempotencyKey: idempotencyKey(deps, ready, 'charge'),
   });
   await digest(deps, ready, customerId, answer);
@@ -61,7 +73,7 @@ function allow(deps: PaymentsDeps, purchase: Purchase, inTime: boolean): Promise
   const { organizationId } = purchase;
   return deps.pool.transaction(async (tx) => {
     const [settings] = await tx.query<SettingsRow>(reloadSql.lockSettings(organizationId));
-    const allowed = inTime && (await isAllowed(tx, organizationId, settings));
+    const allowed = inTime && (await isAllowed(deps, tx, purchase, settings));
     if (!allowed) await dropDraft(tx, purchase);
     else if ((await advance(tx, purchase, 'call_started', {}, CHARGING)) === undefined) {
       await tx.query(reloadSql.noteCall(purchase));
@@ -71,12 +83,14 @@ function allow(deps: PaymentsDeps, purchase: Purchase, inTime: boolean): Promise
 }
 
 async function isAllowed(
+  deps: PaymentsDeps,
   tx: Db,
-  organizationId: string,
+  { organizationId }: Pick<Purchase, 'organizationId'>,
   settings: SettingsRow | undefined,
 ): Promise<boolean> {
   const pauses = await reloadPauses(tx, organizationId);
-  return settings?.enabled === true && settings.paused === null && pauses.length === 0;
+  const on = settings?.enabled === true && isOurs(deps, settings);
+  return on && settings.paused === null && pauses.length === 0;
 }
 
 /** A reload nobody was charged for yet; from any later state nothing is listed. */
@@ -113,65 +127,65 @@ async function lookOnly(
   return reread(deps, purchase);
 }
 
-/** The card and the tax, decided once and kept: a repeated request must equal the first. */
-async function withTerms(deps: PaymentsDeps, purchase: Purchase): Promise<Purchase | undefined> {
-  if (purchase.paymentMethodId !== null) return purchase;
-  const { organizationId } = purchase;
-  const [card] = await savedCards(deps, organizationId);
-  if (card?.isDefault !== true || whyAttended(card, deps.selling) !== null) {
-    await unchargeable(deps, purchase);
-    return undefined;
-  }
-  const details = await findDetails(deps.pool, organizationId);
-  if (details !== undefined && barredBy(deps, details) !== null) {
-    await declined(deps, purchase, plainDecline('region_not_supported'), null);
-    return undefined;
-  }
-  const tax = await taxOf(deps, purchase, details);
-  if (tax === undefined) return undefined;
-  return deps.pool.transaction(async (tx) => {
-    const [settings] = await tx.query<SettingsRow>(reloadSql.lockSettings(organizationId));
-    const [locked] = await tx.query<Purchase>(sql.lockPurchase(organizationId, purchase.id));
-    // Another process was faster, and charges the card now.
-    if (locked?.state !== 'opening' || locked.paymentMethodId !== null) return undefined;
-    if (!(await isAllowed(tx, organizationId, settings))) {
-      await advance(tx, locked, 'charge_declined', {}, SWITCHED_OFF);
-      return undefined;
-    }
-    const [history] = await tx.query<HistoryRow>(reloadSql.history(organizationId));
-    const most = settings?.maxPerMonth ?? null;
-    if (most !== null && (history?.chargedInMonth ?? 0n) + tax > most) {
-      await advance(tx, locked, 'charge_declined', {}, NO_ROOM);
-      await tx.query(reloadSql.restForADay(organizationId));
-      return undefined;
-    }
-    const [kept] = await tx.query<Purchase>(sql.keepChargeTerms(purchase, card.id, tax));
-    return kept;
-  });
-}
-
-/** Zero where no tax is collected; undefined where the purchase has ended or must be asked again. */
-async function taxOf(
+/** What came in the way before a card was asked: said, and kept as what holds further reloads. */
+async function giveUp(
   deps: PaymentsDeps,
   purchase: Purchase,
-  details: StoredDetails | undefined,
-): Promise<NanoUsd | undefined> {
-  if (!purchase.automaticTax) return ZERO;
-  if (details === undefined) {
-    await declined(deps, purchase, plainDecline('customer_tax_location_invalid'), null);
-    return undefined;
+  terms: Exclude<Terms, { readonly outcome: 'kept' | 'later' }>,
+): Promise<void> {
+  switch (terms.outcome) {
+    case 'off':
+      return endUnasked(deps, purchase, SWITCHED_OFF, {});
+    case 'no_card':
+      return unchargeable(deps, purchase);
+    case 'no_room':
+      return endUnasked(deps, purchase, NO_ROOM, {}, ['month_full_with_tax', terms.until]);
+    case 'hindered':
+      return hindered(deps, purchase, terms.code);
   }
-  // Another address is another question, which the processor would not take under the same key.
-  const key = `${idempotencyKey(deps, purchase, 'tax')}:${details.version}`;
-  const answer = await deps.tax.calculate({ amount: purchase.credit, details, key });
-  if (answer.outcome === 'done') return answer.tax.tax;
-  if (answer.outcome === 'refused') {
-    await declined(deps, purchase, plainDecline(answer.code), null);
-  } else if (answer.replayed) {
-    // Nothing is charged yet, so a new attempt is no second charge.
-    await deps.pool.query(sql.raiseAttempt(purchase));
-  }
-  return undefined;
+}
+
+/** No card was asked, so none is called declined, none rests, and no refusal is counted. */
+async function hindered(deps: PaymentsDeps, purchase: Purchase, code: string): Promise<void> {
+  const told = explainDecline(plainDecline(code), purchase.total, purchase.id);
+  const ours = OURS.has(told.class);
+  const failure = ours ? told : explainDecline(plainDecline(UNREAD), purchase.total, purchase.id);
+  const by = HELD_FOR[code] ?? (told.class === 'REGION' ? 'region_not_sold' : 'payments_down');
+  const detail = `${failure.title}. You were not charged.`;
+  await endUnasked(deps, purchase, detail, { failure }, [by, null]);
+}
+
+/** Causes that lie neither with a card nor with its bank; a code of theirs here was misread. */
+const OURS: ReadonlySet<DeclineClass> = new Set(['US', 'REGION', 'FIX']);
+const UNREAD = 'invalid_request_error';
+const HELD_FOR: Readonly<Record<string, HeldBy>> = {
+  billing_address_needed: 'address_needed',
+  customer_tax_location_invalid: 'address_refused',
+};
+
+/** The key was used for a request that differs. */
+const OTHER_REQUEST = 'idempotency_error';
+
+type Held = readonly [by: HeldBy, until: Date | null];
+
+/** Ends a reload whose card was not asked; one that another process has taken to it goes on. */
+async function endUnasked(
+  deps: PaymentsDeps,
+  purchase: Purchase,
+  detail: string,
+  changes: sql.Changes,
+  held?: Held,
+): Promise<void> {
+  const { organizationId } = purchase;
+  await deps.pool.transaction(async (tx) => {
+    await tx.query(reloadSql.lockSettings(organizationId));
+    const [locked] = await tx.query<Purchase>(sql.lockPurchase(organizationId, purchase.id));
+    if (locked?.paymentMethodId !== purchase.paymentMethodId) return;
+    const ended = await advance(tx, purchase, 'charge_declined', changes, detail);
+    if (ended !== undefined && held !== undefined) {
+      await tx.query(reloadSql.hold(organizationId, ...held));
+    }
+  });
 }
 
 async function digest(
@@ -183,12 +197,17 @@ async function digest(
   if (answer.outcome === 'declined') {
     return declined(deps, purchase, answer.decline, answer.paymentIntentId);
   }
+  if (answer.outcome === 'refused' && answer.code === OTHER_REQUEST) {
+    // The release before asked in other words, and may have charged: only looking tells.
+    return digest(deps, purchase, customerId, { ...answer, outcome: 'unknown', replayed: true });
+  }
   if (answer.outcome === 'refused') {
     deps.log?.error({ purchase: purchase.id, detail: answer.detail }, 'a reload was refused');
-    return declined(deps, purchase, plainDecline(answer.code), null);
+    return hindered(deps, purchase, answer.code);
   }
   if (answer.outcome === 'answered') return follow(deps, purchase, answer.payment, 'auto_reload');
   deps.log?.warn({ purchase: purchase.id, detail: answer.detail }, 'a reload has no known outcome');
+  await deps.pool.query(sql.pollWithinASecond(purchase));
   const found = await deps.cardCharges.findPaymentOf(customerId, purchase.id);
   if (found.outcome === 'found') {
     // Its call goes on, here or elsewhere: the answer under this key tells how it ends.
@@ -257,13 +276,12 @@ async function declined(
 }
 
 /** The rest keeps whatever took the card from making one purchase after the other. */
-async function unchargeable(deps: PaymentsDeps, purchase: Purchase): Promise<Purchase> {
+async function unchargeable(deps: PaymentsDeps, purchase: Purchase): Promise<void> {
   await deps.pool.transaction(async (tx) => {
     await tx.query(reloadSql.lockSettings(purchase.organizationId));
     const failed = await advance(tx, purchase, 'charge_declined', {}, NO_CARD);
     if (failed !== undefined) await tx.query(reloadSql.restForADay(purchase.organizationId));
   });
-  return reread(deps, purchase);
 }
 
 /** Somebody could still pay on it: whoever recorded its refusal died before closing it. */
@@ -275,6 +293,7 @@ export async function refreshReload(
   purchase: Purchase,
   via: SettledVia,
 ): Promise<Purchase> {
+  if (!isOurPurchase(deps, purchase)) return purchase;
   if (purchase.state === 'draft' || purchase.state === 'opening') {
     return carryOnReload(deps, purchase);
   }

@@ -15,6 +15,17 @@ export const pauseReload = (
   values: [organizationId, cause, subject],
 });
 
+/** Paused the first time it is told of; told of again, it stays as somebody has decided since. */
+export const pauseOnce = (
+  organizationId: string,
+  cause: PauseCause,
+  subject: string,
+): Statement => ({
+  text: `INSERT INTO payments.reload_pauses (organization_id, cause, subject)
+    VALUES ($1, $2, $3) ON CONFLICT (organization_id, cause, subject) DO NOTHING`,
+  values: [organizationId, cause, subject],
+});
+
 export const liftPause = (
   organizationId: string,
   cause: PauseCause,

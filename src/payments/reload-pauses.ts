@@ -5,6 +5,7 @@ import { LOW_TASK } from '#ledger/low';
 import type { Dispute } from '#payments/disputes';
 import { findDispute } from '#payments/disputes-sql';
 import { liftPause, openPauses, type PauseCause } from '#payments/reload-pauses-sql';
+import { ownerOfWarning } from '#payments/warnings-sql';
 
 export interface ReloadPause {
   readonly cause: PauseCause;
@@ -16,7 +17,7 @@ export interface ReloadPause {
 /**
  * Why no automatic purchase of this organization may be made now; empty if one may. A pause for a
  * dispute ends with it unless it was lost, and then by `resumeAfterLoss`; one for a warning ends
- * when the purchase is refunded.
+ * by `resumeAfterWarning` alone: a refund gives the money back, not the trust in the card.
  */
 export const reloadPauses = (db: Db, organizationId: string): Promise<ReloadPause[]> =>
   db.query<ReloadPause>(openPauses(organizationId));
@@ -41,6 +42,19 @@ export async function endPause(
 export type Resumed =
   | { readonly outcome: 'resumed'; readonly organizationId: OrganizationId }
   | { readonly outcome: 'unknown_dispute' | 'not_lost' | 'not_paused' };
+
+export type ResumedAfterWarning =
+  | { readonly outcome: 'resumed'; readonly organizationId: OrganizationId }
+  | { readonly outcome: 'unknown_warning' | 'not_paused' };
+
+/** What an operator decides about a customer whose payment a bank reported: it may go on. */
+export async function resumeAfterWarning(tx: Db, warningId: string): Promise<ResumedAfterWarning> {
+  const [owner] = await tx.query<{ organizationId: OrganizationId }>(ownerOfWarning(warningId));
+  if (owner === undefined) return { outcome: 'unknown_warning' };
+  const { organizationId } = owner;
+  const ended = await endPause(tx, organizationId, 'fraud_warning', warningId);
+  return ended ? { outcome: 'resumed', organizationId } : { outcome: 'not_paused' };
+}
 
 /** What an operator decides after a loss: automatic purchases may go on. Debt is not touched. */
 export async function resumeAfterLoss(tx: Db, disputeId: string): Promise<Resumed> {

@@ -5,7 +5,7 @@ import { tellWhenBelow } from '#ledger/low';
 import type { Answer, Paused } from '#payments/auto-reload';
 import type { EvaluationRow, SettingsRow } from '#payments/auto-reload-sql';
 import * as sql from '#payments/auto-reload-sql';
-import { CURRENT_CONSENT } from '#payments/card-consent';
+import { RELOAD_CONSENT } from '#payments/card-consent';
 import type { PaymentsDeps } from '#payments/deps';
 import { purchaseBounds } from '#payments/purchase-bounds';
 import { evaluateReload } from '#payments/reload';
@@ -72,8 +72,9 @@ export function invalidity(settings: ReloadSettings, maximum: NanoUsd): Invalid 
 }
 
 /**
- * Keeps the settings, switches on or off, and asks at once whether to reload. Once this has answered
- * that it is off, no card is charged any more; what was being charged then is told by the view.
+ * Keeps the settings, switches on or off. Whether to reload is asked by the timer within a second:
+ * nobody waits for a card to have something stored. Once this has answered that it is off, no card is
+ * charged any more; what was being charged then is told by the view.
  */
 export async function saveReloadSettings(
   deps: PaymentsDeps,
@@ -90,7 +91,8 @@ export async function saveReloadSettings(
         organizationId,
         ...settings,
         actor,
-        consentVersion: CURRENT_CONSENT.version,
+        consentVersion: RELOAD_CONSENT.version,
+        environment: deps.environment,
       }),
     );
     if (settings.enabled) return;
@@ -100,16 +102,19 @@ export async function saveReloadSettings(
     for (const draft of drafts) await dropDraft(tx, draft);
     await tellWhenBelow(tx, organizationId, null);
   });
-  if (settings.enabled) await evaluateReload(deps, organizationId, 'settings_changed');
   return { outcome: 'saved' };
 }
 
-/** A new card, or a new default: refusals of the one before count no more. */
+/**
+ * A new card, or a new default: refusals of the one before count no more. `environment` is that of the
+ * processor which has the card, whoever works the job that tells of it.
+ */
 export async function reloadCardChanged(
   deps: PaymentsDeps,
   organizationId: OrganizationId,
+  environment: string = deps.environment,
 ): Promise<void> {
-  await deps.pool.query(sql.forgetRefusals(organizationId));
+  await deps.pool.query(sql.forgetRefusals(organizationId, environment));
   await evaluateReload(deps, organizationId, 'card_changed');
 }
 
@@ -117,6 +122,8 @@ export interface ReloadView {
   readonly settings: SettingsRow | undefined;
   readonly status: 'off' | 'on' | 'paused' | 'reloading';
   readonly paused: Paused | null;
+  /** It was set, and whether to reload has not been asked since; that takes a second or two. */
+  readonly checking: boolean;
   readonly evaluations: readonly EvaluationRow[];
 }
 
@@ -128,12 +135,16 @@ export async function readReload(db: Db, organizationId: OrganizationId): Promis
     sql.listEvaluations(organizationId, EVALUATIONS_SHOWN),
   );
   const [elsewhere] = await reloadPauses(db, organizationId);
-  const open = await db.query(sql.reloadsInStates(organizationId, ['opening', 'processing']));
+  const open = await db.query(
+    sql.reloadsInStates(organizationId, ['draft', 'opening', 'processing']),
+  );
   const paused = settings?.paused ?? elsewhere?.cause ?? null;
   const on = settings?.enabled === true;
   const status =
     open.length > 0 ? 'reloading' : !on ? 'off' : paused !== null ? 'paused' : ('on' as const);
-  return { settings, status, paused, evaluations };
+  const askedAt = evaluations[0]?.lastAt;
+  const checking = on && (askedAt === undefined || askedAt < settings.changedAt);
+  return { settings, status, paused, checking, evaluations };
 }
 
 /** Why it did or did not reload, in words. */
@@ -151,6 +162,24 @@ export const ANSWER_WORDS: Readonly<Record<Answer, string>> = {
   month_full: 'The amount allowed per month was reached.',
   declined_recently: 'The last reload failed less than a day ago.',
   balance_full: 'The balance has no room for another purchase.',
+  address_needed:
+    'Tax and availability depend on the billing address, and there is none. No card was asked: ' +
+    'enter the billing address to go on.',
+  address_refused:
+    'No tax could be worked out for the billing address. No card was asked: check the address to ' +
+    'go on.',
+  region_not_sold:
+    'Credits are not sold to the country of the billing address. No card was asked: use an address ' +
+    'in a country that credits are sold to.',
+  payments_down:
+    'Payments did not work on our side, and we have been told. No card was asked. It is tried ' +
+    'again by itself; you need not do anything.',
+  month_full_with_tax:
+    'What is left of the amount allowed per month is less than the smallest purchase with its tax. ' +
+    'No card was asked: raise the amount per month, or buy credits yourself.',
+  refunded:
+    'A payment was refunded, and auto-reload was switched off with it: or what went back to the ' +
+    'card would have been charged to it again. Switch it on when you want it.',
 };
 
 export const PAUSE_WORDS: Readonly<Record<Paused, string>> = {
@@ -164,6 +193,6 @@ export const PAUSE_WORDS: Readonly<Record<Paused, string>> = {
     'A payment is or was disputed with the bank. Auto-reload waits until that is settled; ' +
     'you can still buy credits yourself.',
   fraud_warning:
-    'A bank reported a payment as fraudulent. Auto-reload waits until that is settled; ' +
-    'you can still buy credits yourself.',
+    'A bank reported a payment as fraudulent. Auto-reload waits until we have looked at it, also ' +
+    'when the payment was refunded; you can still buy credits yourself.',
 };

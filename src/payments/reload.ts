@@ -6,15 +6,18 @@ import { readCounted, tellWhenBelow } from '#ledger/low';
 import { type Answer, decideReload, type Paused, type ReloadFacts } from '#payments/auto-reload';
 import type { HistoryRow, SettingsRow } from '#payments/auto-reload-sql';
 import * as sql from '#payments/auto-reload-sql';
+import { findDetails } from '#payments/billing-details';
 import { whyAttended } from '#payments/cards';
 import { type CardRow, listCards } from '#payments/cards-sql';
 import type { PaymentsDeps } from '#payments/deps';
 import { PHASE_OF } from '#payments/purchase';
 import { type PurchaseBounds, purchaseBounds } from '#payments/purchase-bounds';
 import { carryOnReload } from '#payments/reload-charge';
+import { isOurs } from '#payments/reload-owner';
 import { reloadPauses } from '#payments/reload-pauses';
 import type { Purchase } from '#payments/sql';
 import { insertDraft, insertTimeline } from '#payments/sql';
+import { barredBy } from '#payments/tax-quote';
 
 /** What made us ask whether to reload. Persisted. */
 export type Cause =
@@ -23,6 +26,7 @@ export type Cause =
   | 'request_refused'
   | 'brake_ended'
   | 'card_changed'
+  | 'address_changed'
   | 'reload_ended';
 
 /** The processor keeps an answer under its key for a day; a reload is decided long before. */
@@ -31,20 +35,24 @@ const KEY_MS = 20 * 3_600_000;
 /**
  * Asks whether to reload, writes the answer down, and charges the card if it is yes. Safe from
  * anywhere, at any time, any number of times: the settings' lock and one open reload per
- * organization make two askers one.
+ * organization make two askers one. `elsewhere`: another deployment charges for this organization,
+ * and is asked within a second; whatever tells of low credit knows of no deployment.
  */
 export async function evaluateReload(
   deps: PaymentsDeps,
   organizationId: OrganizationId,
   cause: Cause,
-): Promise<Answer> {
+): Promise<Answer | 'elsewhere'> {
   const bounds = await purchaseBounds(deps, organizationId);
   const decided = await deps.pool.transaction(async (tx) => {
     const [settings] = await tx.query<SettingsRow>(sql.lockSettings(organizationId));
-    return settings === undefined ? undefined : await decide(deps, tx, settings, cause, bounds);
+    if (settings === undefined) return undefined;
+    if (isOurs(deps, settings)) return await decide(deps, tx, settings, cause, bounds);
+    await tx.query(sql.lookAgainNow(organizationId, cause));
+    return { answer: 'elsewhere' } as const;
   });
   if (decided === undefined) return 'off';
-  if (decided.purchase !== undefined) {
+  if (decided.answer !== 'elsewhere' && decided.purchase !== undefined) {
     const carried = await carryOnReload(deps, decided.purchase);
     if (PHASE_OF[carried.state] !== 'open')
       await evaluateReload(deps, organizationId, 'reload_ended');
@@ -68,6 +76,7 @@ async function decide(
   const facts = await readFacts(deps, tx, settings, bounds);
   const decision = decideReload(facts);
   const { answer } = decision;
+  if (answer === 'started') await tx.query(sql.claim(organizationId, deps.environment));
   const purchase =
     decision.answer === 'started' ? await storeReload(deps, tx, settings, decision.amount) : null;
   const until = decision.answer === 'started' ? null : decision.until;
@@ -106,6 +115,7 @@ async function readFacts(
     listCards(organizationId, deps.processor.name, deps.environment),
   );
   const usable = card?.isDefault === true && whyAttended(card, deps.selling) === null ? card : null;
+  const { heldBy, heldUntil } = settings;
   return {
     now: history.now,
     enabled: settings.enabled,
@@ -118,6 +128,8 @@ async function readFacts(
     pending: nanos(history.pending),
     underWay: history.underWay,
     card: usable,
+    barred: await barredNow(deps, tx, organizationId),
+    held: heldBy === null ? null : { by: heldBy, until: heldUntil },
     lastCreditedAt: history.lastCreditedAt,
     lastDeclinedAt: settings.declinedAt,
     begun: history.begun ?? [],
@@ -126,6 +138,18 @@ async function readFacts(
     minimum: bounds.minimum,
     maximum: await mostThatFits(bounds.maximum, tx, organizationId),
   };
+}
+
+/** Nobody is there to be asked for an address; nothing is charged where it could not be taxed. */
+async function barredNow(
+  deps: PaymentsDeps,
+  tx: Db,
+  organizationId: OrganizationId,
+): Promise<ReloadFacts['barred']> {
+  const details = await findDetails(tx, organizationId);
+  if (details === undefined && deps.automaticTax === true) return 'address_needed';
+  if (barredBy(deps, details) === null) return null;
+  return details === undefined ? 'address_needed' : 'region_not_sold';
 }
 
 async function mostThatFits(
@@ -172,12 +196,14 @@ const TURNS_AT_ONCE = 10;
 
 /** Meant for every second: asks again where a brake has ended or a reload is under way. */
 export async function evaluateDueReloads(deps: PaymentsDeps): Promise<void> {
-  const due = await deps.pool.query<{ organizationId: OrganizationId }>(sql.takeDue(TURNS_AT_ONCE));
+  const due = await deps.pool.query<{ organizationId: OrganizationId; cause: Cause | null }>(
+    sql.takeDue(deps.environment, TURNS_AT_ONCE),
+  );
   // Together: one whose card is charged slowly must not keep the others waiting.
   await Promise.all(
-    due.map(async ({ organizationId }) => {
+    due.map(async ({ organizationId, cause }) => {
       try {
-        await evaluateReload(deps, organizationId, 'brake_ended');
+        await evaluateReload(deps, organizationId, cause ?? 'brake_ended');
       } catch (error) {
         deps.log?.error(
           { organization: organizationId, err: error },

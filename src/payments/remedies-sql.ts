@@ -50,11 +50,12 @@ export interface Remedy {
   readonly purchaseId: PurchaseId | null;
   readonly attempt: number;
   readonly failureCode: string | null;
+  readonly decidedAt: Date;
 }
 
 const COLUMNS = `provider, payment_intent_id AS "paymentIntentId", kind, state, reason, actor,
   organization_id AS "organizationId", purchase_id AS "purchaseId", attempt,
-  failure_code AS "failureCode"`;
+  failure_code AS "failureCode", decided_at AS "decidedAt"`;
 
 /** One decision at a time: no row comes back while one is being carried out, or once one is done. */
 export const decide = (
@@ -82,6 +83,12 @@ export const findRemedy = (paymentIntentId: string): Statement => ({
   values: [paymentIntentId],
 });
 
+/** Whose processor has the payment; null in rows of before that do not say: then anybody's. */
+export const environmentOf = (paymentIntentId: string): Statement => ({
+  text: 'SELECT environment FROM payments.quarantined_payments WHERE payment_intent_id = $1',
+  values: [paymentIntentId],
+});
+
 export const lockRemedy = (of: Pick<Remedy, 'provider' | 'paymentIntentId'>): Statement => ({
   text: `SELECT ${COLUMNS} FROM payments.remedies
     WHERE provider = $1 AND payment_intent_id = $2 FOR UPDATE`,
@@ -101,6 +108,29 @@ export const moveRemedy = (
   values: [of.provider, of.paymentIntentId, state, failureCode, purchaseId],
 });
 
+export interface SetAsideRow {
+  readonly organizationId: string | null;
+  readonly mismatches: readonly string[];
+  /** Of the deployment that took it; null in rows of before that do not say. */
+  readonly environment: string | null;
+  /** Ended by hand, as the owner of the database. */
+  readonly resolved: boolean;
+}
+
+export const findSetAside = (provider: string, paymentIntentId: string): Statement => ({
+  text: `SELECT organization_id AS "organizationId", mismatches, environment,
+      resolved_at IS NOT NULL AS resolved
+    FROM payments.quarantined_payments WHERE provider = $1 AND payment_intent_id = $2`,
+  values: [provider, paymentIntentId],
+});
+
+/** Whose customer this is at the processor. */
+export const organizationOf = (provider: string, customerId: string): Statement => ({
+  text: `SELECT organization_id AS "organizationId" FROM payments.customers
+    WHERE provider = $1 AND customer_id = $2`,
+  values: [provider, customerId],
+});
+
 /** The key of the call is used up. Only from the attempt that was seen to be. */
 export const raiseRemedyAttempt = (
   of: Pick<Remedy, 'provider' | 'paymentIntentId' | 'attempt'>,
@@ -110,15 +140,16 @@ export const raiseRemedyAttempt = (
   values: [of.provider, of.paymentIntentId, of.attempt],
 });
 
-export const takeDueRemedies = (limit: number): Statement => ({
+export const takeDueRemedies = (environment: string, limit: number): Statement => ({
   text: `UPDATE payments.remedies AS r SET next_look_at = bursar.real_now() +
         CASE WHEN r.state = 'pending' THEN interval '15 minutes' ELSE interval '30 seconds' END
-      FROM (SELECT provider, payment_intent_id FROM payments.remedies
-             WHERE next_look_at <= bursar.real_now()
-             ORDER BY next_look_at LIMIT $1 FOR UPDATE SKIP LOCKED) AS due
+      FROM (SELECT w.provider, w.payment_intent_id FROM payments.remedies AS w
+              JOIN payments.quarantined_payments AS q USING (provider, payment_intent_id)
+             WHERE w.next_look_at <= bursar.real_now() AND coalesce(q.environment, $2) = $2
+             ORDER BY w.next_look_at LIMIT $1 FOR UPDATE OF w SKIP LOCKED) AS due
      WHERE r.provider = due.provider AND r.payment_intent_id = due.payment_intent_id
      RETURNING r.payment_intent_id AS "paymentIntentId"`,
-  values: [limit],
+  values: [limit, environment],
 });
 
 /** A purchase nobody began here: an operator decided that this payment is one. */
@@ -127,6 +158,7 @@ export const insertRemedied = (p: {
   readonly id: PurchaseId;
   readonly actor: string;
   readonly credit: NanoUsd;
+  readonly tax: NanoUsd;
   readonly provider: string;
   readonly environment: string;
   readonly consoleUrl: string;
@@ -137,11 +169,11 @@ export const insertRemedied = (p: {
 }): Statement => ({
   text: `INSERT INTO payments.purchases (organization_id, id, state, trigger, actor, credit_nanos,
       provider, environment, session_expires_at, console_url, automatic_tax, payment_intent_id,
-      charge_id, grant_id, receipt_url, settled_via, settled_at)
+      charge_id, grant_id, receipt_url, tax_nanos, settled_via, settled_at)
     VALUES ($1, $2, 'credited', 'manual', $3, $4, $5, $6, bursar.real_now(), $7, false, $8, $9,
-      $10, $11, 'operator', bursar.now())`,
+      $10, $11, $12, 'operator', bursar.now())`,
   values: [
     ...[p.organizationId, p.id, p.actor, p.credit, p.provider, p.environment, p.consoleUrl],
-    ...[p.paymentIntentId, p.chargeId, p.grantId, p.receiptUrl],
+    ...[p.paymentIntentId, p.chargeId, p.grantId, p.receiptUrl, p.tax],
   ],
 });

@@ -8,6 +8,7 @@ import { unresolvedPayments } from '#payments/quarantine';
 import { syncRefunds } from '#payments/refund-course';
 import { type Decision, decideRemedy, listMisdirected, readRemedy } from '#payments/remedies';
 import { pursueDueRemedies, pursueRemedy } from '#payments/remedy-course';
+import { shared } from '#payments/remedy-net';
 import { settlePayment } from '#payments/settle';
 import { commandLine } from '#test/command-line';
 import { type PaymentsWorld, paymentsWorld } from '#test/payments';
@@ -39,9 +40,9 @@ async function misdirected(currency = 'usd'): Promise<string> {
 }
 
 /** A payment whose purchase asked for another amount (S29). */
-async function ofWrongAmount() {
+async function ofWrongAmount(deps = world.deps) {
   const org = await world.organization();
-  const purchase = await world.begin(org, '20');
+  const purchase = await world.begin(org, '20', deps);
   const payment = String(Object(await world.pay(purchase)).payment_intent);
   await world.db.ownerPool.query({
     text: 'UPDATE payments.purchases SET credit_nanos = 500000000000 WHERE id = $1',
@@ -95,6 +96,44 @@ describe('a payment that fits nothing', () => {
     expect(await available(org)).toBe(usd('15'));
   });
 
+  it('with tax becomes the credit that was paid for; its tax is never credit (F65)', async () => {
+    await world.settings({ tax_rate_percent: '10' });
+    const taxed = { ...world.deps, automaticTax: true };
+    const { org, purchase, payment } = await ofWrongAmount(taxed);
+    await world.settings({ tax_rate_percent: '0' });
+    await decide({ paymentIntentId: payment, kind: 'credit' });
+    await pursueRemedy(taxed, payment);
+    expect(await available(org)).toBe(usd('20'));
+    expect(await readPurchase(world.deps.pool, purchase.id)).toMatchObject({
+      ...{ state: 'credited', credit: usd('20'), tax: usd('2') },
+    });
+    // Refunded in full, all of the payment goes back and none of the credit stays.
+    await stripe().refunds.create({ payment_intent: payment });
+    await syncRefunds(world.deps, payment);
+    expect(await available(org)).toBe(0n);
+  });
+
+  it('of another deployment is left to it: ours would say that no payment exists', async () => {
+    const { org, payment } = await ofWrongAmount();
+    await decide({ paymentIntentId: payment, kind: 'credit' });
+    const nothingThere = {
+      ...{ ...world.deps, environment: 'other' },
+      processor: {
+        ...world.deps.processor,
+        retrievePayment: async () => ({ outcome: 'missing' }) as const,
+      },
+    };
+    await pursueRemedy(nothingThere, payment);
+    await world.db.ownerPool.query({
+      text: 'UPDATE payments.remedies SET next_look_at = bursar.real_now()',
+    });
+    await pursueDueRemedies(nothingThere);
+    expect(await readRemedy(world.deps.pool, payment)).toMatchObject({ state: 'requested' });
+    await pursueDueRemedies(world.deps);
+    expect(await readRemedy(world.deps.pool, payment)).toMatchObject({ state: 'done' });
+    expect(await available(org)).toBe(usd('20'));
+  });
+
   it('is refunded in full, and grants nothing', async () => {
     const { org, payment } = await ofWrongAmount();
     await decide({ paymentIntentId: payment, kind: 'refund' });
@@ -146,6 +185,17 @@ describe('a payment that fits nothing', () => {
         text: 'UPDATE payments.quarantined_payments SET resolved_at = now()',
       }),
     ).rejects.toThrow(/permission denied/);
+  });
+});
+
+it('a sum that is not the one asked for is split as that was, its tax rounded up', () => {
+  const asked = { credit: usd('20'), tax: usd('3.8') };
+  expect(shared(usd('23.8'), asked)).toEqual(asked);
+  // 10 × 3.8 / 23.8 = 1.5966…
+  expect(shared(usd('10'), asked)).toEqual({ credit: usd('8.4'), tax: usd('1.6') });
+  expect(shared(usd('0.01'), asked)).toBe('tax_unknown');
+  expect(shared(usd('7'), { credit: usd('20'), tax: ZERO })).toEqual({
+    ...{ credit: usd('7'), tax: ZERO },
   });
 });
 

@@ -1,12 +1,17 @@
 import { enqueue } from '#db/jobs';
 import type { Db } from '#db/pool';
-import type { OrganizationId } from '#kernel/ids';
+import { type OrganizationId, parseId } from '#kernel/ids';
+import { readOrganization } from '#orgs/organizations';
+import { insertQuarantined, type Quarantined } from '#payments/quarantine-sql';
+import { switchOffForRefund } from '#payments/reload-refund';
 import * as sql from '#payments/remedies-sql';
 
 /** Carries out what an operator decided about a quarantined payment. */
 export const REMEDY_TASK = 'payments.remedy';
 
 export type Misdirected = sql.MisdirectedRow;
+export type Remedy = sql.Remedy;
+export type RemedyKind = sql.RemedyKind;
 
 /** Why a payment fits nothing, in words; the key is the fact that does not hold. */
 export const MISFITS: Readonly<Record<string, string>> = {
@@ -19,6 +24,18 @@ export const MISFITS: Readonly<Record<string, string>> = {
   currency: 'it is in another currency',
   total: 'its amount is not the one that was asked for',
   status: 'it did not succeed',
+  product: 'it was paid for another product; an operator brought it here',
+};
+
+/** Why a decision could not be carried out, in words. A code of the processor stands for itself. */
+export const REMEDY_FAILURES: Readonly<Record<string, string>> = {
+  payment_missing: 'the processor does not know this payment',
+  other_mode: 'the payment was made in another mode (test or live)',
+  payment_not_succeeded: 'the payment did not succeed',
+  payment_not_usd: 'the payment is not in USD',
+  payment_not_usable: 'the payment can no longer be credited',
+  refunded_meanwhile: 'the payment was refunded meanwhile',
+  tax_unknown: 'tax was collected with it, and how much nobody can say',
 };
 
 /** Quarantined payments that wait for a decision, or for the processor after one. */
@@ -32,6 +49,11 @@ export interface Decision {
   readonly organizationId?: OrganizationId;
   readonly reason: string;
   readonly actor: string;
+  /**
+   * The payment where it is none of ours: one of another product is set aside by the decision and
+   * never before, so nothing but a person can bring it here.
+   */
+  readonly outsider?: Quarantined;
 }
 
 export type Decided =
@@ -49,17 +71,31 @@ export type Decided =
  */
 export async function decideRemedy(tx: Db, decision: Decision): Promise<Decided> {
   const { paymentIntentId, kind, reason, actor } = decision;
-  const [found] = await tx.query<Misdirected>(sql.findMisdirected(paymentIntentId));
-  if (found === undefined || found.remedyState === 'done') return { outcome: 'unknown_payment' };
-  const organizationId = decision.organizationId ?? found.organizationId;
+  const [waiting] = await tx.query<Misdirected>(sql.findMisdirected(paymentIntentId));
+  const found = waiting ?? decision.outsider;
+  if (found === undefined || waiting?.remedyState === 'done') return { outcome: 'unknown_payment' };
+  const under = waiting?.remedyState;
+  if (under === 'requested' || under === 'pending') {
+    return { outcome: 'already_decided', kind: waiting?.remedy ?? kind };
+  }
+  // A payment may name an organization that is not here, as after a restored backup.
+  const named = await existing(tx, found.organizationId);
+  const organizationId = decision.organizationId ?? named;
   if (kind === 'credit') {
     if (found.currency !== 'usd') return { outcome: 'not_usd', currency: found.currency };
     if (organizationId === null) return { outcome: 'organization_missing' };
   }
+  if (kind === 'refund' && waiting !== undefined && named !== null) {
+    const { purchaseId } = waiting;
+    await switchOffForRefund(tx, { organizationId: named, purchaseId, actor });
+  }
+  if (waiting === undefined && decision.outsider !== undefined) {
+    await tx.query(insertQuarantined({ ...decision.outsider, organizationId }));
+  }
   const [decided] = await tx.query<sql.Remedy>(
     sql.decide(found, { kind, reason, actor, organizationId }),
   );
-  if (decided === undefined) return { outcome: 'already_decided', kind: found.remedy ?? kind };
+  if (decided === undefined) return { outcome: 'already_decided', kind: waiting?.remedy ?? kind };
   await enqueue(
     tx,
     REMEDY_TASK,
@@ -67,6 +103,12 @@ export async function decideRemedy(tx: Db, decision: Decision): Promise<Decided>
     { jobKey: `${REMEDY_TASK}:${paymentIntentId}` },
   );
   return { outcome: 'requested', organizationId };
+}
+
+async function existing(db: Db, text: string | null): Promise<OrganizationId | null> {
+  const id = text === null ? undefined : parseId('organization', text);
+  if (id === undefined || (await readOrganization(db, id)) === undefined) return null;
+  return id;
 }
 
 export async function readRemedy(db: Db, paymentIntentId: string): Promise<sql.Remedy | undefined> {

@@ -1,6 +1,5 @@
 import type { Db } from '#db/pool';
 import { newId, type OrganizationId, type PurchaseId } from '#kernel/ids';
-import { type NanoUsd, ZERO } from '#kernel/money';
 import { issueGrant } from '#ledger/grants';
 import type { PaymentsDeps } from '#payments/deps';
 import { wantInvoice } from '#payments/documents';
@@ -10,6 +9,7 @@ import { REFUSALS } from '#payments/refund';
 import type { ProcessorRefund } from '#payments/refund-port';
 import { readRemedy } from '#payments/remedies';
 import * as sql from '#payments/remedies-sql';
+import { type Net, netOf } from '#payments/remedy-net';
 import { businessTimeOf, findPurchase, insertTimeline, type Purchase } from '#payments/sql';
 import { advance } from '#payments/transition';
 
@@ -19,6 +19,11 @@ type Done = 'done' | 'processor_unavailable';
 export async function pursueRemedy(deps: PaymentsDeps, paymentIntentId: string): Promise<Done> {
   const remedy = await readRemedy(deps.pool, paymentIntentId);
   if (remedy?.state !== 'requested' && remedy?.state !== 'pending') return 'done';
+  const [owner] = await deps.pool.query<{ environment: string | null }>(
+    sql.environmentOf(paymentIntentId),
+  );
+  // Another deployment's: our processor would say that the payment does not exist.
+  if ((owner?.environment ?? deps.environment) !== deps.environment) return 'done';
   const listed = await deps.moneyBack.listRefunds(paymentIntentId);
   if (listed.outcome === 'unavailable') return 'processor_unavailable';
   const refunds = listed.outcome === 'found' ? listed.refunds : [];
@@ -42,11 +47,16 @@ async function creditHere(
     await deps.pool.query(sql.moveRemedy(remedy, 'failed', refused ?? 'payment_not_usable'));
     return 'done';
   }
-  const { received } = payment;
+  const net = await netOf(deps, payment, payment.received);
+  if (net === 'processor_unavailable') return net;
+  if (net === 'tax_unknown') {
+    await deps.pool.query(sql.moveRemedy(remedy, 'failed', net));
+    return 'done';
+  }
   await deps.pool.transaction(async (tx) => {
     const [locked] = await tx.query<sql.Remedy>(sql.lockRemedy(remedy));
     if (locked?.state !== 'requested') return;
-    const purchaseId = await grant(deps, tx, { ...remedy, organizationId }, payment, received);
+    const purchaseId = await grant(deps, tx, { ...remedy, organizationId }, payment, net);
     const { environment } = deps;
     await wantInvoice(tx, { organizationId, id: purchaseId, environment });
     await tx.query(sql.moveRemedy(remedy, 'done', null, purchaseId));
@@ -74,7 +84,7 @@ async function grant(
   tx: Db,
   remedy: sql.Remedy & { readonly organizationId: OrganizationId },
   payment: Payment,
-  received: NanoUsd,
+  net: Net,
 ): Promise<PurchaseId> {
   const { organizationId, actor } = remedy;
   const meant = await quarantinedFor(tx, organizationId, payment);
@@ -85,21 +95,20 @@ async function grant(
       : await tx.query<{ at: Date }>(businessTimeOf(payment.chargedAt));
   const issued = await issueGrant(tx, {
     ...{ organizationId, grantId: newId('grant', deps.entropy), kind: 'purchase' },
-    ...{ amount: received, source: payment.id, reference: purchaseId },
+    ...{ amount: net.credit, tax: net.tax, source: payment.id, reference: purchaseId },
     ...(paid === undefined ? {} : { happenedAt: paid.at }),
   });
   const { grantId } = issued;
   const { chargeId, receiptUrl } = payment;
   if (meant !== undefined) {
-    const amounts = { credit: received, tax: ZERO };
     const ids = { paymentIntentId: payment.id, chargeId, receiptUrl, grantId };
-    await advance(tx, meant, 'operator_credited', { ...amounts, ...ids, settledVia: 'operator' });
+    await advance(tx, meant, 'operator_credited', { ...net, ...ids, settledVia: 'operator' });
     return purchaseId;
   }
   const stored = { organizationId, id: purchaseId };
   await tx.query(
     sql.insertRemedied({
-      ...{ ...stored, actor, credit: received, grantId, chargeId, receiptUrl },
+      ...{ ...stored, ...net, actor, grantId, chargeId, receiptUrl },
       ...{ provider: deps.processor.name, environment: deps.environment },
       ...{ consoleUrl: deps.urls.console, paymentIntentId: payment.id },
     }),
@@ -166,7 +175,7 @@ const REMEDIES_AT_ONCE = 10;
 /** What the jobs of decisions did not bring to an end. */
 export async function pursueDueRemedies(deps: PaymentsDeps): Promise<void> {
   const due = await deps.pool.query<{ paymentIntentId: string }>(
-    sql.takeDueRemedies(REMEDIES_AT_ONCE),
+    sql.takeDueRemedies(deps.environment, REMEDIES_AT_ONCE),
   );
   for (const { paymentIntentId } of due) await pursueRemedy(deps, paymentIntentId);
 }

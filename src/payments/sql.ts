@@ -27,6 +27,8 @@ export interface Purchase {
   readonly paymentIntentId: string | null;
   /** The saved card a reload is charged to; null where a person enters one. */
   readonly paymentMethodId: string | null;
+  /** Where its receipt goes; null where the processor's page asks, or nobody is to get one. */
+  readonly receiptEmail: string | null;
   readonly grantId: GrantId | null;
   readonly failure: PurchaseFailure | null;
   readonly lastDecline: Decline | null;
@@ -41,7 +43,7 @@ const COLUMNS = `
   console_url AS "consoleUrl", automatic_tax AS "automaticTax", address_on_file AS "addressOnFile",
   saves_card AS "savesCard",
   redirect_url AS "redirectUrl", payment_intent_id AS "paymentIntentId",
-  payment_method_id AS "paymentMethodId", grant_id AS "grantId",
+  payment_method_id AS "paymentMethodId", receipt_email AS "receiptEmail", grant_id AS "grantId",
   failure, last_decline AS "lastDecline", receipt_url AS "receiptUrl", created_at AS "createdAt"`;
 
 export const findCustomer = (
@@ -213,6 +215,16 @@ export function updatePurchase(
   };
 }
 
+/** Nobody knows what became of its first call: the poller asks again at its next turn or the one after. */
+export const pollWithinASecond = (
+  purchase: Pick<Purchase, 'organizationId' | 'id'>,
+): Statement => ({
+  text: `UPDATE payments.purchases
+      SET next_poll_at = least(next_poll_at, bursar.real_now() + interval '1 second')
+    WHERE organization_id = $1 AND id = $2 AND state = 'opening' AND polls = 0`,
+  values: [purchase.organizationId, purchase.id],
+});
+
 /** The first look that found the payment in; and whether that was more than a minute ago. */
 export const markSeenPaid = (purchase: Pick<Purchase, 'organizationId' | 'id'>): Statement => ({
   text: `UPDATE payments.purchases SET paid_seen_at = coalesce(paid_seen_at, bursar.real_now())
@@ -233,14 +245,21 @@ export const raiseAttempt = (
 /** What a saved card is charged, and which: said once, before the first call. */
 export const keepChargeTerms = (
   purchase: Pick<Purchase, 'organizationId' | 'id'>,
-  paymentMethodId: string,
-  tax: NanoUsd,
+  terms: {
+    readonly paymentMethodId: string;
+    readonly credit: NanoUsd;
+    readonly tax: NanoUsd;
+    readonly receiptEmail: string | null;
+  },
 ): Statement => ({
-  text: `UPDATE payments.purchases SET tax_nanos = $4, payment_method_id = $3,
-      updated_at = bursar.now()
+  text: `UPDATE payments.purchases SET payment_method_id = $3, credit_nanos = $4, tax_nanos = $5,
+      receipt_email = $6, updated_at = bursar.now()
     WHERE organization_id = $1 AND id = $2 AND payment_method_id IS NULL AND state = 'opening'
     RETURNING ${COLUMNS}`,
-  values: [purchase.organizationId, purchase.id, paymentMethodId, tax],
+  values: [
+    ...[purchase.organizationId, purchase.id, terms.paymentMethodId, terms.credit, terms.tax],
+    terms.receiptEmail,
+  ],
 });
 
 /** The same for a request that would live too short, which then is another request. */

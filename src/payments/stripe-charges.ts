@@ -114,6 +114,9 @@ function chargeParams(request: CardCharge): Stripe.PaymentIntentCreateParams {
       env: request.environment,
     },
     statement_descriptor_suffix: DESCRIPTOR_SUFFIX,
+    // To the networks: a charge of the merchant's, at no fixed time, under what was agreed to before.
+    payment_method_options: { card: { stored_credential_usage: 'unscheduled' } },
+    ...(request.receiptEmail === null ? {} : { receipt_email: request.receiptEmail }),
     expand: ['latest_charge'],
   };
 }

@@ -178,11 +178,17 @@ interface EventShape {
   id: string;
   type: string;
   livemode: boolean;
+  /** Of the account connected to ours in which it happened; absent where that is our own. */
+  account?: string | null;
   data: { object: unknown };
 }
 
-/** An event is a hint: only ids and tags are taken from it. Undefined if it names no object. */
+/**
+ * An event is a hint: only ids and tags are taken from it. Undefined if it names no object, or one in
+ * somebody else's account: asked of ours, its id is nothing or, worse, something else.
+ */
 export function toEvent(event: EventShape): ProcessorEvent | undefined {
+  if (typeof event.account === 'string' && event.account !== '') return undefined;
   const object = event.data.object;
   if (typeof object !== 'object' || object === null || !('id' in object)) return undefined;
   if (typeof object.id !== 'string') return undefined;

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { enterTransaction } from '#db/transaction';
 import { fromCents, nanos } from '#kernel/money';
 import type { CheckoutRequest } from '#payments/processor';
-import { stripeProcessor } from '#payments/stripe';
+import { SWEPT_EVENTS, SWEPT_TYPES_MOST, stripeProcessor } from '#payments/stripe';
 
 interface Seen {
   readonly headers: IncomingMessage['headers'];
@@ -46,6 +46,11 @@ const json = (status: number, body: unknown) => (response: ServerResponse) => {
 };
 const error = (status: number, fields: Record<string, string>) =>
   json(status, { error: { message: 'no', ...fields } });
+
+it('the sweep names fewer types of events than the processor takes: another one has room', () => {
+  expect(new Set(SWEPT_EVENTS).size).toBe(SWEPT_EVENTS.length);
+  expect(SWEPT_EVENTS.length).toBeLessThan(SWEPT_TYPES_MOST);
+});
 
 const request: CheckoutRequest = {
   purchaseId: 'pur_1',

@@ -15,18 +15,20 @@ const SWEEP = { timeout: 2_000, maxNetworkRetries: 0 };
 /** Of a look back without a position; what is older is left to polling and reconciliation. */
 const FIRST_PAGES_MAX = 20;
 
+/** The processor refuses a list of events that names more. */
+export const SWEPT_TYPES_MOST = 20;
+
 /**
  * What can tell us that money moved, or that it will not, and of cards what nobody did here. Others
- * are not worth a call; the processor takes 20 types at most.
+ * are not worth a call. Those of payments that are decided days later are not among them: only cards
+ * are taken, and the payment's own events tell of its end all the same.
  */
-const SWEPT_EVENTS = [
+export const SWEPT_EVENTS = [
   'payment_intent.succeeded',
   'payment_intent.payment_failed',
   'payment_intent.processing',
   'payment_intent.canceled',
   'checkout.session.completed',
-  'checkout.session.async_payment_succeeded',
-  'checkout.session.async_payment_failed',
   'checkout.session.expired',
   ...MONEY_BACK_EVENTS,
   'payment_method.automatically_updated',

@@ -63,7 +63,9 @@ export const releaseSweep = (
 /**
  * Takes the purchases whose turn it is and sets their next turn before they are looked at, so that
  * two processes never poll the same one. The steps: 5 s for two minutes, 30 s for ten, 2 min for
- * an hour, 15 min for a day; then only what is still open.
+ * an hour, 15 min for a day; then only what is still open. A reload whose outcome nobody knows has
+ * no page and no person: only asking again ends it, so it is asked 2 s apart ten times, then 5 s for
+ * two hours, then every 30 s, and requests are refused no longer than an outage lasts.
  */
 export const takeDuePurchases = (
   environment: string,
@@ -71,7 +73,11 @@ export const takeDuePurchases = (
   limit: number,
 ): Statement => ({
   text: `UPDATE payments.purchases AS p SET polls = p.polls + 1, next_poll_at =
-        CASE WHEN p.polls < 24 THEN bursar.real_now() + interval '5 seconds'
+        CASE WHEN p.trigger = 'auto_reload' AND p.state = ANY ($3) THEN bursar.real_now() +
+                  CASE WHEN p.polls < 10 THEN interval '2 seconds'
+                       WHEN p.polls < 1450 THEN interval '5 seconds'
+                       ELSE interval '30 seconds' END
+             WHEN p.polls < 24 THEN bursar.real_now() + interval '5 seconds'
              WHEN p.polls < 44 THEN bursar.real_now() + interval '30 seconds'
              WHEN p.polls < 74 THEN bursar.real_now() + interval '2 minutes'
              WHEN p.polls < 170 OR p.state = ANY ($3)

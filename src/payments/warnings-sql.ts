@@ -33,6 +33,12 @@ export const writeWarning = (w: {
   ],
 });
 
+/** Whose warning it is. */
+export const ownerOfWarning = (id: string): Statement => ({
+  text: `SELECT organization_id AS "organizationId" FROM payments.fraud_warnings WHERE id = $1`,
+  values: [id],
+});
+
 /** Newest first; those nothing can be done about any more last. */
 export const listWarnings = (limit: number): Statement => ({
   text: `SELECT w.organization_id AS "organizationId", w.id, w.purchase_id AS "purchaseId",

@@ -1,17 +1,36 @@
 import type { Pool } from '#db/pool';
+import { formatUsd } from '#kernel/money';
 import { ALARMS, readAlarms } from '#payments/alarms';
 import { openDifferences } from '#payments/differences';
-import { lastReconciliation } from '#payments/reconcile-night';
+import { lastReconciliation, OVERDUE_DAYS } from '#payments/reconcile-night';
+import { unansweredRefunds } from '#payments/refunds';
 import type { Config } from '#src/config';
 import type { Check } from '#src/start/doctor';
 import { usesStripeSim } from '#src/start/supplies';
 
-/** Business time: the night that is due, and one in which the processor did not answer. */
-const OVERDUE_DAYS = 2;
-
 /** What an operator is told of payments, from what is in the database now. */
 export async function paymentChecks(pool: Pool, config: Config): Promise<Check[]> {
-  return [await differences(pool), await reconciled(pool), await alarms(pool, config)];
+  return [
+    await differences(pool),
+    await reconciled(pool),
+    await alarms(pool, config),
+    await refunds(pool),
+  ];
+}
+
+/** The bank sent them back, or the processor refused: someone waits for money that is not coming. */
+async function refunds(pool: Pool): Promise<Check> {
+  const failed = await unansweredRefunds(pool);
+  const told = failed.map(({ id, total, purchaseId, failureCode }) => {
+    const why = failureCode === null ? '' : `, ${failureCode}`;
+    return `${id} ($${formatUsd(total)} of ${purchaseId}${why})`;
+  });
+  const detail = `${told.length}, whose credit is back; refund anew: ${told.join(', ')}`;
+  return {
+    name: 'failed refunds',
+    ok: told.length === 0,
+    detail: told.length === 0 ? 'none' : detail,
+  };
 }
 
 async function differences(pool: Pool): Promise<Check> {

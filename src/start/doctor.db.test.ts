@@ -152,6 +152,14 @@ test('doctor fails when nothing was verified for two days, if there was somethin
   expect(found.exitCode).toBe(1);
 });
 
+test('doctor says who may open the operator’s page', async () => {
+  expect((await lineOf('operators')).line).toMatch(/^ok .*owner@localhost/);
+  const nobody = { BURSAR_HOST: '0.0.0.0' };
+  expect((await lineOf('operators', nobody)).line).toMatch(/^ok .*nobody; BURSAR_OPERATOR_EMAILS/);
+  const named = { BURSAR_OPERATOR_EMAILS: 'Ada@example.com' };
+  expect((await lineOf('operators', named)).line).toMatch(/^ok .*ada@example\.com/);
+});
+
 test('doctor names what processor and books do not agree on, and what rings', async () => {
   expect((await lineOf('processor against books')).line).toMatch(/^ok .*none/);
   expect((await lineOf('last reconciliation')).line).toMatch(/^ok .*none yet/);
@@ -172,6 +180,33 @@ test('doctor names what processor and books do not agree on, and what rings', as
   await db.ownerPool.query({ text: 'UPDATE payments.differences SET resolved_at = now()' });
   await db.ownerPool.query({ text: 'UPDATE payments.event_cursor SET clock_skew_seconds = 0' });
   expect((await lineOf('processor against books')).line).toMatch(/^ok /);
+});
+
+test('doctor names refunds that did not reach the customer, until one is made anew', async () => {
+  expect((await lineOf('failed refunds')).line).toMatch(/^ok .*none/);
+  const { organizationId } = await makePayer(db.pool);
+  await db.ownerPool.query({
+    text: `INSERT INTO payments.purchases (organization_id, id, state, trigger, actor, credit_nanos,
+        provider, environment, session_expires_at, console_url, automatic_tax, grant_id, settled_at)
+      VALUES ($1, 'pur_back', 'credited', 'manual', 'test', 5000000000, 'stripe', 'test', now(), '',
+        false, 'grant_y', bursar.now())`,
+    values: [organizationId],
+  });
+  const refund = (id: string, state: string, code: string | null) =>
+    db.ownerPool.query({
+      text: `INSERT INTO payments.refunds (organization_id, id, purchase_id, grant_id, origin, state,
+          credit_nanos, tax_nanos, reason, actor, provider, environment, payment_intent_id,
+          failure_code)
+        VALUES ($1, $2, 'pur_back', 'grant_y', 'operator', $3, 5000000000, 0, 'r', 'o', 'stripe',
+          'test', 'pi_back', $4)`,
+      values: [organizationId, id, state, code],
+    });
+  await refund('refund_one', 'failed', 'lost_or_stolen_card');
+  const found = await lineOf('failed refunds');
+  expect(found.line).toMatch(/^FAILED .*1, .*refund_one \(\$5 of pur_back, lost_or_stolen_card\)/);
+  expect(found.exitCode).toBe(1);
+  await refund('refund_two', 'paid', null);
+  expect((await lineOf('failed refunds')).line).toMatch(/^ok .*none/);
 });
 
 test('doctor fails where no reconciliation was done for days though something was sold', async () => {

@@ -7,10 +7,11 @@ import { findBinaries } from '#db/embedded/binaries';
 import { pendingMigrations } from '#db/migrate';
 import { type Db, openPool } from '#db/pool';
 import { verifyLedger } from '#ledger/reconcile';
-import { readLastVerifications, verificationIsOverdue } from '#ledger/seals';
+import { OVERDUE_DAYS, readLastVerifications, verificationIsOverdue } from '#ledger/seals';
 import { unresolvedPayments } from '#payments/quarantine';
 import { type Config, type ConfigOutcome, describeProblems, runFileOf } from '#src/config';
 import { paymentChecks } from '#src/start/doctor-payments';
+import { operatorsOf } from '#src/start/operators';
 import { UPSTREAM_UP } from '#src/start/ops';
 import { priceBook } from '#src/start/price-book';
 import { readRunFile } from '#src/start/run-file';
@@ -23,9 +24,6 @@ export interface Check {
   readonly ok: boolean;
   readonly detail: string;
 }
-
-/** Business time: the night that is due, and one that failed for another reason. */
-const OVERDUE_DAYS = 2;
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -80,6 +78,7 @@ async function configured(configuration: ConfigOutcome): Promise<Check[]> {
     running,
     priceBookOf(config),
     tiersOf(config),
+    operatorsCheck(config),
     upstreams,
     journal,
     ...(url === undefined ? [] : await databaseChecks(url, config)),
@@ -102,6 +101,14 @@ function tiersOf({ tiersFile, tiers, defaultTier }: Config): Check {
   const names = tiers.tiers.map(({ name }) => name).join(', ');
   const detail = `${tiersFile ?? 'the bundled ones'}: ${names}; by default ${defaultTier}`;
   return { name: 'rate limit tiers', ok: true, detail };
+}
+
+/** Who may open the operator's page, by this process's configuration. */
+function operatorsCheck(config: Config): Check {
+  const operators = [...operatorsOf(config)];
+  const nobody = 'nobody; BURSAR_OPERATOR_EMAILS names who may open /operator';
+  const detail = operators.length === 0 ? nobody : operators.join(', ');
+  return { name: 'operators', ok: true, detail };
 }
 
 const OPS_MS = 2_000;

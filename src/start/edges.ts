@@ -10,7 +10,7 @@ import type { Identity } from '#identity/port';
 import { createIdentity } from '#identity/sign-in';
 import type { Clock } from '#kernel/clock';
 import type { Entropy } from '#kernel/ids';
-import { formatUsd } from '#kernel/money';
+import { formatUsd, NANOS_PER_USD, nanos } from '#kernel/money';
 import type { Tell } from '#outgoing-webhooks/deps';
 import type { PaymentsDeps } from '#payments/deps';
 import { reloadAsker } from '#payments/reload-asked';
@@ -18,6 +18,7 @@ import type { Config } from '#src/config';
 import type { Closers } from '#src/start/closers';
 import type { Log } from '#src/start/log';
 import { mailerOf } from '#src/start/mailer';
+import { operatorsOf } from '#src/start/operators';
 import type { StripeAccess } from '#src/start/payments';
 import { startPrices } from '#src/start/prices';
 import { openRates } from '#src/start/rates';
@@ -70,6 +71,7 @@ export async function runConsole(
     ...{ tiers: config.tiers, defaultTier: config.defaultTier },
     simulated: stripe.simulated,
     webhookPolicy: targetPolicyOf(config.webhooks, stripe.simulated),
+    operators: operatorsOf(config),
     logger: { level: config.logLevel },
     payOrigin: stripe.apiUrl ?? 'https://checkout.stripe.com',
     register: (app) =>
@@ -174,7 +176,8 @@ export async function runWorker(parts: Parts, payments: PaymentsDeps): Promise<R
     tell: async (_tx: unknown, { kind, key, organizationId }: Parameters<Tell>[1]) =>
       parts.log.warn({ kind, key, organizationId }, 'a webhook endpoint was switched off'),
   };
-  const worker = await startWorker({ ...payments, databaseUrl, webhooks });
+  const unusualFrom = nanos(BigInt(config.unusualSpendUsd) * NANOS_PER_USD);
+  const worker = await startWorker({ ...payments, databaseUrl, webhooks, unusualFrom });
   parts.closers.add('worker', worker.close);
   return worker;
 }

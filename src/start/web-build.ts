@@ -7,6 +7,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const ALSO = [
   'src/console-api/contract.ts',
   'src/console-api/billing/contract.ts',
+  'src/console-api/watch/contract.ts',
   'src/kernel/money.ts',
 ];
 

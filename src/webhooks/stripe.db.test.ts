@@ -124,6 +124,13 @@ describe('a webhook', () => {
     expect(await stored('evt_big')).toBe(0n);
   });
 
+  it('of a connected account is answered and dropped: its ids are not of ours', async () => {
+    listen([SECRET]);
+    const body = eventBody('evt_connected', { account: 'acct_1' });
+    expect((await deliver(body, sign(body, SECRET))).statusCode).toBe(200);
+    expect(await stored('evt_connected')).toBe(0n);
+  });
+
   it('of another purpose is kept as ignored and starts no work (S38)', async () => {
     listen([SECRET]);
     const body = eventBody('evt_foreign', {

@@ -1,11 +1,11 @@
 import { Logger, run } from 'graphile-worker';
 import type { SendingDeps } from '#outgoing-webhooks/deps';
 import { openSender, type Sender } from '#outgoing-webhooks/sender';
-import type { PaymentsDeps, PaymentsLog } from '#payments/deps';
+import type { PaymentsLog } from '#payments/deps';
 import { unresolvedPayments } from '#payments/quarantine';
 import { nightly } from '#worker/nightly';
 import { tasks } from '#worker/tasks';
-import { startTimer, timers } from '#worker/timers';
+import { startTimer, type TimerDeps, timers } from '#worker/timers';
 import { nameServers, webhookPost } from '#worker/webhook-post';
 
 /** Jobs are short calls to the processor and the database; more would only queue at either. */
@@ -15,7 +15,7 @@ const POLL_MS = 1_000;
 /** Quarantined payments named in the log at a start; `bursar doctor` names them all. */
 const NAMED_AT_START = 20;
 
-export interface WorkerDeps extends PaymentsDeps {
+export interface WorkerDeps extends TimerDeps {
   /** The application role's; the queue keeps its own connections. */
   readonly databaseUrl: string;
   /** With what customers' own programs are told of events; absent, they are not. */

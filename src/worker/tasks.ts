@@ -28,7 +28,7 @@ export function tasks(payments: PaymentsDeps, webhooks?: Pick<Sender, 'wake'>): 
     },
     [CARD_CHOSEN_TASK]: async (payload) => {
       const id = parseId('organization', field(payload, 'organization_id'));
-      if (id !== undefined) await reloadCardChanged(payments, id);
+      if (id !== undefined) await reloadCardChanged(payments, id, environmentOf(payload));
     },
     [KEEP_CARD_TASK]: async (payload) => {
       const purchase = field(payload, 'purchase_id');
@@ -47,6 +47,13 @@ export function tasks(payments: PaymentsDeps, webhooks?: Pick<Sender, 'wake'>): 
       await pursueRemedy(payments, field(payload, 'payment_intent_id'));
     },
   };
+}
+
+/** Absent in jobs that a release before queued: then whoever works it. */
+function environmentOf(payload: unknown): string | undefined {
+  if (typeof payload !== 'object' || payload === null) return undefined;
+  const value: unknown = Reflect.get(payload, 'environment');
+  return typeof value === 'string' ? value : undefined;
 }
 
 const causeOf = (payload: unknown): unknown =>

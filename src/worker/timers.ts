@@ -1,6 +1,7 @@
 import { purgeBatches } from '#batches/purge';
 import { forgetKeys } from '#charging/idempotency';
 import { expireLapsedHolds } from '#charging/lapse';
+import type { NanoUsd } from '#kernel/money';
 import { bookAllStoppedGrants } from '#ledger/breakage';
 import { addUpSpending } from '#ledger/spending';
 import { forgetContainers } from '#orgs/containers';
@@ -16,6 +17,7 @@ import { pursueDueRefunds } from '#payments/refund-course';
 import { evaluateDueReloads } from '#payments/reload';
 import { pursueDueRemedies } from '#payments/remedy-course';
 import { pollDuePurchases, sweepEvents } from '#payments/sweep';
+import { type WatchDeps, watchSpending } from '#spend-watch/watch';
 
 export interface Timer {
   readonly name: string;
@@ -27,9 +29,19 @@ const HOLDS_PER_SWEEP = 1_000;
 const KEYS_PER_SWEEP = 10_000;
 const CONTAINERS_PER_SWEEP = 10_000;
 
+/** What timers need beside what payments need. */
+export interface TimerDeps extends PaymentsDeps {
+  /** How an organization hears of what happened to it; without it only the log does. */
+  readonly tell?: WatchDeps['tell'];
+  /** What five minutes may cost without anybody being disturbed; see `#spend-watch/unusual`. */
+  readonly unusualFrom?: NanoUsd;
+}
+
 /** Everything that happens by the clock. Real time: what they look at follows real time too. */
-export function timers(payments: PaymentsDeps, webhooks?: Sender): readonly Timer[] {
+export function timers(payments: TimerDeps, webhooks?: Sender): readonly Timer[] {
   return [
+    // A stolen key is stopped by it: nothing here is looked at more often.
+    { name: 'watch spending', everyMs: 1_000, run: () => watchSpending(watchOf(payments)) },
     ...(webhooks === undefined ? [] : ofWebhooks(payments, webhooks)),
     { name: 'sweep payment events', everyMs: 1_000, run: () => sweepEvents(payments) },
     // On its own, so that one purchase that cannot be read does not delay the others' credit.
@@ -83,6 +95,23 @@ function ofWebhooks(payments: PaymentsDeps, webhooks: Sender): readonly Timer[] 
     { name: 'forget webhook events', everyMs: 600_000, run: () => forgetEvents(payments.pool) },
   ];
 }
+
+/** Of two workers one looks in a second, or each at every other turn. */
+const WATCH_GAP_MS = 700;
+
+const watchOf = ({ pool, entropy, log, tell, unusualFrom }: TimerDeps): WatchDeps => ({
+  ...{ pool, entropy, gapMs: WATCH_GAP_MS },
+  tell:
+    tell ??
+    (async (_tx, { organizationId, kind, facts }) =>
+      log?.warn(
+        { organization: organizationId, kind, anomaly: facts.anomaly_id },
+        'unusual spending',
+      )),
+  onFailure: (err, organization) =>
+    log?.error({ err, organization }, 'unusual spending could not be dealt with'),
+  ...(unusualFrom === undefined ? {} : { floor: unusualFrom }),
+});
 
 function ofTheBooks(payments: PaymentsDeps): readonly Timer[] {
   const { books } = payments;

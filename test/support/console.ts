@@ -12,6 +12,9 @@ import { type PaymentsWorld, paymentsWorld } from '#test/payments';
 
 export const CONSOLE_URL = 'http://127.0.0.1:4000';
 
+/** Who runs the deployments of these tests. */
+export const OPERATORS = ['operator@example.com', 'night-shift@example.com'] as const;
+
 export interface Answer {
   readonly status: number;
   readonly body: unknown;
@@ -56,6 +59,7 @@ export async function consoleWorld(): Promise<ConsoleWorld> {
     identity,
     payments: payments.deps,
     simulated: true,
+    operators: new Set(OPERATORS),
     logger: false,
     version: '0.0.0',
     payOrigin: payments.simUrl,

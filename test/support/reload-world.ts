@@ -23,6 +23,7 @@ export const SETTINGS: ReloadSettings = {
 /** One organization that reloads, and what may be done by it and asked about it. */
 export interface Reloader {
   readonly payer: Payer;
+  /** Keeps the settings, and asks whether to reload. */
   set(
     changes?: Partial<ReloadSettings>,
     deps?: PaymentsDeps,
@@ -84,8 +85,15 @@ function reloaderOf(
   const { organizationId } = payer;
   return {
     payer,
-    set: (changes = {}, deps = world.deps) =>
-      saveReloadSettings(deps, organizationId, { ...SETTINGS, ...changes }, 'user_ada'),
+    async set(changes = {}, deps = world.deps) {
+      const settings = { ...SETTINGS, ...changes };
+      const saved = await saveReloadSettings(deps, organizationId, settings, 'user_ada');
+      // As the timer does a moment later.
+      if (saved.outcome === 'saved' && settings.enabled) {
+        await evaluateReload(deps, organizationId, 'settings_changed');
+      }
+      return saved;
+    },
     ask: (deps = world.deps) => evaluateReload(deps, organizationId, 'request_refused'),
     view: () => readReload(world.db.pool, organizationId),
     purchases: () => listPurchases(world.db.pool, organizationId, 50),

@@ -27,6 +27,7 @@ const documentedZones = [
   'charging',
   'rate-limits',
   'outgoing-webhooks',
+  'spend-watch',
 ];
 const handWritten = /\.(ts|tsx|mjs|js|css|sql)$/;
 const coded = /^(src|web|sims|test|bench|migrations|bin|scripts)\//;

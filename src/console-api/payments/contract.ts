@@ -49,6 +49,11 @@ export const paymentLine = z.object({
   receipt_url: z.nullable(z.string()),
   /** As the card's statement shows it. */
   descriptor: z.nullable(z.string()),
+  /** Null for refunds. */
+  trigger: z.nullable(z.enum(['manual', 'auto_reload'])),
+  /** Why it came to nothing, and what to do about it; null where it did not, or nothing is known. */
+  reason: z.nullable(z.string()),
+  next_step: z.nullable(z.string()),
   tax_lines: z.array(z.object({ label: z.string(), taxable_usd: usd, amount_usd: usd })),
 });
 export const paymentsResponse = z.object({

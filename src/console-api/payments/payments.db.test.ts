@@ -52,6 +52,34 @@ test('payments and refunds are listed with their papers, by kind, state and day'
   expect([refused.status, errorBody.parse(refused.body).error.field]).toEqual([400, 'from']);
 });
 
+test('a reload is told from a purchase by hand, and what failed says why and what to do', async () => {
+  const org = await world.organization('Reloads');
+  const person = await world.person('reloads@example.com', { of: org, role: 'billing' });
+  const failure = {
+    ...{ code: 'expired_card', class: 'OTHER', charged: false, title: 'The card has expired' },
+    ...{ message: 'It has.', next_step: 'Save another card.', reference: 'pur_x' },
+  };
+  const row = (trigger: string, why: object | null) => ({
+    text: `WITH p AS (INSERT INTO payments.purchases (organization_id, id, state, trigger, actor,
+          credit_nanos, provider, environment, session_expires_at, console_url, automatic_tax,
+          failure)
+        VALUES ($1, $2, 'failed', $3, 'user', 5000000000, 'stripe', 'test', bursar.now(),
+          'http://127.0.0.1:4000', false, $4) RETURNING organization_id, id)
+      INSERT INTO payments.purchase_timeline (organization_id, purchase_id, seq, state, detail)
+      SELECT organization_id, id, 1, 'failed', 'It was switched off.' FROM p`,
+    values: [org, newId('purchase', systemEntropy), trigger, why && JSON.stringify(why)],
+  });
+  await world.payments.db.ownerPool.query(row('auto_reload', failure));
+  await world.payments.db.ownerPool.query(row('auto_reload', null));
+  const purchase = await bought(org);
+  const { data } = paymentsResponse.parse((await person.get('/api/billing/payments')).body);
+  expect(data).toMatchObject([
+    { id: purchase, trigger: 'manual', reason: null, next_step: null },
+    { trigger: 'auto_reload', reason: 'It was switched off.', next_step: null },
+    { trigger: 'auto_reload', reason: 'The card has expired', next_step: 'Save another card.' },
+  ]);
+});
+
 test('another organization sees none of them', async () => {
   const mine = await world.organization('Mine');
   await bought(mine);

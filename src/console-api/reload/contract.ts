@@ -24,6 +24,10 @@ export const evaluation = z.object({
 export const reloadResponse = z.object({
   enabled: z.boolean(),
   status: z.enum(['off', 'on', 'paused', 'reloading']),
+  /** It was set a moment ago, and whether to reload is being decided. */
+  checking: z.boolean(),
+  /** Another deployment of this system charges for it, with cards of its own. */
+  elsewhere: z.boolean(),
   paused_reason: z.nullable(z.string()),
   paused_words: z.nullable(z.string()),
   threshold_usd: usd,

@@ -1,6 +1,7 @@
 import { recordAudit } from '#identity/audit';
 import { formatUsd, type NanoUsd, nanos, parseUsd } from '#kernel/money';
-import { CURRENT_CONSENT } from '#payments/card-consent';
+import { RELOAD_CONSENT } from '#payments/card-consent';
+import { isOurs } from '#payments/reload-owner';
 import {
   ANSWER_WORDS,
   DEFAULT_RELOAD,
@@ -15,12 +16,15 @@ import { refuse } from '../refusals.ts';
 import { type ReloadResponse, reloadRequest, reloadResponse } from '../reload/contract.ts';
 import { memberOf, withAbility } from '../viewer.ts';
 
-function viewOf({ settings, status, paused, evaluations }: ReloadView): ReloadResponse {
+function viewOf(deps: ConsoleDeps, view: ReloadView): ReloadResponse {
+  const { settings, status, paused, checking, evaluations } = view;
   const { threshold, target, maxPerDay, maxPerMonth } = settings ?? DEFAULT_RELOAD;
   const { consentAt = null, consentBy = null } = settings ?? {};
   return {
     enabled: settings?.enabled ?? false,
     status,
+    checking,
+    elsewhere: settings?.enabled === true && !isOurs(deps.payments, settings),
     paused_reason: paused,
     paused_words: paused === null ? null : PAUSE_WORDS[paused],
     threshold_usd: formatUsd(nanos(threshold)),
@@ -31,7 +35,7 @@ function viewOf({ settings, status, paused, evaluations }: ReloadView): ReloadRe
       consentAt === null || consentBy === null
         ? null
         : { at: consentAt.toISOString(), by: consentBy },
-    consent: { ...CURRENT_CONSENT },
+    consent: { ...RELOAD_CONSENT },
     evaluations: evaluations.map((one) => ({
       at: one.lastAt.toISOString(),
       first_at: one.firstAt.toISOString(),
@@ -59,7 +63,7 @@ export function autoReloadRoutes(app: Api, deps: ConsoleDeps): void {
       onRequest: withAbility(deps, 'billing.view'),
       schema: { response: { 200: reloadResponse } },
     },
-    async (request) => viewOf(await readReload(deps.pool, memberOf(request).organizationId)),
+    async (request) => viewOf(deps, await readReload(deps.pool, memberOf(request).organizationId)),
   );
 
   app.post(
@@ -83,7 +87,7 @@ export function autoReloadRoutes(app: Api, deps: ConsoleDeps): void {
       }
       const before = await readReload(deps.pool, organizationId);
       const switchedOn = body.enabled && before.settings?.enabled !== true;
-      if (switchedOn && body.consent_version !== CURRENT_CONSENT.version) {
+      if (switchedOn && body.consent_version !== RELOAD_CONSENT.version) {
         return refuse(reply, 'consent_outdated');
       }
       const { enabled, max_per_day: maxPerDay } = body;
@@ -99,7 +103,7 @@ export function autoReloadRoutes(app: Api, deps: ConsoleDeps): void {
         subject: organizationId,
         requestId: request.id,
       });
-      return viewOf(await readReload(deps.pool, organizationId));
+      return viewOf(deps, await readReload(deps.pool, organizationId));
     },
   );
 }

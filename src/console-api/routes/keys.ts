@@ -6,6 +6,7 @@ import { type ApiKey, changeKey, createApiKey, listApiKeys, mayAddKey } from '#o
 import { checkKeyEnd, endOfLifetime, isKeyLifetime } from '#orgs/key-expiry';
 import type { KeyMoveName } from '#orgs/key-states';
 import { defaultWorkspaceOf } from '#orgs/organizations';
+import { resumeKey } from '#spend-watch/answers';
 import {
   type ApiKey as ApiKeyView,
   createKeyRequest,
@@ -79,10 +80,14 @@ export function keyRoutes(app: Api, deps: ConsoleDeps): void {
     },
   );
 
-  for (const move of ['disable', 'enable', 'revoke'] as const) changeRoute(app, deps, move);
+  for (const move of ['disable', 'enable', 'resume', 'revoke'] as const) {
+    changeRoute(app, deps, move);
+  }
 }
 
-function changeRoute(app: Api, deps: ConsoleDeps, move: KeyMoveName): void {
+type PersonsMove = Exclude<KeyMoveName, 'pause'>;
+
+function changeRoute(app: Api, deps: ConsoleDeps, move: PersonsMove): void {
   app.post(
     `/keys/:id/${move}`,
     {
@@ -95,7 +100,12 @@ function changeRoute(app: Api, deps: ConsoleDeps, move: KeyMoveName): void {
       if (id === undefined) return refuse(reply, 'not_found');
       const changed = await deps.pool.transaction(async (tx) => {
         // Admin keys are not this screen's: its ability is held by roles that must not end them.
-        const told = await changeKey(tx, move, { organizationId, id, kind: 'workspace' });
+        const choice = { organizationId, id, kind: 'workspace' } as const;
+        // What it spent is called usual, and who said so is noted there.
+        if (move === 'resume') {
+          return resumeKey(tx, choice, { by: userId, requestId: request.id });
+        }
+        const told = await changeKey(tx, move, choice);
         if (told.outcome !== 'done' || !told.moved) return told;
         await recordAudit(tx, {
           organizationId,

@@ -114,7 +114,7 @@ async function subjectsOf(
     listApiKeys(pool, organizationId),
   ]);
   const keys = all.filter(({ kind }) => kind === 'workspace');
-  const spends = ({ status }: ApiKey) => status === 'active' || status === 'inactive';
+  const spends = ({ status }: ApiKey) => ['active', 'inactive', 'paused'].includes(status);
   const subject = (level: Subject['level']) => (one: { id: string; name: string }) => ({
     ...{ level, subject_id: one.id, subject: one.name },
   });

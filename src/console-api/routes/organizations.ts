@@ -23,6 +23,7 @@ function me(deps: ConsoleDeps, viewer: Viewer): MeResponse {
     organization: current === undefined ? null : { id: current.id, name: current.name },
     role: current?.role ?? null,
     abilities: current === undefined ? [] : abilitiesOf(current.role),
+    operator: viewer.operator,
     organizations: viewer.memberships.map((membership) => ({
       id: membership.organizationId,
       name: membership.organizationName,

@@ -52,5 +52,8 @@ const view = (line: PaymentLine) => ({
   pdf_url: line.pdfUrl,
   receipt_url: line.receiptUrl,
   descriptor: line.descriptor,
+  trigger: line.trigger,
+  reason: line.reason,
+  next_step: line.nextStep,
   tax_lines: [...(line.taxLines ?? [])],
 });

@@ -15,5 +15,7 @@ export const keysQuery = (organizationId: string) =>
 export const createKey = (key: CreateKeyRequest) =>
   call('POST', '/api/keys', createKeyResponse, key);
 
-export const changeKey = (id: string, move: 'disable' | 'enable' | 'revoke') =>
+export type KeyMove = 'disable' | 'enable' | 'resume' | 'revoke';
+
+export const changeKey = (id: string, move: KeyMove) =>
   call('POST', `/api/keys/${encodeURIComponent(id)}/${move}`, changed);

@@ -3,6 +3,7 @@ import {
   createRootRouteWithContext,
   createRoute,
   createRouter,
+  notFound,
   parseSearchWith,
   redirect,
   stringifySearchWith,
@@ -13,6 +14,7 @@ import { cardsQuery, detailsQuery } from '../api/billing-details.ts';
 import { Refusal } from '../api/client.ts';
 import { keysQuery } from '../api/keys.ts';
 import { limitsQuery } from '../api/limits.ts';
+import { overviewQuery } from '../api/operator.ts';
 import { meQuery, siteQuery } from '../api/session.ts';
 import { webhooksQuery } from '../api/webhooks.ts';
 import { BillingPage } from '../features/billing/billing-page.tsx';
@@ -21,6 +23,7 @@ import { ReturnPage } from '../features/billing/return-page.tsx';
 import { HomePage } from '../features/home/home-page.tsx';
 import { KeysPage } from '../features/keys/keys-page.tsx';
 import { LimitsPage } from '../features/limits/limits-page.tsx';
+import { OperatorPage } from '../features/operator/operator-page.tsx';
 import { SignInPage } from '../features/sign-in/sign-in-page.tsx';
 import { WebhooksPage } from '../features/webhooks/webhooks-page.tsx';
 import { Failed, NotFound, Root, Waiting } from './frame.tsx';
@@ -158,6 +161,35 @@ const webhooks = createRoute({
   component: WebhooksPage,
 });
 
+const operator = createRoute({
+  getParentRoute: () => inside,
+  path: '/operator',
+  // As the server answers: for anybody else there is nothing at this address.
+  beforeLoad: ({ context: { me } }) => {
+    if (me.operator !== true) throw notFound();
+  },
+  loader: ({ context: { queries } }) => void queries.prefetchQuery(overviewQuery),
+  validateSearch: (search: Record<string, unknown>): OperatorSearch => {
+    const [find, organization, payment] = ['find', 'organization', 'payment'].map((name) =>
+      text(search, name),
+    );
+    return {
+      ...(find === undefined ? {} : { find }),
+      ...(organization === undefined ? {} : { organization }),
+      ...(payment === undefined ? {} : { payment }),
+    };
+  },
+  component: function OperatorRoute() {
+    return <OperatorPage {...operator.useSearch()} />;
+  },
+});
+
+interface OperatorSearch {
+  find?: string;
+  organization?: string;
+  payment?: string;
+}
+
 const settings = createRoute({
   getParentRoute: () => inside,
   path: '/settings',
@@ -185,6 +217,7 @@ export const createConsoleRouter = (queries: QueryClient) =>
         keys,
         limits,
         webhooks,
+        operator,
         newOrganization,
       ]),
     ]),

@@ -1,5 +1,5 @@
 import { useMutation, useSuspenseQuery } from '@tanstack/react-query';
-import { Link, Outlet } from '@tanstack/react-router';
+import { Link, Outlet, useLocation } from '@tanstack/react-router';
 import { meQuery, signOut } from '../api/session.ts';
 import { NewOrganizationPage } from './new-organization.tsx';
 import { OrganizationMenu } from './organization-menu.tsx';
@@ -7,6 +7,9 @@ import { OrganizationMenu } from './organization-menu.tsx';
 /** What surrounds every page of a signed-in person: brand, organization, navigation, sign-out. */
 export function Shell() {
   const { data: me } = useSuspenseQuery(meQuery);
+  const onOperatorPage = useLocation({ select: ({ pathname }) => pathname === '/operator' });
+  // An operator need not belong to any of the organizations.
+  const looksAfterAll = me.operator === true && onOperatorPage;
   return (
     <div className="shell">
       <a className="skip" href="#main">
@@ -24,40 +27,50 @@ export function Shell() {
             email={me.user.email}
           />
         )}
-        {me.organization !== null && <Navigation />}
+        {(me.organization !== null || me.operator === true) && (
+          <Navigation member={me.organization !== null} operator={me.operator === true} />
+        )}
         <div className="side-foot">
           {me.simulated && <p className="simulated">Simulation: no real money moves.</p>}
           <Account email={me.user.email} />
         </div>
       </header>
       <main id="main" tabIndex={-1}>
-        {me.organization === null ? <NewOrganizationPage /> : <Outlet />}
+        {me.organization === null && !looksAfterAll ? <NewOrganizationPage /> : <Outlet />}
       </main>
     </div>
   );
 }
 
-function Navigation() {
+function Navigation({ member, operator }: { member: boolean; operator: boolean }) {
   return (
     <nav aria-label="Main">
       <ul>
-        <li>
-          <Link to="/" activeOptions={{ exact: true }}>
-            Home
-          </Link>
-        </li>
-        <li>
-          <Link to="/settings/billing">Billing</Link>
-        </li>
-        <li>
-          <Link to="/settings/keys">API keys</Link>
-        </li>
-        <li>
-          <Link to="/settings/limits">Limits</Link>
-        </li>
-        <li>
-          <Link to="/settings/webhooks">Webhooks</Link>
-        </li>
+        {member && (
+          <>
+            <li>
+              <Link to="/" activeOptions={{ exact: true }}>
+                Home
+              </Link>
+            </li>
+            <li>
+              <Link to="/settings/billing">Billing</Link>
+            </li>
+            <li>
+              <Link to="/settings/keys">API keys</Link>
+            </li>
+            <li>
+              <Link to="/settings/limits">Limits</Link>
+            </li>
+          </>
+        )}
+        {operator && (
+          <li>
+            <Link to="/operator" activeOptions={{ includeSearch: false }}>
+              Operator
+            </Link>
+          </li>
+        )}
       </ul>
     </nav>
   );

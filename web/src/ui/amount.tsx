@@ -1,4 +1,12 @@
-import { exactParts, exactText, floorParts, floorText, isNegative, isZero } from './money-text.ts';
+import {
+  exactParts,
+  exactText,
+  floorParts,
+  floorText,
+  isNegative,
+  isZero,
+  owedText,
+} from './money-text.ts';
 
 /** The one big number of a page: whole cents, with every digit in the title. */
 export function Figure({ usd }: { usd: string }) {
@@ -18,6 +26,15 @@ export function Money({ usd }: { usd: string }) {
   return (
     <span className="money" title={`Exactly ${exactText(usd)}`}>
       {floorText(usd)}
+    </span>
+  );
+}
+
+/** A debt: whole cents, rounded up, exact in the title. */
+export function Owed({ usd }: { usd: string }) {
+  return (
+    <span className="money" title={`Exactly ${exactText(usd)}`}>
+      {owedText(usd)}
     </span>
   );
 }

@@ -1,11 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { exactParts, exactText, floorText, isNegative, isZero } from './money-text.ts';
+import { exactParts, exactText, floorText, isNegative, isZero, owedText } from './money-text.ts';
 
 describe('amounts on a page', () => {
   it('the big figure never shows a cent that is not there', () => {
     expect(floorText('4.999999999')).toBe('$4.99');
     expect(floorText('0.001')).toBe('$0.00');
     expect(floorText('-0.001')).toBe('−$0.01');
+  });
+
+  it('what is owed is rounded up to the cent, as the server says it too', () => {
+    expect(owedText('0.800184')).toBe('$0.81');
+    expect(owedText('4')).toBe('$4.00');
+    expect(owedText('0.000000001')).toBe('$0.01');
+    // What a purchase has left after it: together they are the purchase.
+    expect(floorText('4.199816')).toBe('$4.19');
   });
 
   it('the exact text keeps every digit and at least the cents', () => {

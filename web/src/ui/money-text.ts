@@ -1,4 +1,4 @@
-import { displayUsd, formatUsd, type NanoUsd, parseUsd } from '#kernel/money';
+import { displayUsd, formatUsd, type NanoUsd, nanos, parseUsd } from '#kernel/money';
 
 /** One amount, cut where a table aligns it: sign, whole dollars, two cents digits, the rest. */
 export interface MoneyParts {
@@ -39,8 +39,15 @@ export function floorParts(usd: string): MoneyParts {
   return cut(amount === undefined ? usd : displayUsd(amount));
 }
 
+/** What is owed: whole cents, rounded up, as a purchase must cover it. No fraction is hidden. */
+export function owedParts(usd: string): MoneyParts {
+  const amount = readWire(usd);
+  return cut(amount === undefined ? usd : displayUsd(nanos(-amount)).replace('-', ''));
+}
+
 export const exactText = (usd: string) => joined(exactParts(usd));
 export const floorText = (usd: string) => joined(floorParts(usd));
+export const owedText = (usd: string) => joined(owedParts(usd));
 
 export const isZero = (usd: string) => readWire(usd) === 0n;
 export const isNegative = (usd: string) => usd.startsWith('-') && !isZero(usd);

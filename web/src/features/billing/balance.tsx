@@ -1,6 +1,6 @@
 import type { BillingResponse } from '#console-api/contract';
-import { Figure, Money } from '../../ui/amount.tsx';
-import { exactText, isZero } from '../../ui/money-text.ts';
+import { Figure, Money, Owed } from '../../ui/amount.tsx';
+import { exactText, isZero, owedText } from '../../ui/money-text.ts';
 import { Notice } from '../../ui/notice.tsx';
 
 /** What can be spent now, and beside it what is spoken for. Changes are read out. */
@@ -33,7 +33,9 @@ export function Balance({ billing }: { billing: BillingResponse }) {
         {!isZero(billing.debt_usd) && (
           <div>
             <dt>Owed</dt>
-            <dd className="money">{exactText(billing.debt_usd)}</dd>
+            <dd>
+              <Owed usd={billing.debt_usd} />
+            </dd>
           </div>
         )}
       </dl>
@@ -48,12 +50,23 @@ export function Balance({ billing }: { billing: BillingResponse }) {
             <dt>Held</dt>
             <dd className="money">{exactText(billing.held_usd)}</dd>
           </div>
+          {!isZero(billing.debt_usd) && (
+            <div>
+              <dt>Owed</dt>
+              <dd className="money">{exactText(billing.debt_usd)}</dd>
+            </div>
+          )}
         </dl>
-        <p className="hint">Shown elsewhere in whole cents, rounded down.</p>
+        <p className="hint">
+          Shown elsewhere in whole cents: what you have rounded down, what is owed rounded up.
+        </p>
       </details>
       {!isZero(billing.debt_usd) && (
-        <Notice tone="warning" title={`${exactText(billing.debt_usd)} is owed after a dispute`}>
-          <p>Requests are refused until it is paid. The next credits bought pay it first.</p>
+        <Notice tone="warning" title={`${owedText(billing.debt_usd)} is owed`}>
+          <p>
+            A payment was taken back after its credits were spent. Requests are refused until that
+            is paid; the next credits bought pay it first.
+          </p>
         </Notice>
       )}
     </section>

@@ -7,6 +7,7 @@ import { Page, Section } from '../../ui/page.tsx';
 import { Problem } from '../../ui/problem.tsx';
 import { roleName } from '../../ui/roles.ts';
 import { Skeleton } from '../../ui/skeleton.tsx';
+import { AnomalyNotices } from '../spend-watch/anomaly-notices.tsx';
 import { Balance, BalanceSkeleton } from './balance.tsx';
 import { BuyDialog } from './buy-dialog.tsx';
 import { CardsSection } from './cards-section.tsx';
@@ -81,6 +82,7 @@ function Billing({ buy, editAddress }: Opened) {
       {billing.isError && billing.data === undefined && (
         <Problem error={billing.error} retry={() => void billing.refetch()} />
       )}
+      <AnomalyNotices on="elsewhere" />
       {billing.isPending && <BalanceSkeleton />}
       {billing.data !== undefined && <Balance billing={billing.data} />}
       {billing.data !== undefined && (

@@ -9,6 +9,7 @@ import { useSession } from '../../api/use-session.ts';
 import { Dialog } from '../../ui/dialog.tsx';
 import { Field } from '../../ui/field.tsx';
 import { exactText } from '../../ui/money-text.ts';
+import { Notice } from '../../ui/notice.tsx';
 import { Problem } from '../../ui/problem.tsx';
 import { type Limits, readAmount } from './amount-entry.ts';
 import { BeforePaying } from './before-paying.tsx';
@@ -88,6 +89,7 @@ function AmountDialog(props: AmountProps) {
   const usd = entry.outcome === 'accepted' ? entry.usd : undefined;
   const asked = useQuery(quoteQuery(organization.id, useSettled(usd)));
   const quote = asked.data?.amount_usd === usd ? asked.data : undefined;
+  const debt = useQuery(billingQuery(organization.id)).data?.debt_notice ?? null;
 
   const begin = useMutation({
     mutationFn: (amount: string) =>
@@ -121,6 +123,11 @@ function AmountDialog(props: AmountProps) {
   return (
     <Dialog title="Buy credits" onClose={props.onClose}>
       <form className="form" onSubmit={submit} noValidate>
+        {debt !== null && (
+          <Notice tone="warning" title="Something is owed">
+            <p>{debt}</p>
+          </Notice>
+        )}
         <Field
           label="Amount in US dollars"
           hint={`From ${exactText(limits.minimum_usd)} to ${exactText(limits.maximum_usd)}.`}

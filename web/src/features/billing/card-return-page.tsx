@@ -2,8 +2,10 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useEffect } from 'react';
 import type { CardSetup } from '#console-api/billing/contract';
+import { reloadQuery } from '../../api/auto-reload.ts';
 import { cardsQuery, refreshSetup } from '../../api/billing-details.ts';
 import { useSession } from '../../api/use-session.ts';
+import { Money } from '../../ui/amount.tsx';
 import { Notice } from '../../ui/notice.tsx';
 import { Page } from '../../ui/page.tsx';
 import { Problem } from '../../ui/problem.tsx';
@@ -59,6 +61,32 @@ function Following({ setupId, canceled }: { setupId: string; canceled: boolean }
   return <Skeleton rows={2} label="Asking the payment processor" />;
 }
 
+/**
+ * Saving charges nothing; but where auto-reload is on, a card it can use is charged at once if the
+ * balance is low. What is said of it is what the server says now.
+ */
+function AfterSaving() {
+  const { organization } = useSession();
+  const reload = useQuery({
+    ...reloadQuery(organization.id),
+    refetchInterval: ({ state }) => (state.data?.status === 'reloading' ? ASK_AGAIN_MS : false),
+  });
+  const { data } = reload;
+  if (data === undefined) return <p>Saving it charged nothing.</p>;
+  if (data.status === 'reloading') {
+    return <p>Saving it charged nothing. Auto-reload is on, and is buying credits just now.</p>;
+  }
+  if (!data.enabled) {
+    return <p>Saving it charged nothing. Auto-reload is off, so nothing charges it by itself.</p>;
+  }
+  return (
+    <p>
+      Saving it charged nothing. Auto-reload is on: below <Money usd={data.threshold_usd} /> the
+      default card is charged by itself. What it bought stands on the Billing page.
+    </p>
+  );
+}
+
 function Verdict({ setup, canceled }: { setup: CardSetup; canceled: boolean }) {
   const { redirect_url: url } = setup;
   const again = url !== null && (
@@ -69,7 +97,7 @@ function Verdict({ setup, canceled }: { setup: CardSetup; canceled: boolean }) {
   if (setup.state === 'saved') {
     return (
       <Notice tone="good" title="The card is saved">
-        <p>Nothing was charged, and nothing was switched on.</p>
+        <AfterSaving />
       </Notice>
     );
   }
@@ -91,7 +119,7 @@ function Verdict({ setup, canceled }: { setup: CardSetup; canceled: boolean }) {
   }
   return canceled ? (
     <Notice tone="quiet" title="You left the card page before saving a card">
-      <p>Nothing was saved or charged.</p>
+      <p>No card was saved.</p>
       {again}
     </Notice>
   ) : (

@@ -33,7 +33,11 @@ export function Failure({ failure }: { failure: PurchaseFailure }) {
         <span className="failure-step">{failure.next_step}</span>
       </p>
       <p className="hint">
-        If you ask for help, give this reference: <code>{failure.reference}</code>
+        {/* Where the next step is to write to us, it has said what the reference is for. */}
+        {failure.next_step.includes('reference below')
+          ? 'Reference'
+          : 'If you ask for help, give this reference:'}{' '}
+        <code>{failure.reference}</code>
       </p>
     </Notice>
   );

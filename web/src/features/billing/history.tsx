@@ -5,6 +5,7 @@ import { historyQuery } from '../../api/billing.ts';
 import { NO_FILTER } from '../../api/payments.ts';
 import { Exact } from '../../ui/amount.tsx';
 import { Moment } from '../../ui/moment.tsx';
+import { isZero } from '../../ui/money-text.ts';
 import { Empty } from '../../ui/notice.tsx';
 import { Problem } from '../../ui/problem.tsx';
 import { Skeleton } from '../../ui/skeleton.tsx';
@@ -113,7 +114,8 @@ function StatementTable({ lines }: { lines: readonly HistoryLine[] }) {
               <Moment at={line.at} show="day and time" />
             </td>
             <td data-label="Amount" className="cell-amount cell-fine">
-              <Exact usd={line.amount_usd} signed />
+              {/* A loss moves no credit: its amount stands in its words. */}
+              {isZero(line.amount_usd) ? '–' : <Exact usd={line.amount_usd} signed />}
             </td>
             {balances && (
               <td data-label="Balance" className="cell-amount cell-fine">

@@ -6,7 +6,7 @@ import { Moment } from '../../ui/moment.tsx';
 import { Empty } from '../../ui/notice.tsx';
 import { Problem } from '../../ui/problem.tsx';
 import { Skeleton } from '../../ui/skeleton.tsx';
-import { hasMoved, kindWords, stateWords } from './payment-words.ts';
+import { hasMoved, kindWords, stateWords, whyNothing } from './payment-words.ts';
 
 /** Purchases and refunds that the filter lets through, with their papers. */
 export function PaymentList(props: {
@@ -66,10 +66,11 @@ function PaymentTable({ lines }: { lines: readonly PaymentLine[] }) {
         {lines.map((line) => (
           <tr key={line.id} className={hasMoved(line.state) ? undefined : 'row-past'}>
             <th scope="row">
-              {kindWords(line.kind)}
+              {kindWords(line)}
               {line.descriptor !== null && (
                 <span className="reference">on the card: {line.descriptor}</span>
               )}
+              {whyNothing(line) !== null && <p className="hint">{whyNothing(line)}</p>}
               <span className="reference">{line.id}</span>
             </th>
             <td data-label="Date">

@@ -3,11 +3,12 @@ import { Link } from '@tanstack/react-router';
 import type { Purchase } from '#console-api/contract';
 import { billingQuery, cancelPurchase } from '../../api/billing.ts';
 import { useSession } from '../../api/use-session.ts';
+import { exactText, isZero } from '../../ui/money-text.ts';
 import { Badge } from '../../ui/notice.tsx';
 import { Problem } from '../../ui/problem.tsx';
 import { Failure, FailureHelp, payAgainLabel } from './failure.tsx';
 import { openPaymentPage } from './payment-page.ts';
-import { canBeBoughtAgain, canBeCanceled, canBePaid, PURCHASE_WORDS } from './purchase-words.ts';
+import { canBeBoughtAgain, canBeCanceled, canBePaid, purchaseWords } from './purchase-words.ts';
 import { Timeline } from './timeline.tsx';
 import { TotalOf } from './total.tsx';
 
@@ -20,13 +21,14 @@ export function PurchaseCard(props: {
   onChange?: (purchase: Purchase) => void;
 }) {
   const { purchase } = props;
-  const words = PURCHASE_WORDS[purchase.state];
+  const words = purchaseWords(purchase);
+  const refunded = purchase.refunded_usd ?? '0';
   // Who called it off has read why it was refused, and needs no alarm any more.
   const failure = purchase.state === 'canceled' ? null : purchase.failure;
   return (
     <section className="purchase" aria-label="Purchase">
       <header className="purchase-head">
-        <h2>Purchase</h2>
+        <h2>{purchase.trigger === 'auto_reload' ? 'Auto-reload' : 'Purchase'}</h2>
         <span role="status">
           <Badge tone={words.tone}>{words.label}</Badge>
         </span>
@@ -36,6 +38,7 @@ export function PurchaseCard(props: {
         <div>
           <h3>Amounts</h3>
           <TotalOf purchase={purchase} />
+          {!isZero(refunded) && <p>{exactText(refunded)} of it went back to the card.</p>}
           {props.mayBuy && <Actions purchase={purchase} onChange={props.onChange} />}
           {purchase.receipt_url !== null && (
             <p>
@@ -47,7 +50,7 @@ export function PurchaseCard(props: {
         </div>
         <div>
           <h3>What happened</h3>
-          <Timeline steps={purchase.timeline} />
+          <Timeline purchase={purchase} />
         </div>
       </div>
       {failure !== null && <FailureHelp purchase={purchase} open={props.helpOpen === true} />}

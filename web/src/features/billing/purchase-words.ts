@@ -56,6 +56,64 @@ export const PURCHASE_WORDS: Readonly<Record<State, Words>> = {
   },
 };
 
+type Overlay = NonNullable<Purchase['overlay']>;
+
+/** What has become of a credited purchase since. Its own sentence would be wrong by now. */
+const OVERLAY_WORDS: Readonly<Record<Overlay, Words>> = {
+  disputed: {
+    label: 'Disputed',
+    tone: 'warning',
+    sentence:
+      'This payment is disputed with the bank. Its unspent credits are frozen until that is decided.',
+  },
+  dispute_lost: {
+    label: 'Taken back',
+    tone: 'bad',
+    sentence:
+      'The bank took this payment back. Its unspent credits are gone; what was spent of it is owed.',
+  },
+  refunded: {
+    label: 'Refunded',
+    tone: 'quiet',
+    sentence: 'This payment went back to the card. Its credits are not yours any more.',
+  },
+  part_refunded: {
+    label: 'Partly refunded',
+    tone: 'quiet',
+    sentence: 'Part of this payment went back to the card. The rest of its credits stays.',
+  },
+  dispute_won: {
+    label: 'Credited',
+    tone: 'good',
+    sentence: 'A dispute of this payment is over. The credits it had frozen can be used again.',
+  },
+};
+
+/** The words of a purchase as it stands now, whatever it was when it was credited. */
+export function purchaseWords(purchase: Pick<Purchase, 'state' | 'overlay'>): Words {
+  const overlay = purchase.state === 'credited' ? (purchase.overlay ?? null) : null;
+  return overlay === null ? PURCHASE_WORDS[purchase.state] : OVERLAY_WORDS[overlay];
+}
+
+/** Credited, and not refunded, disputed or taken back since. */
+export const isStillCredited = (purchase: Pick<Purchase, 'state' | 'overlay'>): boolean =>
+  purchase.state === 'credited' && (purchase.overlay == null || purchase.overlay === 'dispute_won');
+
+/** A step of a purchase that has no page and nobody in front of it. */
+const RELOAD_STEPS: Partial<Readonly<Record<State, string>>> = {
+  draft: 'Decided',
+  opening: 'Charging the card',
+};
+
+const AFTERWARDS = 'Afterwards';
+
+/** What a step is called; what a credited purchase met since is no second credit. */
+export function stepLabel(step: State, before: State | undefined, trigger: string): string {
+  if (step === 'credited' && step === before) return AFTERWARDS;
+  const reload = trigger === 'auto_reload' ? RELOAD_STEPS[step] : undefined;
+  return reload ?? PURCHASE_WORDS[step].label;
+}
+
 const SETTLED: ReadonlySet<State> = new Set([
   'credited',
   'failed',

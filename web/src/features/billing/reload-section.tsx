@@ -12,7 +12,7 @@ import { Problem } from '../../ui/problem.tsx';
 import { Skeleton } from '../../ui/skeleton.tsx';
 import { cardName } from './card-words.ts';
 import { ReloadDialog } from './reload-dialog.tsx';
-import { chargedCard, heldBack } from './reload-words.ts';
+import { chargedCard, heldBack, switchedOffBy } from './reload-words.ts';
 
 const STATUS: Readonly<Record<ReloadResponse['status'], { tone: Tone; word: string }>> = {
   off: { tone: 'quiet', word: 'Off' },
@@ -28,7 +28,7 @@ export function ReloadSection(props: { organizationId: string; mayEdit: boolean 
   const reload = useQuery({
     ...reloadQuery(organizationId),
     // It ends by itself within seconds, and the page says how.
-    refetchInterval: ({ state }) => (state.data?.status === 'reloading' ? 2_000 : false),
+    refetchInterval: ({ state }) => (isUnderWay(state.data) ? 1_000 : false),
   });
   const cards = useQuery(cardsQuery(organizationId));
   const [editing, setEditing] = useState(false);
@@ -38,13 +38,13 @@ export function ReloadSection(props: { organizationId: string; mayEdit: boolean 
     void queries.invalidateQueries({ queryKey: [organizationId] });
   };
   const { data } = reload;
-  const status = data?.status;
-  const before = useRef(status);
+  const underWay = isUnderWay(data);
+  const before = useRef(underWay);
   useEffect(() => {
-    const ended = before.current === 'reloading' && status !== 'reloading';
-    before.current = status;
+    const ended = before.current && !underWay;
+    before.current = underWay;
     if (ended) void queries.invalidateQueries({ queryKey: [organizationId] });
-  }, [status, queries, organizationId]);
+  }, [underWay, queries, organizationId]);
   const off = useMutation({
     mutationFn: (now: ReloadResponse) =>
       saveReload({
@@ -90,11 +90,16 @@ export function ReloadSection(props: { organizationId: string; mayEdit: boolean 
   );
 }
 
+/** A card is being charged, or whether to charge it is being decided. */
+const isUnderWay = (reload: ReloadResponse | undefined): boolean =>
+  reload !== undefined && (reload.status === 'reloading' || (reload.checking && !reload.elsewhere));
+
 function Setting(props: { reload: ReloadResponse; cards: readonly SavedCard[] | undefined }) {
   const { reload, cards } = props;
   const { tone, word } = STATUS[reload.status];
   const held = heldBack(reload);
   const card = cards && chargedCard(cards);
+  const refunded = switchedOffBy(reload);
   return (
     <>
       <div className="reload-facts">
@@ -125,6 +130,24 @@ function Setting(props: { reload: ReloadResponse; cards: readonly SavedCard[] | 
       {reload.enabled && reload.status !== 'paused' && card === null && (
         <Notice tone="warning" title="There is no card to charge">
           <p>Save a card, or make a saved one the default.</p>
+        </Notice>
+      )}
+      {reload.checking && !reload.elsewhere && (
+        <p className="hint" role="status">
+          Saved. Whether credits are bought now is being looked at…
+        </p>
+      )}
+      {reload.elsewhere && (
+        <Notice tone="warning" title="No card of this page is charged">
+          <p>
+            Auto-reload was set in another deployment of this system, which has cards of its own.
+            Change and save it here to have it charge a card of this one.
+          </p>
+        </Notice>
+      )}
+      {refunded !== undefined && (
+        <Notice tone="warning" title="Switched off after a refund">
+          <p>{refunded.words}</p>
         </Notice>
       )}
       {held !== undefined && card !== null && (

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { SavedCard } from '#console-api/billing/contract';
 import type { ReloadResponse } from '#console-api/reload/contract';
-import { chargedCard, heldBack } from './reload-words.ts';
+import { chargedCard, heldBack, switchedOffBy } from './reload-words.ts';
 
 const at = '2026-11-21T12:00:00Z';
 
@@ -14,12 +14,32 @@ function answered(answer: string): ReloadResponse['evaluations'][number] {
 
 function reload(status: ReloadResponse['status'], ...answers: string[]): ReloadResponse {
   return {
-    ...{ enabled: true, status, paused_reason: null, paused_words: null },
+    ...{
+      enabled: true,
+      status,
+      checking: false,
+      elsewhere: false,
+      paused_reason: null,
+      paused_words: null,
+    },
     ...{ threshold_usd: '10', target_usd: '50', max_per_day: 3, max_usd_per_month: null },
     ...{ agreed: null, consent: { version: '1', text: 'I agree.' } },
     evaluations: answers.map(answered),
   };
 }
+
+describe('an auto-reload that is off', () => {
+  const off = (...answers: string[]) => ({ ...reload('off', ...answers), enabled: false });
+
+  test('says that a refund switched it off, also when it was asked since', () => {
+    expect(switchedOffBy(off('off', 'refunded', 'started'))?.words).toBe('It was refunded.');
+  });
+
+  test('says nothing where a person switched it off, or it is on again', () => {
+    expect(switchedOffBy(off('off', 'enough', 'refunded'))).toBeUndefined();
+    expect(switchedOffBy(reload('on', 'refunded'))).toBeUndefined();
+  });
+});
 
 describe('an auto-reload that is on and does not buy', () => {
   test.each([
@@ -29,6 +49,11 @@ describe('an auto-reload that is on and does not buy', () => {
     'month_full',
     'hour_full',
     'no_card',
+    'address_needed',
+    'address_refused',
+    'region_not_sold',
+    'payments_down',
+    'month_full_with_tax',
   ])('says that it is held back: %s', (answer) => {
     expect(heldBack(reload('on', answer, 'started'))?.words).toBe(`It was ${answer}.`);
   });

@@ -11,6 +11,11 @@ const HELD_BACK: readonly string[] = [
   'day_full',
   'month_full',
   'declined_recently',
+  'address_needed',
+  'address_refused',
+  'region_not_sold',
+  'payments_down',
+  'month_full_with_tax',
 ];
 
 /**
@@ -21,6 +26,16 @@ export function heldBack(reload: ReloadResponse): Evaluation | undefined {
   const [latest] = reload.evaluations;
   if (reload.status !== 'on' || latest === undefined) return undefined;
   return HELD_BACK.includes(latest.answer) ? latest : undefined;
+}
+
+/**
+ * Why it was switched off, where nobody pressed the button: a payment was refunded. None once it was
+ * switched on again, or when a person switched it off.
+ */
+export function switchedOffBy(reload: ReloadResponse): Evaluation | undefined {
+  if (reload.enabled) return undefined;
+  const told = reload.evaluations.find((one) => one.answer !== 'off');
+  return told?.answer === 'refunded' ? told : undefined;
 }
 
 /** The card that auto-reload charges; null if there is none that it may. */

@@ -11,7 +11,7 @@ import { Problem } from '../../ui/problem.tsx';
 import { Skeleton } from '../../ui/skeleton.tsx';
 import { useFollowedPurchase } from './follow-purchase.ts';
 import { PurchaseCard } from './purchase-card.tsx';
-import { isSettled } from './purchase-words.ts';
+import { isSettled, isStillCredited } from './purchase-words.ts';
 
 /** Where the payment page sends people back to: it finds out for itself how the payment went. */
 export function ReturnPage(props: { purchaseId: string | undefined; canceled: boolean }) {
@@ -66,13 +66,13 @@ function Following({ purchaseId, canceled }: { purchaseId: string; canceled: boo
       {purchase !== undefined && (
         <PurchaseCard purchase={purchase} mayBuy={may('billing.buy')} helpOpen onChange={replace} />
       )}
-      {state !== 'credited' && <BackToBilling />}
+      {(purchase === undefined || !isStillCredited(purchase)) && <BackToBilling />}
     </Page>
   );
 }
 
 function Verdict({ purchase, canceled }: { purchase: Purchase; canceled: boolean }) {
-  if (purchase.state === 'credited') {
+  if (isStillCredited(purchase)) {
     return (
       <Notice tone="good" title={`${exactText(purchase.amount_usd)} of credits added`}>
         <BackToBilling />

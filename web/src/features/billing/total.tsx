@@ -1,6 +1,6 @@
 import type { Quote } from '#console-api/billing/contract';
 import type { Purchase } from '#console-api/contract';
-import { exactText, isZero } from '../../ui/money-text.ts';
+import { exactText, floorText, isZero, owedText } from '../../ui/money-text.ts';
 
 const NO_TAX: Readonly<Record<string, string>> = {
   reverse_charge: 'Reverse charge: you account for the tax yourself.',
@@ -60,10 +60,10 @@ export function Total(props: { usd: string | undefined; quote: Quote | undefined
 function Debt({ quote }: { quote: Quote }) {
   const rest = isZero(quote.usable_usd)
     ? 'nothing of it can be spent.'
-    : `${exactText(quote.usable_usd)} can be spent.`;
+    : `${floorText(quote.usable_usd)} can be spent.`;
   return (
     <p className="total-debt">
-      The first {exactText(quote.clears_debt_usd)} of these credits pays what is owed; {rest}
+      The first {owedText(quote.clears_debt_usd)} of these credits pays what is owed; {rest}
     </p>
   );
 }

@@ -7,6 +7,7 @@ import { Figure, Money } from '../../ui/amount.tsx';
 import { isZero } from '../../ui/money-text.ts';
 import { Page, Section } from '../../ui/page.tsx';
 import { Problem } from '../../ui/problem.tsx';
+import { AnomalyNotices } from '../spend-watch/anomaly-notices.tsx';
 import { FirstRequest } from './first-request.tsx';
 import { Step } from './step.tsx';
 
@@ -20,10 +21,11 @@ export function HomePage() {
   const billing = useBilling(organization.id, mayView);
   const keys = useQuery(keysQuery(organization.id));
   const bought = billing.data?.grants.length;
-  const hasKey = keys.data?.data.some((key) => key.status === 'active');
+  const hasKey = keys.data?.data.some(({ status }) => status === 'active' || status === 'paused');
 
   return (
     <Page title={organization.name}>
+      <AnomalyNotices on="elsewhere" />
       {mayView && <HomeBalance billing={billing} />}
       <Section title="First steps">
         <ol className="steps">

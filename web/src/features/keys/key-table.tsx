@@ -5,12 +5,24 @@ import { Badge, type Tone } from '../../ui/notice.tsx';
 const STATUS: Readonly<Record<ApiKey['status'], { word: string; tone: Tone }>> = {
   active: { word: 'Active', tone: 'good' },
   inactive: { word: 'Disabled', tone: 'quiet' },
+  paused: { word: 'Paused', tone: 'warning' },
   revoked: { word: 'Revoked', tone: 'quiet' },
   expired: { word: 'Expired', tone: 'quiet' },
 };
 
+/** What the one button of a key that is not ended does. */
+export type SwitchMove = 'disable' | 'enable' | 'resume';
+
+const SWITCH = {
+  active: { move: 'disable', word: 'Disable' },
+  inactive: { move: 'enable', word: 'Enable' },
+  paused: { move: 'resume', word: 'Resume' },
+  revoked: undefined,
+  expired: undefined,
+} as const satisfies Record<ApiKey['status'], { move: SwitchMove; word: string } | undefined>;
+
 export interface KeyActions {
-  readonly switch: (key: ApiKey, move: 'disable' | 'enable') => void;
+  readonly switch: (key: ApiKey, move: SwitchMove) => void;
   readonly revoke: (key: ApiKey) => void;
 }
 
@@ -23,6 +35,8 @@ export function KeyTable(props: {
   keys: readonly ApiKey[];
   /** Time as the server has it: a test clock may be far from the browser's. */
   now: string;
+  /** Why keys are paused, by their ids. */
+  reasons: ReadonlyMap<string, string>;
   /** Absent for people who may only look. */
   actions: KeyActions | undefined;
 }) {
@@ -44,15 +58,26 @@ export function KeyTable(props: {
       </thead>
       <tbody>
         {props.keys.map((key) => (
-          <KeyRow key={key.id} apiKey={key} now={props.now} actions={props.actions} />
+          <KeyRow
+            key={key.id}
+            apiKey={key}
+            now={props.now}
+            reason={props.reasons.get(key.id)}
+            actions={props.actions}
+          />
         ))}
       </tbody>
     </table>
   );
 }
 
-function KeyRow(props: { apiKey: ApiKey; now: string; actions: KeyActions | undefined }) {
-  const { apiKey, now, actions } = props;
+function KeyRow(props: {
+  apiKey: ApiKey;
+  now: string;
+  reason: string | undefined;
+  actions: KeyActions | undefined;
+}) {
+  const { apiKey, now, reason, actions } = props;
   const status = STATUS[apiKey.status];
   return (
     <tr className={apiKey.status === 'active' ? undefined : 'row-past'}>
@@ -79,6 +104,9 @@ function KeyRow(props: { apiKey: ApiKey; now: string; actions: KeyActions | unde
               />
             </span>
           )}
+          {apiKey.status === 'paused' && (
+            <span className="below hint">{reason ?? 'It spent unusually fast.'}</span>
+          )}
         </span>
       </td>
       {actions !== undefined && (
@@ -91,12 +119,12 @@ function KeyRow(props: { apiKey: ApiKey; now: string; actions: KeyActions | unde
 }
 
 function Buttons({ apiKey, actions }: { apiKey: ApiKey; actions: KeyActions }) {
-  if (apiKey.status !== 'active' && apiKey.status !== 'inactive') return null;
-  const move = apiKey.status === 'active' ? 'disable' : 'enable';
+  const turn = SWITCH[apiKey.status];
+  if (turn === undefined) return null;
   return (
     <div className="row-actions">
-      <button type="button" className="button" onClick={() => actions.switch(apiKey, move)}>
-        {move === 'disable' ? 'Disable' : 'Enable'}
+      <button type="button" className="button" onClick={() => actions.switch(apiKey, turn.move)}>
+        {turn.word}
         <span className="visually-hidden"> {apiKey.name}</span>
       </button>
       <button type="button" className="button" onClick={() => actions.revoke(apiKey)}>

@@ -2,14 +2,17 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { ApiKey } from '#console-api/contract';
 import { changeKey, keysQuery } from '../../api/keys.ts';
+import { useWatch, watchQuery } from '../../api/spend-watch.ts';
 import { useSession } from '../../api/use-session.ts';
 import { Empty, Notice } from '../../ui/notice.tsx';
 import { Page } from '../../ui/page.tsx';
 import { Problem } from '../../ui/problem.tsx';
 import { roleName } from '../../ui/roles.ts';
 import { Skeleton } from '../../ui/skeleton.tsx';
+import { AnomalyNotices } from '../spend-watch/anomaly-notices.tsx';
+import { evidence } from '../spend-watch/words.ts';
 import { CreateKeyDialog } from './create-key-dialog.tsx';
-import { type KeyActions, KeyTable } from './key-table.tsx';
+import { type KeyActions, KeyTable, type SwitchMove } from './key-table.tsx';
 import { RevokeKeyDialog } from './revoke-key-dialog.tsx';
 
 export function KeysPage() {
@@ -20,9 +23,15 @@ export function KeysPage() {
   const mayManage = may('keys.manage');
   const queries = useQueryClient();
   const change = useMutation({
-    mutationFn: ({ id, move }: { id: string; move: 'disable' | 'enable' }) => changeKey(id, move),
-    onSettled: () => queries.invalidateQueries(keysQuery(organization.id)),
+    mutationFn: ({ id, move }: { id: string; move: SwitchMove }) => changeKey(id, move),
+    onSettled: () =>
+      Promise.all([
+        queries.invalidateQueries(keysQuery(organization.id)),
+        queries.invalidateQueries(watchQuery(organization.id)),
+      ]),
   });
+  const open = useWatch().data?.anomalies.filter(({ state }) => state === 'open') ?? [];
+  const reasons = new Map(open.map((one) => [one.subject_id, evidence(one)]));
   const actions: KeyActions = {
     switch: ({ id }, move) => change.mutate({ id, move }),
     revoke: setRevoking,
@@ -45,6 +54,7 @@ export function KeysPage() {
           <p>Ask an admin of {organization.name} to create or revoke a key for you.</p>
         </Notice>
       )}
+      <AnomalyNotices on="keys" />
       {change.isError && <Problem error={change.error} />}
       {keys.isPending && <Skeleton rows={4} label="Loading API keys" />}
       {keys.isError && <Problem error={keys.error} retry={() => void keys.refetch()} />}
@@ -57,6 +67,7 @@ export function KeysPage() {
         <KeyTable
           keys={keys.data.data}
           now={keys.data.now}
+          reasons={reasons}
           actions={mayManage ? actions : undefined}
         />
       )}

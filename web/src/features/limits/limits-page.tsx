@@ -8,6 +8,7 @@ import { Page, Section } from '../../ui/page.tsx';
 import { Problem } from '../../ui/problem.tsx';
 import { roleName } from '../../ui/roles.ts';
 import { Skeleton } from '../../ui/skeleton.tsx';
+import { WatchSection } from '../spend-watch/watch-section.tsx';
 import { LimitChanges } from './limit-changes.tsx';
 import { LimitDialog } from './limit-dialog.tsx';
 import { RateTable } from './rate-table.tsx';
@@ -51,6 +52,7 @@ function Limits() {
       {limits.data !== undefined && (
         <>
           <Spending spending={limits.data.spending} mayManage={mayManage} />
+          <WatchSection mayManage={mayManage} />
           <Rates rates={limits.data.rates} organization={organization.name} />
           <Section title="What is held">
             <p className="prose">
