@@ -33,8 +33,8 @@ export async function offWins(world: ReloadsWorld, trial: number): Promise<Trial
   };
   const switchTo = (enabled: boolean) =>
     saveReloadSettings(b.deps, organizationId, { ...settings, enabled }, 'user_ada');
-  const waitMs = chance.next() * SPREAD_MS;
-  const on = switchTo(true);
+  const waitMs = chance.next() * 3 * SPREAD_MS;
+  await switchTo(true);
   const askers = [a, b, a].map(async ({ deps }) => {
     await pause(chance.next() * SPREAD_MS);
     await evaluateReload(deps, organizationId, 'credit_low');
@@ -44,7 +44,7 @@ export async function offWins(world: ReloadsWorld, trial: number): Promise<Trial
   // What a person is shown in the moment of being told that it is off.
   const view = await readReload(b.deps.pool, organizationId);
   const before = (await world.charged(payer)).length;
-  await Promise.all([on, ...askers]);
+  await Promise.all(askers);
   await switchTo(false);
   for (const { deps } of world.nodes) {
     await evaluateReload(deps, organizationId, 'credit_low');

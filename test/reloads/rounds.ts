@@ -25,6 +25,7 @@ export async function crossThreshold(
     ...{ maxPerDay: 24, maxPerMonth: null },
   };
   await saveReloadSettings(deps, organizationId, settings, 'user_ada');
+  await evaluateReload(deps, organizationId, 'settings_changed');
   const each = nanos(usd('45') / BigInt(settlements));
   const nodeOf = (index: number) => world.nodes[index % 2 === 0 ? 0 : 1];
   const crowd = Array.from({ length: settlements }, (_, index) => index);
