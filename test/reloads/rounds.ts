@@ -5,7 +5,7 @@ import { type ReloadsWorld, VISA } from './world.ts';
 
 const usd = (text: string): NanoUsd => parseUsd(text) ?? ZERO;
 const PROCESSOR_MS = 300;
-const ASKER_EVERY = 20;
+const ASKER_EVERY = 100;
 
 /**
  * Every request of a crowd has its hold; then all settle at once, on two nodes, through the threshold
