@@ -98,9 +98,9 @@ describe('credit that runs low', () => {
     await give(world.db.pool, payer, usd('60'));
     await set();
     await spend('55');
-    await world.settings({ api_delay_ms: 200 });
+    await world.faults({ api_delay_ms: 200 });
     await Promise.all(Array.from({ length: 40 }, () => ask()));
-    await world.settings({ api_delay_ms: 0 });
+    await world.faults({ api_delay_ms: 0 });
     expect(await charged()).toEqual([4500]);
     expect(await world.available(payer.organizationId)).toBe(usd('50'));
   });
@@ -278,7 +278,7 @@ describe('ten thousand settlements across the threshold on two nodes', () => {
 
   it('make one charge, with a slow processor and an asker for every one of them (S16)', async () => {
     const other = chargingOn(world.db.url);
-    await world.settings({ api_delay_ms: 100 });
+    await world.faults({ api_delay_ms: 100 });
     try {
       for (let round = 0; round < ROUNDS; round += 1) {
         its = await reloads.reloader();
@@ -302,7 +302,7 @@ describe('ten thousand settlements across the threshold on two nodes', () => {
         expect(await purchases()).toMatchObject([{ state: 'credited' }]);
       }
     } finally {
-      await world.settings({ api_delay_ms: 0 });
+      await world.faults({ api_delay_ms: 0 });
       await other.close();
     }
   }, 120_000);
