@@ -197,7 +197,7 @@ export function fingerprintOf(number: string): string {
   return digest.replaceAll(/[^0-9A-Za-z]/g, '').slice(0, 16);
 }
 
-function withLuhnDigit(start: string): string {
+export function withLuhnDigit(start: string): string {
   for (const digit of '0123456789') {
     if (passesLuhn(start + digit)) return start + digit;
   }

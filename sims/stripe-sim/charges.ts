@@ -29,7 +29,7 @@ export function chargeNamed(sim: Sim, id: string, param?: string): Stripe.Charge
 export function newCharge(sim: Sim, facts: ChargeFacts): Stripe.Charge {
   const { intent, method, decline } = facts;
   const paid = decline === null;
-  const id = newId('ch');
+  const id = newId(sim, 'ch');
   return sim.store.charges.put({
     id,
     object: 'charge',

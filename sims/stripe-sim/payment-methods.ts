@@ -36,7 +36,7 @@ export function newCardMethod(
   expiry?: { month: number; year: number },
 ): Stripe.PaymentMethod {
   const method = sim.store.payment_methods.put({
-    id: newId('pm'),
+    id: newId(sim, 'pm'),
     object: 'payment_method',
     allow_redisplay: 'unspecified',
     billing_details: billingDetails(holder),

@@ -42,7 +42,7 @@ export function trySetup(
   const intent = sim.store.setup_intents.put({
     ...before,
     last_setup_error: null,
-    latest_attempt: newId('setatt'),
+    latest_attempt: newId(sim, 'setatt'),
     mandate: card.country === 'IN' ? newMandate(sim, method.id).id : null,
     next_action: null,
     payment_method: method.id,
@@ -68,7 +68,7 @@ function ask(
 ): SetupResult {
   const intent = sim.store.setup_intents.put({
     ...before,
-    latest_attempt: newId('setatt'),
+    latest_attempt: newId(sim, 'setatt'),
     next_action: {
       type: 'redirect_to_url',
       redirect_to_url: {
@@ -93,7 +93,7 @@ function fail(
   const intent = sim.store.setup_intents.put({
     ...before,
     last_setup_error: asLastError(error, method),
-    latest_attempt: newId('setatt'),
+    latest_attempt: newId(sim, 'setatt'),
     next_action: null,
     payment_method: null,
     status: 'requires_payment_method',
