@@ -33,11 +33,13 @@ export interface TestCard {
   trouble: Trouble | null;
   /** False: its bank refuses already when it is to be kept. */
   attachable: boolean;
+  /** The issued card it is, if it is one: then its issuer decides. */
+  issued: string | null;
 }
 
 type Traits = Partial<Omit<TestCard, 'name' | 'number' | 'brand'>>;
 
-function card(name: string, number: string, traits: Traits = {}): TestCard {
+export function testCard(name: string, number: string, traits: Traits = {}): TestCard {
   return {
     name,
     number,
@@ -52,9 +54,12 @@ function card(name: string, number: string, traits: Traits = {}): TestCard {
     uncheckedAddress: false,
     trouble: null,
     attachable: true,
+    issued: null,
     ...traits,
   };
 }
+
+const card = testCard;
 
 function declining(name: string, number: string, why: DeclineName, traits: Traits = {}): TestCard {
   return card(name, number, { decline: DECLINES[why], ...traits });

@@ -3,6 +3,8 @@ import { asLastError, cardError } from './card-declined.ts';
 import type { ErrorBody } from './error.ts';
 import { emit } from './events.ts';
 import { idOf, newId } from './ids.ts';
+import { askIssuer } from './issuer-side.ts';
+import { issuedCard } from './issuing-cards.ts';
 import { newMandate } from './mandates.ts';
 import { attachTo, cardOf, markSetUp } from './payment-methods.ts';
 import type { Cause, Sim } from './sim.ts';
@@ -31,6 +33,13 @@ export function trySetup(
   const card = cardOf(sim, method);
   if (!card.attachable && card.decline !== null) {
     return fail(sim, cause, before, method, cardError(card.decline));
+  }
+  if (card.issued !== null) {
+    const { currency } = issuedCard(sim, card.issued);
+    const descriptor = sim.merchantName.toUpperCase();
+    const asked = { card: card.issued, method, amount: 0, currency, descriptor };
+    const { why } = askIssuer(sim, asked);
+    if (why !== null) return fail(sim, cause, before, method, cardError(why));
   }
   if (ASKING.includes(card.threeDSecure)) {
     if (options.verification === 'not_yet') return ask(sim, cause, before, method, options);

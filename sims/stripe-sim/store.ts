@@ -16,6 +16,7 @@ import type { IdCount } from './ids.ts';
 import type { StoredInvoiceItem } from './invoice-items.ts';
 import type { StoredInvoice } from './invoice-object.ts';
 import type { IssuedNumber } from './issued-numbers.ts';
+import type { IssuerSide } from './issuer-side.ts';
 import type { Hold } from './issuing-authorization-object.ts';
 import type { CardBehind } from './payment-methods.ts';
 import type { PayoutParts } from './payouts.ts';
@@ -105,6 +106,7 @@ export interface Tables {
   issued_numbers: Table<IssuedNumber>;
   issuing_authorizations: Table<Stripe.Issuing.Authorization>;
   issuing_holds: Table<Hold>;
+  issuer_sides: Table<IssuerSide>;
   issuing_transactions: Table<Stripe.Issuing.Transaction>;
   events: Table<Stripe.EventBase>;
   webhook_endpoints: Table<Stripe.WebhookEndpoint>;
@@ -172,6 +174,7 @@ export function openStore(dataDir: string | undefined): Store {
     issued_numbers: table('issued_numbers'),
     issuing_authorizations: table('issuing_authorizations'),
     issuing_holds: table('issuing_holds'),
+    issuer_sides: table('issuer_sides'),
     issuing_transactions: table('issuing_transactions'),
     events: table('events'),
     webhook_endpoints: table('webhook_endpoints'),
