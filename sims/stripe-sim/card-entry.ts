@@ -10,6 +10,8 @@ export interface CardEntry {
   expMonth: string;
   expYear: string;
   cvc: string;
+  /** They said that they are a person. */
+  human: boolean;
 }
 
 export interface EntryRefusal {
@@ -17,7 +19,7 @@ export interface EntryRefusal {
   declineCode: string | null;
   message: string;
   /** Null if it is about none of them. */
-  field: 'number' | 'expiry' | 'cvc' | 'address' | 'tax_id' | null;
+  field: 'number' | 'expiry' | 'cvc' | 'address' | 'tax_id' | 'human' | null;
 }
 
 export type EntryResult =
@@ -46,6 +48,10 @@ export function readEntry(sim: Sim, entry: CardEntry, holder: CardHolder): Entry
     return refuse('invalid_cvc', "Your card's security code is invalid.", 'cvc');
   }
   if (card === undefined) return notATestCard();
+  if (card.captcha && !entry.human) {
+    const message = 'Confirm that you are a person, and enter the card once more.';
+    return refuse('captcha_required', message, 'human');
+  }
   return { kind: 'card', card, expMonth: month, expYear: year };
 }
 

@@ -33,6 +33,8 @@ export interface TestCard {
   trouble: Trouble | null;
   /** False: its bank refuses already when it is to be kept. */
   attachable: boolean;
+  /** A page asks first whether a person is there. */
+  captcha: boolean;
   /** The issued card it is, if it is one: then its issuer decides. */
   issued: string | null;
 }
@@ -54,6 +56,7 @@ export function testCard(name: string, number: string, traits: Traits = {}): Tes
     uncheckedAddress: false,
     trouble: null,
     attachable: true,
+    captcha: false,
     issued: null,
     ...traits,
   };
@@ -148,8 +151,8 @@ const CARDS: readonly TestCard[] = [
   card('highEfwScore', '4000008400000159', { riskLevel: 'elevated' }),
   card('radarDynamicRiskThreshold', '4000008400001017', { riskLevel: 'elevated' }),
   card('adaptive3dsChallenge', '4000008405600003', { threeDSecure: 'on_session' }),
-  card('captcha', '4000000000001208'),
-  card('captchaSecond', '4000000000003725'),
+  card('captcha', '4000000000001208', { captcha: true }),
+  card('captchaSecond', '4000000000003725', { captcha: true }),
   card('visaCompellingEvidence3', '4000000404000038', { trouble: 'fraudulent' }),
   card('visaCompliance', '4000008400000779', { trouble: 'fraudulent' }),
   card('mastercardCompliance', '5105008400000002', { trouble: 'fraudulent' }),

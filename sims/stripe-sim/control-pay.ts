@@ -27,6 +27,8 @@ export const payBody = z.strictObject({
   city: z.string().optional(),
   state: z.string().optional(),
   tax_id: z.string().optional(),
+  /** False: nobody answers where the page asks whether a person is there. */
+  human: z.boolean().default(true),
   three_ds: z.enum(['pass', 'fail', 'abandon']).optional(),
 });
 
@@ -51,6 +53,7 @@ function submissionOf(sim: Sim, person: z.infer<typeof payBody>): Submission {
       expMonth: String(person.exp_month ?? printed.month),
       expYear: String(person.exp_year ?? printed.year),
       cvc: person.cvc ?? printed.cvc,
+      human: person.human,
     },
     holder: {
       name: person.name ?? 'Test Person',
