@@ -22,7 +22,7 @@ export type AttemptResult =
   | { kind: 'declined'; intent: Stripe.PaymentIntent; error: ErrorBody }
   | { kind: 'needs_verification'; intent: Stripe.PaymentIntent };
 
-interface Tried {
+export interface Tried {
   intent: Stripe.PaymentIntent;
   method: Stripe.PaymentMethod;
   card: TestCard;
@@ -38,7 +38,7 @@ export function succeed(
 ): AttemptResult {
   const { method, card, shown } = done;
   const fresh = newCharge(sim, { ...done, decline: null, shown });
-  if (done.issuer) takeFromIssuer(sim, fresh.id, done.issuer);
+  if (done.issuer) takeFromIssuer(sim, done.issuer);
   const atOnce = done.intent.capture_method === 'automatic';
   const charge = atOnce ? settleCharge(sim, cause, fresh) : fresh;
   const intent = sim.store.payment_intents.put({

@@ -6,6 +6,7 @@ import {
   failVerification,
   pend,
   succeed,
+  type Tried,
 } from './attempt-ends.ts';
 import { DECLINES, type Decline } from './card-declines.ts';
 import type { TestCard } from './cards.ts';
@@ -74,15 +75,7 @@ export function attempt(
 /** The other side of a payment with an issued card; nobody is asked about what a rule stops first. */
 function issuerAnswer(
   sim: Sim,
-  {
-    intent,
-    method,
-    card,
-  }: {
-    intent: Stripe.PaymentIntent;
-    method: Stripe.PaymentMethod;
-    card: TestCard;
-  },
+  { intent, method, card }: Tried,
   rule: Decline | null,
 ): IssuerAnswer | null {
   const stopped = rule !== null && rule.network !== 'reversed_after_approval';

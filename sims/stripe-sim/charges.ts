@@ -33,6 +33,9 @@ export function newCharge(sim: Sim, facts: ChargeFacts): Stripe.Charge {
   const { intent, method, decline } = facts;
   const paid = decline === null;
   const id = newId(sim, 'ch');
+  if (facts.issuer) {
+    sim.store.issuer_sides.put({ id, authorization: facts.issuer.authorization });
+  }
   return sim.store.charges.put({
     id,
     object: 'charge',

@@ -180,6 +180,25 @@ it('an issued card is kept after its issuer agreed, and charged without its owne
   expect(await left()).toBe(1000);
 });
 
+it('both sides of every try lie side by side', async () => {
+  await pay({}, 3001);
+  await pay({}, 1000);
+  await pay({ number: '4242424242424242' }, 1000);
+  const told = await on.control('GET', 'payments');
+  expect(told.data).toMatchObject([
+    { charges: [{ status: 'succeeded', issuer: null }] },
+    { charges: [{ status: 'succeeded', issuer: { status: 'closed', held: 0, captured: 1000 } }] },
+    {
+      charges: [
+        {
+          ...{ status: 'failed', decline_code: 'insufficient_funds' },
+          issuer: { approved: false, reason: 'insufficient_funds', held: 0, captured: 0 },
+        },
+      ],
+    },
+  ]);
+});
+
 it('nothing the simulator keeps holds the number or the code', async () => {
   await pay();
   const kept = JSON.stringify(await on.control('GET', 'payments'));

@@ -123,14 +123,25 @@ function verificationOf(
 }
 
 /** The merchant takes what was approved. */
-export function takeFromIssuer(sim: Sim, charge: string, answer: IssuerAnswer): void {
-  sim.store.issuer_sides.put({ id: charge, authorization: answer.authorization });
+export function takeFromIssuer(sim: Sim, answer: IssuerAnswer): void {
   capture(sim, NO_REQUEST, answer.authorization);
 }
 
 /** Approved, and then not wanted: the owner sees a hold that goes away. */
 export function letGo(sim: Sim, answer: IssuerAnswer | null): void {
   if (answer !== null && answer.why === null) reverse(sim, NO_REQUEST, answer.authorization);
+}
+
+/** The issuer's side of a charge, to be laid beside the merchant's; null for any other card. */
+export function issuerSideOf(sim: Sim, charge: string): object | null {
+  const id = sim.store.issuer_sides.get(charge)?.authorization ?? '';
+  const row = sim.store.issuing_authorizations.get(id);
+  const hold = sim.store.issuing_holds.get(id);
+  if (row === undefined || hold === undefined) return null;
+  const { approved, status, request_history: history } = row;
+  const { held, captured } = hold;
+  const reason = history[0]?.reason ?? null;
+  return { authorization: id, approved, status, reason, held, captured };
 }
 
 /** A refund that arrived at an issued card is on its side as well. */
