@@ -36,7 +36,7 @@ export function createApi(sim: Sim) {
       request.socket.destroy();
       return;
     }
-    const requestId = newId('req', 14);
+    const requestId = newId(sim, 'req', 14);
     const key = request.method === 'POST' ? headerOf(request, 'idempotency-key') : undefined;
     const release = key === undefined || running.has(key) ? undefined : key;
     const busy = key !== undefined && release === undefined;

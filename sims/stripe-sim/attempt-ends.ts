@@ -9,6 +9,7 @@ import type { ErrorBody } from './error.ts';
 import { emit } from './events.ts';
 import { idOf } from './ids.ts';
 import { countPayment } from './invoice-payments.ts';
+import { type IssuerAnswer, letGo, takeFromIssuer } from './issuer-side.ts';
 import { attachTo, markSetUp, markSpent } from './payment-methods.ts';
 import { reviewIfDoubtful } from './reviews.ts';
 import { bankDelay, later } from './schedule.ts';
@@ -21,10 +22,12 @@ export type AttemptResult =
   | { kind: 'declined'; intent: Stripe.PaymentIntent; error: ErrorBody }
   | { kind: 'needs_verification'; intent: Stripe.PaymentIntent };
 
-interface Tried {
+export interface Tried {
   intent: Stripe.PaymentIntent;
   method: Stripe.PaymentMethod;
   card: TestCard;
+  /** Of an issued card: what its issuer said. */
+  issuer?: IssuerAnswer | null;
 }
 
 export function succeed(
@@ -35,6 +38,7 @@ export function succeed(
 ): AttemptResult {
   const { method, card, shown } = done;
   const fresh = newCharge(sim, { ...done, decline: null, shown });
+  if (done.issuer) takeFromIssuer(sim, done.issuer);
   const atOnce = done.intent.capture_method === 'automatic';
   const charge = atOnce ? settleCharge(sim, cause, fresh) : fresh;
   const intent = sim.store.payment_intents.put({
@@ -78,6 +82,7 @@ function keepForLater(
 export function decline(sim: Sim, cause: Cause, no: Tried & { why: Decline }): AttemptResult {
   const { method, why } = no;
   const charge = newCharge(sim, { ...no, decline: why, shown: null });
+  letGo(sim, no.issuer ?? null);
   const error: ErrorBody = { ...cardError(why), charge: charge.id };
   const intent = sim.store.payment_intents.put({
     ...no.intent,

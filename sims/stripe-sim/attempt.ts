@@ -6,9 +6,12 @@ import {
   failVerification,
   pend,
   succeed,
+  type Tried,
 } from './attempt-ends.ts';
 import { DECLINES, type Decline } from './card-declines.ts';
 import type { TestCard } from './cards.ts';
+import { statementLine } from './charges.ts';
+import { askIssuer, type IssuerAnswer } from './issuer-side.ts';
 import { mandateRevoked } from './mandates.ts';
 import { cardOf, isSetUp } from './payment-methods.ts';
 import type { Cause, Sim } from './sim.ts';
@@ -60,11 +63,26 @@ export function attempt(
     const why = DECLINES.india_recurring_payment_mandate_canceled;
     return decline(sim, cause, { ...at, why });
   }
-  const why = card.decline ?? refusedByRule(sim, card, method);
-  if (why !== null) return decline(sim, cause, { ...at, why });
+  const rule = refusedByRule(sim, card, method);
+  const issuer = issuerAnswer(sim, at, rule);
+  const why = card.decline ?? issuer?.why ?? rule;
+  if (why !== null) return decline(sim, cause, { ...at, why, issuer });
   if (card.arrives !== 'now') return pend(sim, cause, at, card.arrives);
   const shown = asked ? 'challenge' : card.threeDSecure === 'frictionless' ? 'frictionless' : null;
-  return succeed(sim, cause, { ...at, shown }, options.onSuccess);
+  return succeed(sim, cause, { ...at, shown, issuer }, options.onSuccess);
+}
+
+/** The other side of a payment with an issued card; nobody is asked about what a rule stops first. */
+function issuerAnswer(
+  sim: Sim,
+  { intent, method, card }: Tried,
+  rule: Decline | null,
+): IssuerAnswer | null {
+  const stopped = rule !== null && rule.network !== 'reversed_after_approval';
+  if (card.issued === null || stopped) return null;
+  const { amount, currency } = intent;
+  const descriptor = statementLine(sim, intent);
+  return askIssuer(sim, { card: card.issued, method, amount, currency, descriptor });
 }
 
 /** Whether the bank wants to see its customer for this payment. */

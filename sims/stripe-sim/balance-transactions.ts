@@ -9,7 +9,16 @@ import { divideHalfUp } from './tax.ts';
 const TWO_DAYS_SECONDS = 2 * 24 * 3600;
 
 interface Movement {
-  type: 'charge' | 'refund' | 'refund_failure' | 'adjustment' | 'payout';
+  type:
+    | 'charge'
+    | 'refund'
+    | 'refund_failure'
+    | 'adjustment'
+    | 'payout'
+    | 'topup'
+    | 'issuing_authorization_hold'
+    | 'issuing_authorization_release'
+    | 'issuing_transaction';
   /** Minor unit, negative when money leaves. */
   amount: number;
   fee: number;
@@ -18,6 +27,8 @@ interface Movement {
   description: string | null;
   /** What a report files it under, where that is not its type. */
   reportedAs?: 'dispute' | 'dispute_reversal';
+  /** Which money it is: the merchant's takings if absent, or what issued cards spend. */
+  balance?: 'issuing';
   /** Seconds until it can be paid out; two days if absent. */
   availableIn?: number;
 }
@@ -29,11 +40,11 @@ export function processingFee(amount: number): number {
 
 export function recordMovement(sim: Sim, moved: Movement): Stripe.BalanceTransaction {
   return sim.store.balance_transactions.put({
-    id: newId('txn'),
+    id: newId(sim, 'txn'),
     object: 'balance_transaction',
     amount: moved.amount,
     available_on: sim.now() + (moved.availableIn ?? TWO_DAYS_SECONDS),
-    balance_type: 'payments',
+    balance_type: moved.balance ?? 'payments',
     created: sim.now(),
     currency: moved.currency,
     description: moved.description,

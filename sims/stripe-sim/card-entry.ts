@@ -1,4 +1,8 @@
 import { cardByNumber, passesLuhn, type TestCard } from './cards.ts';
+import { cardOfNumber } from './issued-numbers.ts';
+import { asTestCard } from './issuer-side.ts';
+import type { CardHolder } from './payment-methods.ts';
+import type { Sim } from './sim.ts';
 
 /** What a person types. Never stored, never logged. */
 export interface CardEntry {
@@ -6,6 +10,8 @@ export interface CardEntry {
   expMonth: string;
   expYear: string;
   cvc: string;
+  /** They said that they are a person. */
+  human: boolean;
 }
 
 export interface EntryRefusal {
@@ -13,7 +19,7 @@ export interface EntryRefusal {
   declineCode: string | null;
   message: string;
   /** Null if it is about none of them. */
-  field: 'number' | 'expiry' | 'cvc' | 'address' | 'tax_id' | null;
+  field: 'number' | 'expiry' | 'cvc' | 'address' | 'tax_id' | 'human' | null;
 }
 
 export type EntryResult =
@@ -21,7 +27,7 @@ export type EntryResult =
   | { kind: 'refused'; refusal: EntryRefusal };
 
 /** Checks before any attempt is made; a refusal leaves no trace of the card. */
-export function readEntry(entry: CardEntry, nowSeconds: number): EntryResult {
+export function readEntry(sim: Sim, entry: CardEntry, holder: CardHolder): EntryResult {
   const digits = entry.number.replaceAll(/[\s-]/g, '');
   if (!/^\d+$/.test(digits)) {
     return refuse('invalid_number', 'The card number is not a valid card number.', 'number');
@@ -29,7 +35,7 @@ export function readEntry(entry: CardEntry, nowSeconds: number): EntryResult {
   if (!passesLuhn(digits)) {
     return refuse('incorrect_number', 'Your card number is incorrect.', 'number');
   }
-  const today = new Date(nowSeconds * 1000);
+  const today = new Date(sim.now() * 1000);
   const month = /^\d{1,2}$/.test(entry.expMonth) ? Number(entry.expMonth) : 0;
   if (month < 1 || month > 12) return badMonth();
   const year = fullYear(entry.expYear);
@@ -37,12 +43,23 @@ export function readEntry(entry: CardEntry, nowSeconds: number): EntryResult {
     return refuse('invalid_expiry_year', "Your card's expiration year is invalid.", 'expiry');
   }
   if (year === today.getUTCFullYear() && month < today.getUTCMonth() + 1) return badMonth();
-  const card = cardByNumber(digits);
+  const card = cardByNumber(digits) ?? issuedOf(sim, digits, entry.cvc, holder);
   if (!new RegExp(/^3[47]/.test(digits) ? '^\\d{3,4}$' : '^\\d{3}$').test(entry.cvc)) {
     return refuse('invalid_cvc', "Your card's security code is invalid.", 'cvc');
   }
   if (card === undefined) return notATestCard();
+  if (card.captcha && !entry.human) {
+    const message = 'Confirm that you are a person, and enter the card once more.';
+    return refuse('captcha_required', message, 'human');
+  }
   return { kind: 'card', card, expMonth: month, expYear: year };
+}
+
+/** A card issued here, with the checks that what was typed fails. */
+function issuedOf(sim: Sim, digits: string, cvc: string, holder: CardHolder) {
+  const issued = cardOfNumber(sim, digits);
+  const { postalCode, line1 = null } = holder;
+  return issued && asTestCard(sim, issued.id, { cvc, postalCode, line1 });
 }
 
 /** Nobody should be able to leave a real card here. */

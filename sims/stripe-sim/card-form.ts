@@ -42,11 +42,16 @@ ${field(typed, 'cvc', 'CVC', `${digits} placeholder="123"`, wrong)}</div></div>
 ${field(typed, 'name', 'Name on card', 'required')}
 ${addressFields(typed, wrong)}
 ${form.asksTaxId ? taxIdField(typed, wrong) : ''}
+${wrong === 'human' ? PERSON : ''}
 ${form.note}
 <button type="submit">${form.button}</button>
 ${drawer()}
 </form>`;
 }
+
+/** What stands in for pictures to be sorted. */
+const PERSON = `<p><label for="human"><input id="human" name="human" type="checkbox" value="yes" required
+aria-describedby="problem"> I am a person</label></p>`;
 
 export function addressFields(typed: Typed, wrong: string | null): string {
   const country = 'required maxlength="2" pattern="[A-Za-z]{2}" autocapitalize="characters"';
@@ -68,10 +73,11 @@ export function readFilled(form: URLSearchParams, nowSeconds: number): Filled {
   const played = scenarioNumber(text('scenario'));
   const [month = '', year = ''] = expiryParts(text('expiry'));
   const next = new Date(nowSeconds * 1000).getUTCFullYear() + 3;
+  const human = played !== undefined || text('human') === 'yes';
   const entry =
     played === undefined
-      ? { number: text('number'), expMonth: month, expYear: year, cvc: text('cvc') }
-      : { number: played, expMonth: '12', expYear: String(next), cvc: '123' };
+      ? { number: text('number'), expMonth: month, expYear: year, cvc: text('cvc'), human }
+      : { number: played, expMonth: '12', expYear: String(next), cvc: '123', human };
   return {
     entry,
     holder: {

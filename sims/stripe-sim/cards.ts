@@ -33,11 +33,15 @@ export interface TestCard {
   trouble: Trouble | null;
   /** False: its bank refuses already when it is to be kept. */
   attachable: boolean;
+  /** A page asks first whether a person is there. */
+  captcha: boolean;
+  /** The issued card it is, if it is one: then its issuer decides. */
+  issued: string | null;
 }
 
 type Traits = Partial<Omit<TestCard, 'name' | 'number' | 'brand'>>;
 
-function card(name: string, number: string, traits: Traits = {}): TestCard {
+export function testCard(name: string, number: string, traits: Traits = {}): TestCard {
   return {
     name,
     number,
@@ -52,9 +56,13 @@ function card(name: string, number: string, traits: Traits = {}): TestCard {
     uncheckedAddress: false,
     trouble: null,
     attachable: true,
+    captcha: false,
+    issued: null,
     ...traits,
   };
 }
+
+const card = testCard;
 
 function declining(name: string, number: string, why: DeclineName, traits: Traits = {}): TestCard {
   return card(name, number, { decline: DECLINES[why], ...traits });
@@ -143,8 +151,8 @@ const CARDS: readonly TestCard[] = [
   card('highEfwScore', '4000008400000159', { riskLevel: 'elevated' }),
   card('radarDynamicRiskThreshold', '4000008400001017', { riskLevel: 'elevated' }),
   card('adaptive3dsChallenge', '4000008405600003', { threeDSecure: 'on_session' }),
-  card('captcha', '4000000000001208'),
-  card('captchaSecond', '4000000000003725'),
+  card('captcha', '4000000000001208', { captcha: true }),
+  card('captchaSecond', '4000000000003725', { captcha: true }),
   card('visaCompellingEvidence3', '4000000404000038', { trouble: 'fraudulent' }),
   card('visaCompliance', '4000008400000779', { trouble: 'fraudulent' }),
   card('mastercardCompliance', '5105008400000002', { trouble: 'fraudulent' }),
@@ -197,7 +205,7 @@ export function fingerprintOf(number: string): string {
   return digest.replaceAll(/[^0-9A-Za-z]/g, '').slice(0, 16);
 }
 
-function withLuhnDigit(start: string): string {
+export function withLuhnDigit(start: string): string {
   for (const digit of '0123456789') {
     if (passesLuhn(start + digit)) return start + digit;
   }

@@ -5,6 +5,7 @@ import type { TestCard } from './cards.ts';
 import { missing } from './error.ts';
 import { emit } from './events.ts';
 import { idOf, newId } from './ids.ts';
+import type { IssuerAnswer } from './issuer-side.ts';
 import { page } from './list.ts';
 import { LIST_NAMES } from './params.ts';
 import type { Call, Route, Sim } from './sim.ts';
@@ -15,6 +16,8 @@ export interface ChargeFacts {
   card: TestCard;
   decline: Decline | null;
   shown: ShownToBank;
+  /** Of an issued card: its issuer's side. */
+  issuer?: IssuerAnswer | null;
 }
 
 /** How the bank verified its customer: by asking, by itself, or not at all. */
@@ -29,7 +32,10 @@ export function chargeNamed(sim: Sim, id: string, param?: string): Stripe.Charge
 export function newCharge(sim: Sim, facts: ChargeFacts): Stripe.Charge {
   const { intent, method, decline } = facts;
   const paid = decline === null;
-  const id = newId('ch');
+  const id = newId(sim, 'ch');
+  if (facts.issuer) {
+    sim.store.issuer_sides.put({ id, authorization: facts.issuer.authorization });
+  }
   return sim.store.charges.put({
     id,
     object: 'charge',
@@ -78,7 +84,7 @@ export function newCharge(sim: Sim, facts: ChargeFacts): Stripe.Charge {
 }
 
 /** What the customer's bank prints: at most 22 characters, prefix and suffix joined by `* `. */
-function statementLine(sim: Sim, intent: Stripe.PaymentIntent): string {
+export function statementLine(sim: Sim, intent: Stripe.PaymentIntent): string {
   const prefix = sim.merchantName.toUpperCase().replaceAll(/[^A-Z0-9 .-]/g, '');
   const suffix = intent.statement_descriptor_suffix;
   return (suffix === null ? prefix : `${prefix}* ${suffix}`).slice(0, 22);
@@ -123,12 +129,13 @@ function outcomeOf({ decline, card }: ChargeFacts): Stripe.Charge.Outcome {
 
 function detailsOf(chargeId: string, facts: ChargeFacts): Stripe.Charge.PaymentMethodDetails {
   const { intent, method, card, decline, shown } = facts;
+  const issuer = facts.issuer ?? null;
   const stored = method.card;
   return {
     type: 'card',
     card: {
       amount_authorized: decline === null ? intent.amount : null,
-      authorization_code: approved(decline) ? digitsFrom(chargeId, 6) : null,
+      authorization_code: issuer === null ? codeFrom(chargeId, decline) : issuer.code,
       brand: card.brand,
       checks: stored?.checks ?? null,
       country: card.country,
@@ -145,7 +152,8 @@ function detailsOf(chargeId: string, facts: ChargeFacts): Stripe.Charge.PaymentM
       multicapture: { status: 'unavailable' },
       network: card.brand,
       network_token: { used: false },
-      network_transaction_id: approved(decline) ? digitsFrom(chargeId, 15) : null,
+      network_transaction_id:
+        issuer?.network ?? (approved(decline) ? digitsFrom(chargeId, 15) : null),
       overcapture: { maximum_amount_capturable: intent.amount, status: 'unavailable' },
       regulated_status: 'unregulated',
       three_d_secure:
@@ -164,6 +172,10 @@ function detailsOf(chargeId: string, facts: ChargeFacts): Stripe.Charge.PaymentM
       wallet: null,
     },
   };
+}
+
+function codeFrom(chargeId: string, decline: Decline | null): string | null {
+  return approved(decline) ? digitsFrom(chargeId, 6) : null;
 }
 
 /** The bank said yes; what came after is another matter. */

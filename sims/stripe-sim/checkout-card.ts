@@ -39,7 +39,7 @@ export function submitCard(sim: Sim, sessionId: string, given: Submission): Chec
   if (given.shownTotal !== null && given.shownTotal !== session.amount_total) {
     return { kind: 'repriced', session };
   }
-  const read = readEntry(given.entry, sim.now());
+  const read = readEntry(sim, given.entry, given.holder);
   if (read.kind === 'refused') return { kind: 'refused', session, refusal: read.refusal };
   const expiry = { month: read.expMonth, year: read.expYear };
   const method = newCardMethod(sim, read.card, given.holder, expiry);

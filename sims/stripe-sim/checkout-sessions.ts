@@ -2,7 +2,7 @@ import type Stripe from 'stripe';
 import { customerNamed } from './customer-object.ts';
 import { invalid, missing } from './error.ts';
 import { emit } from './events.ts';
-import { idOf, randomText } from './ids.ts';
+import { idOf, idText } from './ids.ts';
 import { readLines, refuseAmount, type StoredLine, totalsOf } from './line-items.ts';
 import { page, plainPage } from './list.ts';
 import { LIST_NAMES, PAGE_NAMES, type Params } from './params.ts';
@@ -58,7 +58,7 @@ function create(call: Call): Session {
   const customer = customerId === undefined ? null : customerNamed(sim, customerId, 'customer');
   const base = {
     ...sessionChoices(params),
-    id: `cs_test_${randomText(58)}`,
+    id: `cs_test_${idText(sim, 'cs', 58)}`,
     created: sim.now(),
     customer: customer?.id ?? null,
     customer_details: knownDetails(params, customer),

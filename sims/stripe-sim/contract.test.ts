@@ -94,6 +94,7 @@ beforeAll(async () => {
     payment_method: 'pm_card_riskLevelElevated',
     confirm: true,
   });
+  await issue();
   const slow = { amount: 500, currency: 'usd', confirm: true } as const;
   await stripe.paymentIntents.create({ ...slow, payment_method: 'pm_card_sim_processing' });
   const waiting = await stripe.checkout.sessions.create(purchase(customer.id));
@@ -110,6 +111,39 @@ beforeAll(async () => {
     setup_future_usage: 'off_session',
   });
 });
+
+/** A card of every state, and what was asked of it. */
+async function issue(): Promise<void> {
+  const { stripe, control } = on;
+  await stripe.topups.create({ amount: 9000, currency: 'usd' });
+  const place = { line1: '1 Main St', city: 'Berlin', postal_code: '10115', country: 'DE' };
+  const holder = await stripe.issuing.cardholders.create({
+    name: 'Ann Example',
+    billing: { address: place },
+    individual: { first_name: 'Ann', last_name: 'Example', dob: { day: 1, month: 2, year: 1990 } },
+    spending_controls: { spending_limits: [{ amount: 5000, interval: 'daily' }] },
+  });
+  const order = { cardholder: holder.id, currency: 'usd', type: 'virtual' } as const;
+  const card = await stripe.issuing.cards.create({
+    ...order,
+    status: 'active',
+    lifecycle_controls: { cancel_after: { payment_count: 9 } },
+    spending_controls: { blocked_categories: ['bakeries'], allowed_merchant_countries: ['US'] },
+  });
+  const lost = await stripe.issuing.cards.create(order);
+  await stripe.issuing.cards.update(lost.id, { status: 'canceled', cancellation_reason: 'lost' });
+  const { authorizations, transactions } = stripe.testHelpers.issuing;
+  const held = await authorizations.create({ card: card.id, amount: 900 });
+  await authorizations.capture(held.id, { capture_amount: 500 });
+  const [taken] = (await stripe.issuing.transactions.list()).data;
+  await transactions.refund(taken?.id ?? '', { refund_amount: 100 });
+  await authorizations.create({ card: lost.id, amount: 900 });
+  await authorizations.create({
+    ...{ card: card.id, amount: 100, authorization_method: 'chip', wallet: 'apple_pay' },
+    verification_data: { cvc_check: 'match', three_d_secure: { result: 'authenticated' } },
+  });
+  await control('POST', `cardholders/${holder.id}`, { status: 'blocked' });
+}
 
 afterAll(() => on.sim.close());
 
@@ -131,6 +165,11 @@ describe('every object the simulator returns has the shape the SDK declares', ()
     '/v1/reviews',
     '/v1/radar/early_fraud_warnings',
     '/v1/payouts',
+    '/v1/topups',
+    '/v1/issuing/cardholders',
+    '/v1/issuing/cards',
+    '/v1/issuing/authorizations',
+    '/v1/issuing/transactions',
     '/v1/events',
     '/v1/webhook_endpoints',
     '/v1/products',

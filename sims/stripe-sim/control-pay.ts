@@ -6,6 +6,7 @@ import { submitSaved } from './checkout-saved.ts';
 import { sessionNamed } from './checkout-sessions.ts';
 import { invalid } from './error.ts';
 import { idOf } from './ids.ts';
+import { cardOfNumber, codeOf } from './issued-numbers.ts';
 import { methodNamed } from './payment-methods.ts';
 import { NO_REQUEST, type Sim } from './sim.ts';
 import { finishVerification } from './verification.ts';
@@ -26,6 +27,8 @@ export const payBody = z.strictObject({
   city: z.string().optional(),
   state: z.string().optional(),
   tax_id: z.string().optional(),
+  /** False: nobody answers where the page asks whether a person is there. */
+  human: z.boolean().default(true),
   three_ds: z.enum(['pass', 'fail', 'abandon']).optional(),
 });
 
@@ -43,12 +46,14 @@ export function pay(sim: Sim, session: string, person: z.infer<typeof payBody>):
 
 function submissionOf(sim: Sim, person: z.infer<typeof payBody>): Submission {
   const number = person.number.replaceAll(/[\s-]/g, '');
+  const printed = onTheCard(sim, number);
   return {
     entry: {
       number,
-      expMonth: String(person.exp_month ?? 12),
-      expYear: String(person.exp_year ?? new Date(sim.now() * 1000).getUTCFullYear() + 3),
-      cvc: person.cvc ?? (/^3[47]/.test(number) ? '1234' : '123'),
+      expMonth: String(person.exp_month ?? printed.month),
+      expYear: String(person.exp_year ?? printed.year),
+      cvc: person.cvc ?? printed.cvc,
+      human: person.human,
     },
     holder: {
       name: person.name ?? 'Test Person',
@@ -62,6 +67,17 @@ function submissionOf(sim: Sim, person: z.infer<typeof payBody>): Submission {
     taxId: person.tax_id ?? null,
     shownTotal: null,
   };
+}
+
+/** What its owner reads off it: of a test card anything goes, of an issued one what is true. */
+function onTheCard(sim: Sim, number: string): { month: number; year: number; cvc: string } {
+  const issued = cardOfNumber(sim, number);
+  const row = sim.store.issued_numbers.get(issued?.id ?? '');
+  if (issued !== undefined && row !== undefined) {
+    return { month: issued.exp_month, year: issued.exp_year, cvc: codeOf(row) };
+  }
+  const year = new Date(sim.now() * 1000).getUTCFullYear() + 3;
+  return { month: 12, year, cvc: /^3[47]/.test(number) ? '1234' : '123' };
 }
 
 function told(result: CheckoutResult): object {

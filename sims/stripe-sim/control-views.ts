@@ -1,4 +1,5 @@
 import { idOf } from './ids.ts';
+import { issuerSideOf } from './issuer-side.ts';
 import type { Sim } from './sim.ts';
 
 /** Every intent with its charges, newest first. */
@@ -27,6 +28,7 @@ export function payments(sim: Sim): object[] {
         disputed: charge.disputed,
         decline_code: charge.paid ? null : (charge.outcome?.reason ?? null),
         last4: charge.payment_method_details?.card?.last4 ?? null,
+        issuer: issuerSideOf(sim, charge.id),
       })),
   }));
 }

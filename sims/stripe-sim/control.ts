@@ -11,6 +11,7 @@ import { invalid, missing } from './error.ts';
 import { emit, wants } from './events.ts';
 import { faultsSchema } from './faults.ts';
 import { idOf } from './ids.ts';
+import { setCardholderStatus } from './issuing-cardholders.ts';
 import { revokeMandate } from './mandates.ts';
 import { intentNamed } from './new-intent.ts';
 import { methodNamed } from './payment-methods.ts';
@@ -28,6 +29,7 @@ const settingsBody = z.strictObject({
   bank_delay_seconds: z.int().min(0).max(31_536_000).optional(),
   attempts_most: z.int().min(0).max(1_000).optional(),
   event_seed: z.int().min(0).max(2_147_483_647).optional(),
+  id_seed: z.int().min(0).max(2_147_483_647).optional(),
   balance_delay_seconds: z.int().min(0).max(31_536_000).optional(),
   rate_limit_per_second: z.int().min(0).max(10_000).optional(),
   block_highest_risk: z.boolean().optional(),
@@ -65,6 +67,8 @@ const warningBody = z.strictObject({
   payment_intent: z.string(),
   fraud_type: z.string().optional(),
 });
+
+const cardholderBody = z.strictObject({ status: z.enum(['active', 'inactive', 'blocked']) });
 
 /** What only the server can do. */
 export interface Hands {
@@ -119,6 +123,8 @@ export function control(
       return updateCard(sim, read(cardUpdateBody, body));
     case 'POST mandates':
       return revokeMandate(sim, argument ?? '');
+    case 'POST cardholders':
+      return setCardholderStatus(sim, argument ?? '', read(cardholderBody, body).status);
     case 'POST payouts':
       return { data: payOut(sim) };
     case 'POST disputes':

@@ -3,6 +3,7 @@ import { invalid, missing } from './error.ts';
 import { newId } from './ids.ts';
 import type { StoredInvoice } from './invoice-object.ts';
 import type { Params } from './params.ts';
+import type { Sim } from './sim.ts';
 import { divideHalfUp } from './tax.ts';
 
 type Line = Stripe.CreditNoteLineItem;
@@ -55,7 +56,7 @@ function share(amount: number, part: number, whole: number): number {
 }
 
 /** The line of a part: what of it is tax goes back as tax. */
-export function noteLine(invoice: StoredInvoice, part: Part): StoredNoteLine {
+export function noteLine(sim: Sim, invoice: StoredInvoice, part: Part): StoredNoteLine {
   const source = invoice.lines.data.find((row) => row.id === part.line);
   const taxes = source === undefined ? (invoice.total_taxes ?? []) : (source.taxes ?? []);
   const tax = taxes.reduce((sum, each) => sum + each.amount, 0);
@@ -68,7 +69,7 @@ export function noteLine(invoice: StoredInvoice, part: Part): StoredNoteLine {
   const amount = part.total - returned;
   const [first] = taxes;
   return {
-    id: newId('cnli'),
+    id: newId(sim, 'cnli'),
     object: 'credit_note_line_item',
     amount,
     description: part.description,

@@ -52,8 +52,8 @@ function create(call: Call): StoredCreditNote {
   refuseTooMuch(invoice, total);
   const paid = invoice.status === 'paid';
   const refunds = paid ? refundsOf(call, invoice, total) : [];
-  const id = newId('cn');
-  const lines = parts.map((part) => noteLine(invoice, part));
+  const id = newId(sim, 'cn');
+  const lines = parts.map((part) => noteLine(sim, invoice, part));
   const tax = lines.flatMap((line) => line.taxes ?? []).reduce((sum, each) => sum + each.amount, 0);
   const outOfBand = params.integer('out_of_band_amount') ?? null;
   const note = sim.store.credit_notes.put({

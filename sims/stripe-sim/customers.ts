@@ -3,7 +3,7 @@ import { addressNames, readAddress } from './addresses.ts';
 import { changeCustomer, customerNamed } from './customer-object.ts';
 import { invalid } from './error.ts';
 import { emit } from './events.ts';
-import { newId, randomText } from './ids.ts';
+import { idText, newId } from './ids.ts';
 import { page } from './list.ts';
 import { LIST_NAMES, type Params } from './params.ts';
 import { attachTo, detach, methodNamed } from './payment-methods.ts';
@@ -39,7 +39,7 @@ function create(call: Call): Stripe.Customer {
   const { sim, cause, params } = call;
   const clock = params.text('test_clock');
   const blank: Stripe.Customer = {
-    id: newId('cus', 14),
+    id: newId(sim, 'cus', 14),
     object: 'customer',
     address: null,
     balance: 0,
@@ -51,7 +51,7 @@ function create(call: Call): Stripe.Customer {
     description: null,
     discount: null,
     email: null,
-    invoice_prefix: randomText(8).toUpperCase(),
+    invoice_prefix: idText(sim, 'invoices', 8).toUpperCase(),
     invoice_settings: {
       custom_fields: null,
       default_payment_method: null,

@@ -144,7 +144,7 @@ function recordAll(sim: Sim, event: Stripe.EventBase): Delivery[] {
 
 function record(sim: Sim, event: Stripe.EventBase, endpoint: Stripe.WebhookEndpoint): Delivery {
   return sim.store.deliveries.put({
-    id: newId('whd'),
+    id: newId(sim, 'whd'),
     event: event.id,
     event_type: event.type,
     endpoint: endpoint.id,

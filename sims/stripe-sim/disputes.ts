@@ -55,7 +55,7 @@ function newDispute(
 ): Stripe.Dispute {
   const card = charge.payment_method_details?.card;
   return {
-    id: newId('du'),
+    id: newId(sim, 'du'),
     object: 'dispute',
     amount,
     balance_transactions: [],

@@ -3,12 +3,14 @@ import { expireDue } from './checkout-sessions.ts';
 import { closeDispute, escalateInquiry, leaveUnanswered } from './dispute-course.ts';
 import { StripeFailure } from './error.ts';
 import { finalizeByItself, tellOverdue } from './invoice-course.ts';
+import { expireByItself } from './issuing-course.ts';
 import { answerPending } from './pending-payments.ts';
 import { failRefund, finishRefund } from './refund-course.ts';
 import type { Later, LaterKind } from './schedule.ts';
 import { NO_REQUEST, type Sim } from './sim.ts';
 import { verifyTaxId } from './tax-ids.ts';
 import { clockReady } from './test-clocks.ts';
+import { arriveTopup, failTopup } from './topups.ts';
 
 const DO: Record<LaterKind, (sim: Sim, subject: string) => void> = {
   refund_succeeds: finishRefund,
@@ -24,6 +26,9 @@ const DO: Record<LaterKind, (sim: Sim, subject: string) => void> = {
   charge_settles: settleLater,
   payment_arrives: (sim, id) => answerPending(sim, id, true),
   payment_fails: (sim, id) => answerPending(sim, id, false),
+  topup_arrives: arriveTopup,
+  topup_fails: failTopup,
+  authorization_expires: expireByItself,
 };
 
 /** Does whatever the business clock has reached; called by a timer and before every request. */

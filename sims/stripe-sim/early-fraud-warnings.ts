@@ -15,7 +15,7 @@ export function warn(
 ): Stripe.Radar.EarlyFraudWarning {
   const intent = idOf(charge.payment_intent);
   const warning = sim.store.early_fraud_warnings.put({
-    id: newId('issfr'),
+    id: newId(sim, 'issfr'),
     object: 'radar.early_fraud_warning',
     actionable: !charge.refunded && !charge.disputed,
     charge: charge.id,

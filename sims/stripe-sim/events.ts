@@ -14,7 +14,7 @@ export function emit(
   previous?: Record<string, unknown>,
 ): void {
   const event: Stripe.EventBase = {
-    id: newId('evt'),
+    id: newId(sim, 'evt'),
     object: 'event',
     api_version: API_VERSION,
     created: sim.now(),

@@ -1,6 +1,8 @@
 import type { StripeFailure } from './error.ts';
 import { invalid } from './error.ts';
 import { paymentsOf } from './invoice-payments.ts';
+import { authorizationNow } from './issuing-authorization-object.ts';
+import { issuedCard } from './issuing-cards.ts';
 import type { Sim } from './sim.ts';
 
 interface Bag {
@@ -17,6 +19,11 @@ const movement: Lookup = (sim, _owner, id) => sim.store.balance_transactions.get
 const review: Lookup = (sim, _owner, id) => sim.store.reviews.get(id);
 const invoice: Lookup = (sim, _owner, id) => sim.store.invoices.get(id);
 const product: Lookup = (sim, _owner, id) => sim.store.products.get(id);
+const cardholder: Lookup = (sim, _owner, id) => sim.store.issuing_cardholders.get(id);
+const authorization: Lookup = (sim, _owner, id) => {
+  const row = sim.store.issuing_authorizations.get(id);
+  return row && authorizationNow(sim, row);
+};
 /** Expandable in Stripe's API; in the simulator always null, so there is nothing to look up. */
 const never: Lookup = () => undefined;
 
@@ -61,7 +68,10 @@ const EXPANDABLE: Record<string, Record<string, Lookup>> = {
       charge(sim, owner, id) ??
       sim.store.refunds.get(id) ??
       sim.store.disputes.get(id) ??
-      sim.store.payouts.get(id),
+      sim.store.payouts.get(id) ??
+      sim.store.topups.get(id) ??
+      sim.store.issuing_transactions.get(id) ??
+      authorization(sim, owner, id),
   },
   review: { charge, payment_intent: intent },
   invoice: { customer, default_payment_method: method, latest_revision: never },
@@ -70,6 +80,16 @@ const EXPANDABLE: Record<string, Record<string, Lookup>> = {
   credit_note: { invoice, customer },
   payout: { balance_transaction: movement },
   'radar.early_fraud_warning': { charge, payment_intent: intent },
+  topup: { balance_transaction: movement },
+  'issuing.card': { personalization_design: never, replaced_by: never, replacement_for: never },
+  'issuing.authorization': { cardholder },
+  'issuing.transaction': {
+    authorization,
+    balance_transaction: movement,
+    card: (sim, _owner, id) => issuedCard(sim, id),
+    cardholder,
+    dispute: never,
+  },
 };
 
 /** Fields that exist only when asked for. */
@@ -94,6 +114,7 @@ const INCLUDABLE: Record<string, Record<string, (sim: Sim, owner: Bag) => unknow
       return listOf(`/v1/tax/calculations/${id}/line_items`, lines);
     },
   },
+  'issuing.card': { number: toldAlready('number'), cvc: toldAlready('cvc') },
   charge: {
     refunds: (sim, owner) => {
       const id = String(owner.id);
@@ -122,6 +143,13 @@ const INCLUDABLE: Record<string, Record<string, (sim: Sim, owner: Bag) => unknow
     },
   },
 };
+
+/** Only the route of one card tells its number; nowhere else is it put in. */
+function toldAlready(name: string): () => never {
+  return () => {
+    throw notExpandable(name);
+  };
+}
 
 const DEPTH_MAX = 4;
 

@@ -46,7 +46,7 @@ function create({ sim, cause, params }: Call): StoredInvoiceItem {
   const currency = params.currency('currency', draft?.currency ?? customer.currency ?? 'usd');
   const line = readInvoiceLine(sim, '', currency, params);
   const item = sim.store.invoice_items.put({
-    ...{ id: newId('ii'), object: 'invoiceitem', livemode: false },
+    ...{ id: newId(sim, 'ii'), object: 'invoiceitem', livemode: false },
     ...{ customer: customer.id, customer_account: null, invoice: draft?.id ?? null },
     ...worth(line),
     ...{ currency, date: sim.now(), description: line.description, metadata: line.metadata },
@@ -86,7 +86,7 @@ export function include(
   items: readonly StoredInvoiceItem[],
 ): StoredInvoice {
   for (const item of items) sim.store.invoice_items.put({ ...item, invoice: draft.id });
-  const added = items.map((item) => lineOf(item, draft.id));
+  const added = items.map((item) => lineOf(sim, item, draft.id));
   const others = draft.lines.data.filter((line) => !added.some((each) => sameItem(each, line)));
   return recomputed(sim, { ...draft, lines: { ...draft.lines, data: [...others, ...added] } });
 }
@@ -102,8 +102,12 @@ const itemIn = (line: StoredInvoiceLine): string | undefined =>
   line.parent?.invoice_item_details?.invoice_item;
 const sameItem = (a: StoredInvoiceLine, b: StoredInvoiceLine): boolean => itemIn(a) === itemIn(b);
 
-export const lineOf = (item: StoredInvoiceItem, invoice: string | null): StoredInvoiceLine => ({
-  ...{ id: newId('il'), object: 'line_item', livemode: false, invoice },
+export const lineOf = (
+  sim: Sim,
+  item: StoredInvoiceItem,
+  invoice: string | null,
+): StoredInvoiceLine => ({
+  ...{ id: newId(sim, 'il'), object: 'line_item', livemode: false, invoice },
   ...{ amount: item.amount, subtotal: item.amount, currency: item.currency },
   ...{ description: item.description, metadata: item.metadata ?? {}, period: item.period },
   ...{ discount_amounts: [], discountable: true, discounts: [], pretax_credit_amounts: [] },

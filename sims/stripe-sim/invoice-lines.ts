@@ -59,7 +59,7 @@ export function readInvoiceLine(sim: Sim, invoice: string, currency: string, ite
     throw invalid('Each line needs amount, pricing or price_data.', item.name('amount'));
   }
   const named = price === null ? null : productNamed(sim, idOf(price.product) ?? '').name;
-  return invoiceLine({
+  return invoiceLine(sim, {
     invoice,
     currency,
     amount,
@@ -128,10 +128,10 @@ interface LineFacts {
   taxes: LineTax[] | null;
 }
 
-function invoiceLine(facts: LineFacts): StoredInvoiceLine {
+function invoiceLine(sim: Sim, facts: LineFacts): StoredInvoiceLine {
   const { price } = facts;
   return {
-    id: newId('il'),
+    id: newId(sim, 'il'),
     object: 'line_item',
     amount: facts.amount,
     currency: facts.currency,
@@ -144,7 +144,7 @@ function invoiceLine(facts: LineFacts): StoredInvoiceLine {
     metadata: facts.metadata,
     parent: {
       invoice_item_details: {
-        invoice_item: newId('ii'),
+        invoice_item: newId(sim, 'ii'),
         proration: false,
         proration_details: null,
         subscription: null,
@@ -177,7 +177,7 @@ export function lineOfSession(
   line: StoredLine,
   taxed: Taxed | null,
 ): StoredInvoiceLine {
-  const made = invoiceLine({
+  const made = invoiceLine(sim, {
     invoice,
     currency: line.currency,
     amount: line.amount_subtotal,

@@ -1,7 +1,7 @@
 import type Stripe from 'stripe';
 import { partyOf } from './checkout-sessions.ts';
 import { missing } from './error.ts';
-import { idOf, newId, randomText } from './ids.ts';
+import { idOf, idText, newId } from './ids.ts';
 import { type StoredInvoiceLine, withTax } from './invoice-lines.ts';
 import type { Sim } from './sim.ts';
 import { decideTax } from './tax.ts';
@@ -33,7 +33,7 @@ export function invoiceNamed(sim: Sim, id: string, param?: string): StoredInvoic
 }
 
 export function newInvoice(sim: Sim, facts: InvoiceFacts): StoredInvoice {
-  const id = newId('in');
+  const id = newId(sim, 'in');
   const now = sim.now();
   const invoice: StoredInvoice = {
     ...EMPTY,
@@ -137,7 +137,7 @@ function isInclusive(sim: Sim, line: StoredInvoiceLine): boolean {
 /** The next number of the customer's own series, or of nobody's. */
 export function nextNumber(sim: Sim, invoice: StoredInvoice): string {
   const customer = sim.store.customers.get(idOf(invoice.customer) ?? '');
-  if (customer === undefined) return `${randomText(8).toUpperCase()}-0001`;
+  if (customer === undefined) return `${idText(sim, 'invoices', 8).toUpperCase()}-0001`;
   const sequence = customer.next_invoice_sequence ?? 1;
   sim.store.customers.put({ ...customer, next_invoice_sequence: sequence + 1 });
   return `${customer.invoice_prefix ?? 'INV'}-${String(sequence).padStart(4, '0')}`;

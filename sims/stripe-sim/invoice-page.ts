@@ -25,7 +25,7 @@ export function invoicePage(sim: Sim, id: string, rest: string, request: PageReq
   if (request.method !== 'POST') return shown(sim, invoice, null, {});
   if (invoice.status !== 'open') return shown(sim, invoice, null, {});
   const filled = readFilled(request.form, sim.now());
-  const read = readEntry(filled.entry, sim.now());
+  const read = readEntry(sim, filled.entry, filled.holder);
   if (read.kind === 'refused') {
     const { message, field } = read.refusal;
     return shown(sim, invoice, { text: message, field }, filled.typed);

@@ -40,7 +40,7 @@ export function bindPayment(
     throw invalid('The PaymentIntent is canceled.', 'payment_intent');
   }
   sim.store.invoice_payments.put({
-    id: newId('inpay'),
+    id: newId(sim, 'inpay'),
     object: 'invoice_payment',
     amount_paid: null,
     amount_requested: intent.amount,

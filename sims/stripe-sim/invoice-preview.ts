@@ -30,14 +30,14 @@ function preview({ sim, params }: Call): StoredInvoice {
     defaultMethod: null,
   });
   const data = [
-    ...pendingItems(sim, customer.id, currency).map((item) => lineOf(item, null)),
+    ...pendingItems(sim, customer.id, currency).map((item) => lineOf(sim, item, null)),
     ...params
       .items('invoice_items')
       .map((item) => ({ ...readInvoiceLine(sim, '', currency, item), invoice: null })),
   ];
   const computed = recomputed(sim, { ...draft, lines: { ...draft.lines, data } });
   sim.store.invoices.remove(draft.id);
-  return { ...computed, id: newId('upcoming_in') };
+  return { ...computed, id: newId(sim, 'upcoming_in') };
 }
 
 export const invoicePreviewRoutes: Route[] = [

@@ -55,7 +55,7 @@ function readLine(sim: Sim, item: Params, taxPercent: string | null): StoredLine
   const subtotal = (price.unit_amount ?? 0) * quantity;
   return taxed(
     {
-      id: newId('li'),
+      id: newId(sim, 'li'),
       object: 'item',
       adjustable_quantity: null,
       amount_discount: 0,

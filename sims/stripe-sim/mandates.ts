@@ -7,7 +7,7 @@ import { NO_REQUEST, type Route, type Sim } from './sim.ts';
 /** Indian banks keep a record of what a card may be used for without its owner. */
 export function newMandate(sim: Sim, method: string): Stripe.Mandate {
   return sim.store.mandates.put({
-    id: newId('mandate'),
+    id: newId(sim, 'mandate'),
     object: 'mandate',
     customer_acceptance: {
       accepted_at: sim.now(),

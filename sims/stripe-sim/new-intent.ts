@@ -1,6 +1,6 @@
 import type Stripe from 'stripe';
 import { missing } from './error.ts';
-import { newId, randomText } from './ids.ts';
+import { idText, newId } from './ids.ts';
 import type { Sim } from './sim.ts';
 
 export function intentNamed(sim: Sim, id: string, param?: string): Stripe.PaymentIntent {
@@ -26,7 +26,7 @@ export interface IntentFacts {
 export type CardOptions = Stripe.PaymentIntent.PaymentMethodOptions.Card;
 
 export function newIntent(sim: Sim, facts: IntentFacts): Stripe.PaymentIntent {
-  const id = newId('pi');
+  const id = newId(sim, 'pi');
   return sim.store.payment_intents.put({
     id,
     object: 'payment_intent',
@@ -41,7 +41,7 @@ export function newIntent(sim: Sim, facts: IntentFacts): Stripe.PaymentIntent {
     canceled_at: null,
     cancellation_reason: null,
     capture_method: facts.captureMethod ?? 'automatic_async',
-    client_secret: `${id}_secret_${randomText(25)}`,
+    client_secret: `${id}_secret_${idText(sim, 'secret', 25)}`,
     confirmation_method: 'automatic',
     created: sim.now(),
     currency: facts.currency,

@@ -25,6 +25,7 @@ dt{color:var(--soft)}dd{margin:0;text-align:right;overflow-wrap:anywhere}
 label{display:block;margin:.75rem 0 .25rem;font-weight:500}
 input{width:100%;padding:.6rem .7rem;font:inherit;color:inherit;background:var(--bg);
 border:1px solid var(--line);border-radius:.5rem}
+input[type=checkbox]{width:auto;margin-right:.5rem}
 input[aria-invalid]{border-color:var(--bad)}
 input:focus-visible,button:focus-visible,a:focus-visible,summary:focus-visible{
 outline:3px solid var(--accent);outline-offset:2px}

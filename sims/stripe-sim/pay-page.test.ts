@@ -22,8 +22,9 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
-function submit(number: string, path = session.url ?? '') {
+function submit(number: string, path = session.url ?? '', more: Record<string, string> = {}) {
   const fields = {
+    ...more,
     email: 'ann@example.test',
     number,
     expiry: '12 / 34',
@@ -102,3 +103,18 @@ it('no card number is ever written down', async () => {
   expect(kept).toContain('"last4":"4242"');
   for (const number of numbers) expect(kept).not.toContain(number);
 });
+
+it.each(['4000000000001208', '4000000000003725'])(
+  'card %s pays once a person says they are one',
+  async (number) => {
+    const url = session.url ?? '';
+    const asked = await submit(number);
+    expect(asked.status).toBe(402);
+    expect(await asked.text()).toContain('name="human"');
+    expect(await (await fetch(url)).text()).not.toContain('name="human"');
+    expect((await on.stripe.charges.list()).data).toEqual([]);
+    const robot = await on.control('POST', `pay/${session.id}`, { number, human: false });
+    expect(robot).toMatchObject({ status: 'declined', decline_code: 'captcha_required' });
+    expect((await submit(number, url, { human: 'yes' })).status).toBe(303);
+  },
+);

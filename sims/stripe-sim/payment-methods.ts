@@ -5,6 +5,7 @@ import { changeCustomer } from './customer-object.ts';
 import { invalid, missing } from './error.ts';
 import { emit } from './events.ts';
 import { idOf, newId } from './ids.ts';
+import { issuedByName } from './issuer-side.ts';
 import type { Cause, Sim } from './sim.ts';
 
 /** Which test card stands behind a payment method. Its name, never its number. */
@@ -36,7 +37,7 @@ export function newCardMethod(
   expiry?: { month: number; year: number },
 ): Stripe.PaymentMethod {
   const method = sim.store.payment_methods.put({
-    id: newId('pm'),
+    id: newId(sim, 'pm'),
     object: 'payment_method',
     allow_redisplay: 'unspecified',
     billing_details: billingDetails(holder),
@@ -115,7 +116,8 @@ export function methodNamed(sim: Sim, id: string): Stripe.PaymentMethod {
 
 export function cardOf(sim: Sim, method: Stripe.PaymentMethod): TestCard {
   const behind = sim.store.cards_behind.get(method.id);
-  const card = behind === undefined ? undefined : cardByName(behind.card);
+  const name = behind?.card ?? '';
+  const card = cardByName(name) ?? issuedByName(sim, name);
   if (card === undefined) throw invalid('This payment method can no longer be charged.');
   return card;
 }

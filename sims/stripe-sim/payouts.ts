@@ -3,6 +3,7 @@ import { asOfNow, recordMovement } from './balance-transactions.ts';
 import { missing } from './error.ts';
 import { emit } from './events.ts';
 import { newId } from './ids.ts';
+import { issuingBalance } from './issuing-balance.ts';
 import { page } from './list.ts';
 import { LIST_NAMES } from './params.ts';
 import { NO_REQUEST, type Route, type Sim } from './sim.ts';
@@ -20,6 +21,7 @@ export function payOut(sim: Sim): Stripe.Payout[] {
   const paid = new Set(sim.store.payout_parts.oldestFirst().flatMap((row) => row.parts));
   const open = sim.store.balance_transactions
     .oldestFirst()
+    .filter((row) => row.balance_type === 'payments')
     .map((row) => asOfNow(sim, row))
     .filter((row) => row.status === 'available' && !paid.has(row.id));
   const byCurrency = Map.groupBy(open, (row) => row.currency);
@@ -35,7 +37,7 @@ function payOutIn(
   amount: number,
   rows: Stripe.BalanceTransaction[],
 ): Stripe.Payout {
-  const id = newId('po');
+  const id = newId(sim, 'po');
   const movement = recordMovement(sim, {
     type: 'payout',
     amount: -amount,
@@ -85,7 +87,7 @@ function balance(sim: Sim): object {
   const paid = new Set(sim.store.payout_parts.oldestFirst().flatMap((row) => row.parts));
   const rows = sim.store.balance_transactions
     .oldestFirst()
-    .filter((row) => !paid.has(row.id))
+    .filter((row) => row.balance_type === 'payments' && !paid.has(row.id))
     .map((row) => asOfNow(sim, row));
   const sums = (status: string) =>
     [...Map.groupBy(rows, (row) => row.currency)].map(([currency, all]) => {
@@ -94,10 +96,12 @@ function balance(sim: Sim): object {
         .reduce((sum, row) => sum + row.net, 0);
       return { amount, currency, source_types: { card: amount } };
     });
+  const issuing = issuingBalance(sim);
   const nothing = [{ amount: 0, currency: 'usd', source_types: { card: 0 } }];
   return {
     object: 'balance',
     available: rows.length === 0 ? nothing : sums('available'),
+    ...(issuing === undefined ? {} : { issuing }),
     livemode: false,
     pending: rows.length === 0 ? nothing : sums('pending'),
   };

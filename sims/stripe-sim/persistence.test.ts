@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -61,4 +61,34 @@ it('a reset forgets everything but the endpoint given at start', async () => {
   expect((await on.stripe.customers.list()).data).toEqual([]);
   expect((await on.stripe.webhookEndpoints.list()).data).toHaveLength(1);
   await on.sim.close();
+});
+
+it('an issued card keeps its number, which is nowhere in what is kept', async () => {
+  const before = await simForTests({ dataDir });
+  const { stripe, control } = before;
+  await control('PUT', 'settings', { bank_delay_seconds: 0 });
+  await stripe.topups.create({ amount: 5000, currency: 'usd' });
+  const place = { line1: '1 Main St', city: 'Berlin', postal_code: '10115', country: 'DE' };
+  const holder = await stripe.issuing.cardholders.create({
+    name: 'Ann',
+    billing: { address: place },
+  });
+  const order = { cardholder: holder.id, currency: 'usd', type: 'virtual' } as const;
+  const { id } = await stripe.issuing.cards.create({ ...order, status: 'active' });
+  const held = await stripe.testHelpers.issuing.authorizations.create({ card: id, amount: 700 });
+  const expand = ['number', 'cvc'];
+  const { number, cvc } = await stripe.issuing.cards.retrieve(id, { expand });
+  const customer = await stripe.customers.create({ name: 'Ann' });
+  const session = await stripe.checkout.sessions.create(purchase(customer.id));
+  await control('POST', `pay/${session.id}`, { number });
+  await before.sim.close();
+  expect(readFileSync(join(dataDir, 'stripe-sim.jsonl'), 'utf8')).not.toContain(number);
+
+  const after = await simForTests({ dataDir });
+  const again = await after.stripe.issuing.cards.retrieve(id, { expand });
+  expect([again.number, again.cvc]).toEqual([number, cvc]);
+  await after.stripe.testHelpers.issuing.authorizations.capture(held.id);
+  const { issuing } = await after.stripe.balance.retrieve();
+  expect(issuing?.available[0]?.amount).toBe(5000 - 2500 - 700);
+  await after.sim.close();
 });

@@ -41,7 +41,7 @@ export function newPrice(sim: Sim, params: Params, active: boolean): StoredPrice
   }
   const currency = params.currency('currency');
   return sim.store.prices.put({
-    id: newId('price'),
+    id: newId(sim, 'price'),
     object: 'price',
     active,
     billing_scheme: 'per_unit',

@@ -32,7 +32,7 @@ export function newProduct(
 ): Stripe.Product {
   const now = sim.now();
   return sim.store.products.put({
-    id: newId('prod', 14),
+    id: newId(sim, 'prod', 14),
     object: 'product',
     active: true,
     created: now,

@@ -3,6 +3,7 @@ import { recordMovement } from './balance-transactions.ts';
 import { chargeNamed } from './charges.ts';
 import { emit } from './events.ts';
 import { idOf } from './ids.ts';
+import { giveToIssuer } from './issuer-side.ts';
 import { bankDelay, later } from './schedule.ts';
 import { type Cause, NO_REQUEST, type Sim } from './sim.ts';
 
@@ -30,7 +31,9 @@ export function outcomeByCard(cardName: string | undefined): RefundOutcome {
 }
 
 export function follow(sim: Sim, refund: Stripe.Refund, outcome: RefundOutcome): void {
-  const { next } = COURSES[outcome];
+  const { next, status } = COURSES[outcome];
+  const arrived = next === null && status === 'succeeded';
+  if (arrived) giveToIssuer(sim, idOf(refund.charge) ?? '', refund.amount);
   if (next !== null) later(sim, next, refund.id, bankDelay(sim));
 }
 
@@ -39,6 +42,7 @@ export function finishRefund(sim: Sim, id: string): void {
   if (before?.status !== 'pending') return;
   const { pending_reason: reason, ...rest } = before;
   const refund = sim.store.refunds.put({ ...rest, status: 'succeeded' });
+  giveToIssuer(sim, idOf(refund.charge) ?? '', refund.amount);
   tell(sim, NO_REQUEST, refund, { status: 'pending', pending_reason: reason ?? null });
 }
 

@@ -91,7 +91,7 @@ function newRefund(
   order: RefundOrder,
   outcome: RefundOutcome,
 ): Stripe.Refund {
-  const id = newId('re');
+  const id = newId(sim, 're');
   const { status } = COURSES[outcome];
   const movement = recordMovement(sim, {
     type: 'refund',

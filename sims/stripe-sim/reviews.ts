@@ -17,7 +17,7 @@ export function reviewIfDoubtful(
   if (card.riskLevel !== 'elevated' || !sim.settings().review_elevated_risk) return charge;
   const intent = sim.store.payment_intents.get(idOf(charge.payment_intent) ?? '');
   const review = sim.store.reviews.put({
-    id: newId('prv'),
+    id: newId(sim, 'prv'),
     object: 'review',
     billing_zip: charge.billing_details.address?.postal_code ?? null,
     charge: charge.id,

@@ -11,6 +11,10 @@ import { invoiceItemRoutes } from './invoice-items.ts';
 import { invoicePaymentRoutes } from './invoice-payments.ts';
 import { invoicePreviewRoutes } from './invoice-preview.ts';
 import { invoiceRoutes } from './invoices.ts';
+import { cardholderRoutes } from './issuing-cardholders.ts';
+import { issuedCardRoutes } from './issuing-cards.ts';
+import { issuingRoutes } from './issuing-routes.ts';
+import { issuingTransactionRoutes } from './issuing-transactions.ts';
 import { mandateRoutes } from './mandates.ts';
 import { paymentIntentRoutes } from './payment-intents.ts';
 import { paymentMethodRoutes } from './payment-method-routes.ts';
@@ -25,6 +29,7 @@ import { taxCalculationRoutes } from './tax-calculations.ts';
 import { taxIdRoutes } from './tax-ids.ts';
 import { taxRateRoutes } from './tax-rates.ts';
 import { testClockRoutes } from './test-clocks.ts';
+import { topupRoutes } from './topups.ts';
 import { webhookEndpointRoutes } from './webhook-endpoints.ts';
 
 export const ROUTES: readonly Route[] = [
@@ -54,6 +59,11 @@ export const ROUTES: readonly Route[] = [
   ...webhookEndpointRoutes,
   ...productRoutes,
   ...priceRoutes,
+  ...cardholderRoutes,
+  ...issuedCardRoutes,
+  ...issuingRoutes,
+  ...issuingTransactionRoutes,
+  ...topupRoutes,
 ];
 
 /** The route of an address, with the variable parts of it. */

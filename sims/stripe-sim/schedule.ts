@@ -15,7 +15,10 @@ export type LaterKind =
   | 'invoice_overdue'
   | 'charge_settles'
   | 'payment_arrives'
-  | 'payment_fails';
+  | 'payment_fails'
+  | 'topup_arrives'
+  | 'topup_fails'
+  | 'authorization_expires';
 
 export interface Later {
   id: string;
@@ -28,7 +31,7 @@ export interface Later {
 
 /** Kept in the store, so that it happens even if the process dies before. */
 export function later(sim: Sim, kind: LaterKind, subject: string, seconds: number): void {
-  sim.store.later.put({ id: newId('later'), at: sim.now() + seconds, kind, subject });
+  sim.store.later.put({ id: newId(sim, 'later'), at: sim.now() + seconds, kind, subject });
 }
 
 /** What banks take days for, and test mode moments. */

@@ -112,7 +112,9 @@ class ParamsWalker {
         const address = addresses.get(`${owner}.${property.name}`);
         if (address !== undefined) found.set(address, this.#paramsOf(type));
         const inner = type.symbol?.name ?? '';
-        const group = /Resource$/.test(inner) || (depth === 0 && type.symbol !== undefined);
+        // `testHelpers.issuing` is a group of resources within a group.
+        const named = depth === 0 || (depth === 1 && property.name !== 'stripe');
+        const group = /Resource$/.test(inner) || (named && type.symbol !== undefined);
         if (group && depth < 3 && type.getCallSignatures().length === 0) visit(type, depth + 1);
       }
     };

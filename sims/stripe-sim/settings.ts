@@ -18,6 +18,8 @@ export interface Settings {
   attempts_most: number;
   /** In which order events of one change are sent: as they happened, or shuffled by this number. */
   event_seed: number;
+  /** Equal ids for equal input, by this number; 0 is random. */
+  id_seed: number;
   /** The merchant's own rules about cards. */
   block_highest_risk: boolean;
   block_cvc_fail: boolean;
@@ -38,6 +40,7 @@ export function settingsOf(store: Store, taxRatePercent = '0'): Settings {
     rate_limit_per_second: 0,
     attempts_most: 0,
     event_seed: 0,
+    id_seed: 0,
     block_highest_risk: true,
     block_cvc_fail: false,
     block_zip_fail: false,

@@ -3,6 +3,8 @@ import { asLastError, cardError } from './card-declined.ts';
 import type { ErrorBody } from './error.ts';
 import { emit } from './events.ts';
 import { idOf, newId } from './ids.ts';
+import { askIssuer } from './issuer-side.ts';
+import { issuedCard } from './issuing-cards.ts';
 import { newMandate } from './mandates.ts';
 import { attachTo, cardOf, markSetUp } from './payment-methods.ts';
 import type { Cause, Sim } from './sim.ts';
@@ -32,6 +34,13 @@ export function trySetup(
   if (!card.attachable && card.decline !== null) {
     return fail(sim, cause, before, method, cardError(card.decline));
   }
+  if (card.issued !== null) {
+    const { currency } = issuedCard(sim, card.issued);
+    const descriptor = sim.merchantName.toUpperCase();
+    const asked = { card: card.issued, method, amount: 0, currency, descriptor };
+    const { why } = askIssuer(sim, asked);
+    if (why !== null) return fail(sim, cause, before, method, cardError(why));
+  }
   if (ASKING.includes(card.threeDSecure)) {
     if (options.verification === 'not_yet') return ask(sim, cause, before, method, options);
     if (options.verification === 'fail') return fail(sim, cause, before, method, NOT_VERIFIED);
@@ -42,7 +51,7 @@ export function trySetup(
   const intent = sim.store.setup_intents.put({
     ...before,
     last_setup_error: null,
-    latest_attempt: newId('setatt'),
+    latest_attempt: newId(sim, 'setatt'),
     mandate: card.country === 'IN' ? newMandate(sim, method.id).id : null,
     next_action: null,
     payment_method: method.id,
@@ -68,7 +77,7 @@ function ask(
 ): SetupResult {
   const intent = sim.store.setup_intents.put({
     ...before,
-    latest_attempt: newId('setatt'),
+    latest_attempt: newId(sim, 'setatt'),
     next_action: {
       type: 'redirect_to_url',
       redirect_to_url: {
@@ -93,7 +102,7 @@ function fail(
   const intent = sim.store.setup_intents.put({
     ...before,
     last_setup_error: asLastError(error, method),
-    latest_attempt: newId('setatt'),
+    latest_attempt: newId(sim, 'setatt'),
     next_action: null,
     payment_method: null,
     status: 'requires_payment_method',

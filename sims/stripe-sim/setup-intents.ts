@@ -2,7 +2,7 @@ import type Stripe from 'stripe';
 import { customerNamed } from './customer-object.ts';
 import { invalid, missing, StripeFailure } from './error.ts';
 import { emit } from './events.ts';
-import { idOf, newId, randomText } from './ids.ts';
+import { idOf, idText, newId } from './ids.ts';
 import { page } from './list.ts';
 import { LIST_NAMES } from './params.ts';
 import { methodNamed } from './payment-methods.ts';
@@ -48,7 +48,7 @@ export function setupNamed(sim: Sim, id: string, param?: string): Stripe.SetupIn
 }
 
 export function newSetup(sim: Sim, cause: Cause, facts: SetupFacts): Stripe.SetupIntent {
-  const id = newId('seti');
+  const id = newId(sim, 'seti');
   const intent = sim.store.setup_intents.put({
     id,
     object: 'setup_intent',
@@ -56,7 +56,7 @@ export function newSetup(sim: Sim, cause: Cause, facts: SetupFacts): Stripe.Setu
     application: null,
     automatic_payment_methods: null,
     cancellation_reason: null,
-    client_secret: `${id}_secret_${randomText(25)}`,
+    client_secret: `${id}_secret_${idText(sim, 'secret', 25)}`,
     created: sim.now(),
     customer: facts.customer,
     customer_account: null,

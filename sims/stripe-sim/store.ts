@@ -12,8 +12,12 @@ import type { SessionDraft } from './checkout-sessions.ts';
 import type { StoredCreditNote } from './credit-notes.ts';
 import type { Delivery, FailingEndpoint } from './deliveries.ts';
 import type { SavedAnswer } from './idempotency.ts';
+import type { IdCount } from './ids.ts';
 import type { StoredInvoiceItem } from './invoice-items.ts';
 import type { StoredInvoice } from './invoice-object.ts';
+import type { IssuedNumber } from './issued-numbers.ts';
+import type { IssuerSide } from './issuer-side.ts';
+import type { Hold } from './issuing-authorization-object.ts';
 import type { CardBehind } from './payment-methods.ts';
 import type { PayoutParts } from './payouts.ts';
 import type { StoredPrice } from './prices.ts';
@@ -96,6 +100,14 @@ export interface Tables {
   reviews: Table<Stripe.Review>;
   payouts: Table<Stripe.Payout>;
   payout_parts: Table<PayoutParts>;
+  topups: Table<Stripe.Topup>;
+  issuing_cardholders: Table<Stripe.Issuing.Cardholder>;
+  issuing_cards: Table<Stripe.Issuing.Card>;
+  issued_numbers: Table<IssuedNumber>;
+  issuing_authorizations: Table<Stripe.Issuing.Authorization>;
+  issuing_holds: Table<Hold>;
+  issuer_sides: Table<IssuerSide>;
+  issuing_transactions: Table<Stripe.Issuing.Transaction>;
   events: Table<Stripe.EventBase>;
   webhook_endpoints: Table<Stripe.WebhookEndpoint>;
   endpoint_secrets: Table<EndpointSecret>;
@@ -105,6 +117,7 @@ export interface Tables {
   saved_answers: Table<SavedAnswer>;
   later: Table<Later>;
   settings: Table<Settings>;
+  id_counts: Table<IdCount>;
 }
 
 export interface Store extends Tables {
@@ -155,6 +168,14 @@ export function openStore(dataDir: string | undefined): Store {
     reviews: table('reviews'),
     payouts: table('payouts'),
     payout_parts: table('payout_parts'),
+    topups: table('topups'),
+    issuing_cardholders: table('issuing_cardholders'),
+    issuing_cards: table('issuing_cards'),
+    issued_numbers: table('issued_numbers'),
+    issuing_authorizations: table('issuing_authorizations'),
+    issuing_holds: table('issuing_holds'),
+    issuer_sides: table('issuer_sides'),
+    issuing_transactions: table('issuing_transactions'),
     events: table('events'),
     webhook_endpoints: table('webhook_endpoints'),
     endpoint_secrets: table('endpoint_secrets'),
@@ -164,6 +185,7 @@ export function openStore(dataDir: string | undefined): Store {
     saved_answers: table('saved_answers'),
     later: table('later'),
     settings: table('settings'),
+    id_counts: table('id_counts'),
   };
   const file = dataDir === undefined ? undefined : join(dataDir, FILE_NAME);
   if (dataDir !== undefined) mkdirSync(dataDir, { recursive: true });

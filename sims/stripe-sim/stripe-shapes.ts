@@ -28,6 +28,11 @@ export interface StripeShapes {
   review: Stripe.Review;
   payout: Stripe.Payout;
   balance: Stripe.Balance;
+  topup: Stripe.Topup;
+  'issuing.cardholder': Stripe.Issuing.Cardholder;
+  'issuing.card': Stripe.Issuing.Card;
+  'issuing.authorization': Stripe.Issuing.Authorization;
+  'issuing.transaction': Stripe.Issuing.Transaction;
   event: Stripe.Event;
   webhook_endpoint: Stripe.WebhookEndpoint;
   product: Stripe.Product;

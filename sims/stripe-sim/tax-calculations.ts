@@ -60,10 +60,10 @@ function create(call: Call): Calculation {
   const party = partyIn(sim, params);
   const decided = decideTax(sim, party);
   if (decided.kind === 'unlocated') throw unlocatable('customer_details[address]');
-  const lines = items.map((item, at) => lineOf(item, at, decided));
+  const lines = items.map((item, at) => lineOf(sim, item, at, decided));
   const sum = (pick: (line: Line) => number) => lines.reduce((all, line) => all + pick(line), 0);
   const exclusive = sum((line) => (line.tax_behavior === 'exclusive' ? line.amount_tax : 0));
-  const id = newId('taxcalc');
+  const id = newId(sim, 'taxcalc');
   sim.store.calculation_lines.put({ id, lines });
   return sim.store.tax_calculations.put({
     id,
@@ -107,14 +107,14 @@ function overrideOf(params: Params): (typeof OVERRIDES)[number] {
   return params.oneOf('customer_details.taxability_override', OVERRIDES) ?? 'none';
 }
 
-function lineOf(item: Params, at: number, decided: Taxed): Line {
+function lineOf(sim: Sim, item: Params, at: number, decided: Taxed): Line {
   const amount = item.integer('amount');
   if (amount === undefined) {
     throw invalid('Missing required param.', item.name('amount'), 'parameter_missing');
   }
   const behavior = item.oneOf('tax_behavior', BEHAVIORS) ?? 'exclusive';
   return {
-    id: newId('tax_li'),
+    id: newId(sim, 'tax_li'),
     object: 'tax.calculation_line_item',
     amount,
     amount_tax: taxOf(amount, decided.percent, behavior),
@@ -175,13 +175,13 @@ export function associateTax(sim: Sim, intent: Stripe.PaymentIntent): void {
         ? null
         : 'currency_mismatch';
   sim.store.tax_associations.put({
-    id: newId('taxa'),
+    id: newId(sim, 'taxa'),
     object: 'tax.association',
     calculation: calculation.id,
     payment_intent: intent.id,
     tax_transaction_attempts: [
       reason === null
-        ? { committed: { transaction: newId('tax') }, source: intent.id, status: 'committed' }
+        ? { committed: { transaction: newId(sim, 'tax') }, source: intent.id, status: 'committed' }
         : { errored: { reason }, source: intent.id, status: 'errored' },
     ],
   });

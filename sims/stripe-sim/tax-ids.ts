@@ -70,7 +70,7 @@ export function addTaxId(sim: Sim, cause: Cause, customer: string, given: GivenT
   if (known !== undefined) return known;
   const checked = VERIFIED.includes(given.type);
   const taxId = sim.store.tax_ids.put({
-    id: newId('txi'),
+    id: newId(sim, 'txi'),
     object: 'tax_id',
     country: countryOf(given),
     created: sim.now(),

@@ -33,7 +33,7 @@ export function rateFor(sim: Sim, facts: RateFacts): Stripe.TaxRate {
     );
   if (same !== undefined) return same;
   return sim.store.tax_rates.put({
-    id: newId('txr'),
+    id: newId(sim, 'txr'),
     object: 'tax_rate',
     active: true,
     country: facts.country,

@@ -18,7 +18,7 @@ const MONTH = 30 * 24 * 3600;
 function create({ sim, cause, params }: Call): Clock {
   params.required('frozen_time');
   const clock = sim.store.test_clocks.put({
-    id: newId('clock'),
+    id: newId(sim, 'clock'),
     object: 'test_helpers.test_clock',
     created: sim.now(),
     deletes_after: sim.now() + MONTH,

@@ -1,6 +1,6 @@
 import type Stripe from 'stripe';
 import { invalid, missing } from './error.ts';
-import { newId, randomText } from './ids.ts';
+import { newId, secretText } from './ids.ts';
 import { page } from './list.ts';
 import { PAGE_NAMES, type Params } from './params.ts';
 import { API_VERSION, type Call, type Route, type Sim } from './sim.ts';
@@ -36,7 +36,7 @@ const DAY = 24 * 3600;
 export function rollSecret(sim: Sim, id: string): { id: string; secret: string } {
   endpointNamed(sim, id);
   const before = sim.store.endpoint_secrets.get(id);
-  const secret = `whsec_${randomText(32)}`;
+  const secret = `whsec_${secretText(32)}`;
   const old = before && { secret: before.secret, until: sim.now() + DAY };
   sim.store.endpoint_secrets.put({ id, secret, ...(old === undefined ? {} : { old }) });
   return { id, secret };
@@ -61,12 +61,12 @@ function blank(sim: Sim, id: string, url: string, enabledEvents: string[]): Stri
 function create(call: Call): Stripe.WebhookEndpoint {
   const { sim, params } = call;
   const endpoint = sim.store.webhook_endpoints.put({
-    ...blank(sim, newId('we'), checkedUrl(params.required('url')), enabledEvents(params)),
+    ...blank(sim, newId(sim, 'we'), checkedUrl(params.required('url')), enabledEvents(params)),
     api_version: params.textOrNull('api_version') ?? API_VERSION,
     description: params.textOrNull('description'),
     metadata: params.metadata('metadata'),
   });
-  const secret = `whsec_${randomText(32)}`;
+  const secret = `whsec_${secretText(32)}`;
   sim.store.endpoint_secrets.put({ id: endpoint.id, secret });
   return { ...endpoint, secret };
 }
