@@ -33,6 +33,14 @@ test('an empty environment starts everything here, with simulators', () => {
   });
 });
 
+test('operators are one address or several, however they are spaced', () => {
+  const given = { BURSAR_OPERATOR_EMAIL: ' Ops@Example.com, night@example.com ,' };
+  expect(valid(given).operatorMails).toEqual(['ops@example.com', 'night@example.com']);
+  expect(valid({}).operatorMails).toEqual([]);
+  const wrong = problems({ BURSAR_OPERATOR_EMAIL: 'ops' });
+  expect(wrong.map(({ variable }) => variable)).toEqual(['BURSAR_OPERATOR_EMAIL']);
+});
+
 test('every problem is in one report, with variable, found and expected', () => {
   const found = problems({
     BURSAR_ROLE: 'boss',

@@ -56,6 +56,8 @@ export interface Config {
   /** Undefined: messages become files in the data directory. */
   readonly smtpUrl: Secret | undefined;
   readonly mailFrom: string;
+  /** Addresses of those who run the deployment, for what concerns them alone. */
+  readonly operatorMails: readonly string[];
   /** Undefined: the bundled prices. */
   readonly priceBook: string | undefined;
   /** Rate limits of an organization without a tier of its own; "none" for no limits. */
@@ -109,6 +111,7 @@ export function parseConfig(
     publicGatewayUrl: read.httpUrl('PUBLIC_GATEWAY_URL'),
     smtpUrl: read.secretUrl('SMTP_URL', ['smtp:', 'smtps:']),
     mailFrom: read.text('MAIL_FROM') ?? 'Bursar <bursar@localhost>',
+    operatorMails: readOperatorMails(read),
     priceBook: read.readableFile('BURSAR_PRICE_BOOK'),
     ...readTiers(read),
     carriedToolUses: read.integer('BURSAR_UNBOUNDED_TOOL_USES', 0, USES_MAX, 0),
@@ -126,6 +129,18 @@ function readHost(read: EnvironmentReader): string {
   const host = read.text('BURSAR_HOST') ?? '127.0.0.1';
   if (!HOST.test(host)) read.problem('BURSAR_HOST', host, 'an address or a host name');
   return host;
+}
+
+const ADDRESS = /^[^\s\p{Cc}@<>,]{1,64}@[^\s\p{Cc}@<>,]{1,189}$/u;
+
+function readOperatorMails(read: EnvironmentReader): readonly string[] {
+  const given = read.text('BURSAR_OPERATOR_EMAIL') ?? '';
+  const all = given.split(',').map((one) => one.trim().toLowerCase());
+  const addresses = all.filter((one) => one !== '');
+  if (!addresses.every((one) => ADDRESS.test(one))) {
+    read.problem('BURSAR_OPERATOR_EMAIL', given, 'one address, or several with commas between');
+  }
+  return addresses;
 }
 
 function readPorts(read: EnvironmentReader): Ports {

@@ -54,7 +54,12 @@ export const errorBody = z.object({
 export const done = z.object({ ok: z.literal(true) });
 
 // GET /api/site: the only thing a visitor who is not signed in may learn.
-export const siteResponse = z.object({ brand: z.string(), simulated: z.boolean() });
+export const siteResponse = z.object({
+  brand: z.string(),
+  simulated: z.boolean(),
+  /** There is a development mailbox to look into. */
+  mailbox: z.optional(z.boolean()),
+});
 
 // POST /api/sign-in: the same answer whether or not the address is known.
 export const signInRequest = z.object({

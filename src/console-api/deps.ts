@@ -24,6 +24,8 @@ export interface ConsoleDeps {
   readonly consoleUrl: string;
   /** Where programs send requests, for the examples the pages show. */
   readonly gatewayUrl?: string;
+  /** Folder of the development mailbox; absent wherever mails are sent, or others may look. */
+  readonly mailbox?: string;
 }
 
 /** An app whose routes are typed by their zod schemas. */

@@ -60,7 +60,7 @@ const wantsPage = (request: FastifyRequest): boolean =>
 
 /** The addresses of the router in web/src/app: anything else gets the page that says so, as a 404. */
 const PAGES =
-  /^\/(?:sign-in|settings(?:\/(?:billing(?:\/(?:return|card))?|keys|limits))?|organizations\/new)?\/?$/;
+  /^\/(?:sign-in|settings(?:\/(?:billing(?:\/(?:return|card))?|keys|limits|notices))?|organizations\/new|notices|mailbox)?\/?$/;
 
 /** Serves the built pages; an address only the browser knows is answered with the page itself. */
 export async function servePages(app: FastifyInstance, options: PagesOptions): Promise<void> {

@@ -113,6 +113,31 @@ export const REFUSALS = {
     message: 'These settings cannot be kept.',
     nextStep: 'Correct what is marked, and save again. Nothing was changed.',
   },
+  notices_invalid: {
+    status: 400,
+    message: 'These settings cannot be kept.',
+    nextStep: 'Correct what is marked, and save again. Nothing was changed.',
+  },
+  notice_address_no_topics: {
+    status: 400,
+    message: 'Choose at least one thing this address is told about.',
+    field: 'topics',
+  },
+  notice_address_too_many: {
+    status: 409,
+    message: 'This organization has as many added addresses as it can.',
+    nextStep: 'Remove one, or add a mailing list of your own.',
+  },
+  notice_address_too_many_confirmations: {
+    status: 429,
+    message: 'This address was asked to agree several times today.',
+    nextStep: 'Use the newest mail there, or try again tomorrow.',
+  },
+  notice_link_invalid: {
+    status: 400,
+    message: 'This link no longer works.',
+    nextStep: 'Use the link of a newer mail, or ask an admin of the organization.',
+  },
   card_expired: {
     status: 409,
     message: 'This card has expired and can no longer be charged.',

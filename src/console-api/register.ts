@@ -12,6 +12,8 @@ import { creditAdviceRoutes } from './routes/credit-advice.ts';
 import { estimateRoutes } from './routes/estimate.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { limitRoutes } from './routes/limits.ts';
+import { mailboxRoutes } from './routes/mailbox.ts';
+import { noticeRoutes } from './routes/notices.ts';
 import { organizationRoutes } from './routes/organizations.ts';
 import { paymentRoutes } from './routes/payments.ts';
 import { purchaseRoutes } from './routes/purchases.ts';
@@ -51,6 +53,8 @@ export async function registerConsoleApi(app: FastifyInstance, deps: ConsoleDeps
       estimateRoutes(api, deps);
       keyRoutes(api, deps);
       limitRoutes(api, deps);
+      noticeRoutes(api, deps);
+      if (deps.mailbox !== undefined) mailboxRoutes(api, deps.mailbox);
     },
     { prefix: '/api', bodyLimit: BODY_LIMIT_BYTES },
   );

@@ -65,6 +65,16 @@ const DEEDS: readonly (readonly ['GET' | 'POST', string, Ability, object?])[] = 
     'limits.manage',
     { level: 'workspace', subject_id: 'wrkspc_NONE', amount_usd: '5', action: 'notify_only' },
   ],
+  ['GET', '/api/notices', 'billing.view'],
+  [
+    'POST',
+    '/api/notices/settings',
+    'billing.buy',
+    { low_balance_usd: '5', runway_days: 7, limit_steps: [80], digest: false, roles: {} },
+  ],
+  ['POST', '/api/notices/addresses', 'billing.buy', { address: 'a@example.com', topics: [] }],
+  ['POST', '/api/notices/addresses/remove', 'billing.buy', { address: 'a@example.com' }],
+  ['POST', '/api/notices/resume', 'billing.view', { topic: 'balance' }],
   ['POST', '/api/keys/apikey_NONE/disable', 'keys.manage'],
   ['POST', '/api/keys/apikey_NONE/enable', 'keys.manage'],
   ['POST', '/api/keys/apikey_NONE/revoke', 'keys.manage'],
@@ -87,7 +97,15 @@ describe('T13: role × route', () => {
   test('every route the documentation lists is in this matrix or needs no role', async () => {
     const answer = await world.console.app.inject('/openapi.json');
     const { paths } = openApi.parse(answer.json());
-    const needsNone = ['site', 'sign-in', 'sign-in/complete', 'sign-out', 'me', 'me/organization'];
+    const needsNone = [
+      'notices/link',
+      'site',
+      'sign-in',
+      'sign-in/complete',
+      'sign-out',
+      'me',
+      'me/organization',
+    ];
     const listed = new Set([
       ...DEEDS.map(([, path]) => path.replace(/(?:pur|apikey|cset|pm)_NONE/, '{id}')),
       ...[...needsNone, 'organizations'].map((path) => `/api/${path}`),

@@ -17,6 +17,7 @@ export type AuditAction =
   | 'api_key.enable'
   | 'api_key.revoke'
   | 'spend_limit.set'
+  | 'notices.set'
   | 'rate_limit.set'
   | 'grant.issue'
   | 'grant.void'

@@ -13,6 +13,6 @@ export const tokenShapeOk = (text: string): boolean => TOKEN_SHAPE.test(text);
 /** What is stored instead of the token. The purpose is part of it: a link is never a session. */
 export const digestOf = (
   pepper: Buffer,
-  purpose: 'sign-in link' | 'session' | 'requester address',
+  purpose: 'sign-in link' | 'session' | 'requester address' | 'notice link',
   text: string,
 ): Buffer => createHmac('sha256', pepper).update(`${purpose}\n${text}`).digest();

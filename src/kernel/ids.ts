@@ -12,6 +12,8 @@ export const ID_PREFIXES = {
   discount: 'disc_',
   batch: 'msgbatch_',
   refund: 'rfnd_',
+  notice: 'ntc_',
+  mail: 'mail_',
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;

@@ -19,6 +19,8 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
     'UPDATE live_until',
     'UPDATE low_at_nanos',
     'UPDATE next_transaction',
+    'UPDATE notice_below_nanos',
+    'UPDATE notice_from_nanos',
     'UPDATE receivable_nanos',
     'UPDATE stopped_nanos',
   ],

@@ -1,6 +1,7 @@
 import type { Db } from '#db/pool';
 import * as sql from '#payments/alarms-sql';
 import type { PaymentsDeps } from '#payments/deps';
+import { tellAlarm } from '#payments/telling';
 
 /** Seen in the log and in `bursar doctor`; persisted while it rings, never renamed. */
 export const ALARMS = {
@@ -115,7 +116,11 @@ export async function watchAlarms(deps: PaymentsDeps): Promise<void> {
   const webhooks = deps.webhooksExpected !== false;
   const raised = await readAlarms(pool, { environment, webhooks });
   for (const { name, detail } of raised) {
-    const rows = await pool.query(sql.raiseAlarm(environment, processor.name, name, detail));
+    const rows = await pool.transaction(async (tx) => {
+      const raised = await tx.query(sql.raiseAlarm(environment, processor.name, name, detail));
+      if (raised.length > 0) await tellAlarm(deps, tx, { name, detail, sentence: ALARMS[name] });
+      return raised;
+    });
     if (rows.length > 0) log?.error({ alarm: name, detail }, ALARMS[name]);
   }
   const over = await pool.query<{ name: string }>(

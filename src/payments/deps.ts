@@ -11,6 +11,7 @@ import type { Processor } from '#payments/processor';
 import type { Selling } from '#payments/selling';
 import type { StarterTerms } from '#payments/starter-rules';
 import type { TaxProcessor } from '#payments/tax-processor';
+import type { TellPort } from '#payments/telling';
 
 /** Ids and codes only: no bodies, no card data, no addresses. */
 export interface PaymentsLog {
@@ -44,6 +45,8 @@ export interface PaymentsDeps {
   /** Largest single purchase; $10,000 unless told. */
   readonly maximum?: NanoUsd;
   readonly log?: PaymentsLog;
+  /** Tells people, in the transaction of what they are told of; without it nobody is. */
+  readonly tell?: TellPort;
   /** What a reconciliation reads; without it there is none. */
   readonly books?: ProcessorBooks;
   /** Whether webhooks can arrive at all: false where no secret is configured. True if absent. */

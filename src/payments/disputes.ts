@@ -26,6 +26,7 @@ import { endPause } from '#payments/reload-pauses';
 import { pauseReload } from '#payments/reload-pauses-sql';
 import { findByProcessorIds, insertTimeline, lockPurchase, type Purchase } from '#payments/sql';
 import { splitOf } from '#payments/taking-back';
+import { tellDispute } from '#payments/telling';
 
 export type Dispute = sql.DisputeRow;
 
@@ -79,6 +80,7 @@ async function apply(
     // Before the books are locked: a reload locks its settings and then the books as well.
     await tellPauses(tx, written, state);
     await takeEffect(deps, tx, written, step.effect, dispute);
+    await tellDispute(deps, tx, written, row?.state);
     await tx.query(insertTimeline(purchase, purchase.state, DISPUTE_SENTENCES[state]));
     const fields = { dispute: dispute.id, purchase: purchase.id, state };
     deps.log?.warn(fields, 'a payment is disputed, or its dispute has moved on');

@@ -6,6 +6,7 @@ import type { Checkout } from '#payments/processor';
 import type { PurchaseEvent } from '#payments/purchase';
 import type { Changes, Purchase } from '#payments/sql';
 import * as sql from '#payments/sql';
+import { tellDeclined } from '#payments/telling';
 import { advance } from '#payments/transition';
 
 interface News {
@@ -71,7 +72,8 @@ export async function observe(
     );
     const news = current === undefined ? undefined : newsOf(current, checkout);
     if (news === undefined) return;
-    await advance(tx, purchase, news.event, news.changes, news.detail);
+    const moved = await advance(tx, purchase, news.event, news.changes, news.detail);
+    if (moved !== undefined) await tellDeclined(deps, tx, moved, news.changes.failure);
     const decline = news.changes.lastDecline;
     if (decline !== undefined) await restAfter(tx, purchase.organizationId, decline);
   });

@@ -18,6 +18,7 @@ import { type Refund, readRefund, tellRefund } from '#payments/refunds';
 import * as sql from '#payments/refunds-sql';
 import { findByProcessorIds, lockPurchase, type Purchase } from '#payments/sql';
 import { takeUp } from '#payments/taking-back';
+import { tellRefunded } from '#payments/telling';
 
 /** How often a refund that waits for the bank is looked at, should its events be lost. */
 const PENDING_LOOK_MS = 15 * 60_000;
@@ -195,6 +196,7 @@ async function step(
     sql.updateRefund(refund, state, processorRefundId, failureCode, look),
   );
   await tellRefund(tx, purchase, moved ?? refund, refundSentence(state, refund.total));
+  await tellRefunded(deps, tx, refund, state);
   return back && event === 'failed';
 }
 

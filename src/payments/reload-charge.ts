@@ -15,6 +15,7 @@ import { reloadPauses } from '#payments/reload-pauses';
 import { type SettledVia, settlePayment } from '#payments/settle';
 import * as sql from '#payments/sql';
 import { barredBy } from '#payments/tax-quote';
+import { tellReloadEnded, tellReloadRefused } from '#payments/telling';
 import { advance } from '#payments/transition';
 
 type Purchase = sql.Purchase;
@@ -143,6 +144,7 @@ async function withTerms(deps: PaymentsDeps, purchase: Purchase): Promise<Purcha
     if (most !== null && (history?.chargedInMonth ?? 0n) + tax > most) {
       await advance(tx, locked, 'charge_declined', {}, NO_ROOM);
       await tx.query(reloadSql.restForADay(organizationId));
+      await tellReloadEnded(deps, tx, locked, NO_ROOM);
       return undefined;
     }
     const [kept] = await tx.query<Purchase>(sql.keepChargeTerms(purchase, card.id, tax));
@@ -248,6 +250,7 @@ async function declined(
     if (failed === undefined) return false;
     const pause = pauseAfter(refusalOf(decline), settings?.softDeclines ?? 0);
     await tx.query(reloadSql.noteRefusal(organizationId, pause));
+    await tellReloadRefused(deps, tx, failed, failure, pause);
     await restAfter(tx, organizationId, decline);
     return true;
   });
@@ -261,7 +264,9 @@ async function unchargeable(deps: PaymentsDeps, purchase: Purchase): Promise<Pur
   await deps.pool.transaction(async (tx) => {
     await tx.query(reloadSql.lockSettings(purchase.organizationId));
     const failed = await advance(tx, purchase, 'charge_declined', {}, NO_CARD);
-    if (failed !== undefined) await tx.query(reloadSql.restForADay(purchase.organizationId));
+    if (failed === undefined) return;
+    await tx.query(reloadSql.restForADay(purchase.organizationId));
+    await tellReloadEnded(deps, tx, failed, NO_CARD);
   });
   return reread(deps, purchase);
 }

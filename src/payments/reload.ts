@@ -15,6 +15,7 @@ import { carryOnReload } from '#payments/reload-charge';
 import { reloadPauses } from '#payments/reload-pauses';
 import type { Purchase } from '#payments/sql';
 import { insertDraft, insertTimeline } from '#payments/sql';
+import { tellCapped } from '#payments/telling';
 
 /** What made us ask whether to reload. Persisted. */
 export type Cause =
@@ -82,6 +83,7 @@ async function decide(
       until,
     }),
   );
+  await tellCapped(deps, tx, settings, facts, { answer, until });
   // Whatever comes of the purchase, and whoever learns of it, the question is asked again after it.
   const lookAgain = purchase === null ? until : new Date(facts.now.getTime() + AFTER_START_MS);
   await tx.query(sql.setLookAgain(organizationId, lookAgain));

@@ -12,6 +12,7 @@ import { type Checkout, type Payment, PURPOSE, type Read } from '#payments/proce
 import { wantCardKept } from '#payments/purchase-cards';
 import { quarantine } from '#payments/quarantine';
 import * as sql from '#payments/sql';
+import { tellCredited } from '#payments/telling';
 import { advance } from '#payments/transition';
 
 export type SettledVia =
@@ -190,6 +191,7 @@ async function grantOnce(
     });
     await wantCardKept(tx, purchase);
     await wantInvoice(tx, purchase);
+    await tellCredited(deps, tx, purchase, { grant, tax, paidAt: happenedAt ?? deps.clock.now() });
     return { outcome: 'credited' };
   });
   if (!('outcome' in decided)) return quarantine(deps, payment, found, decided);

@@ -11,12 +11,14 @@ import { createIdentity } from '#identity/sign-in';
 import type { Clock } from '#kernel/clock';
 import type { Entropy } from '#kernel/ids';
 import { formatUsd } from '#kernel/money';
+import { refusalTeller } from '#notices/refused';
 import type { PaymentsDeps } from '#payments/deps';
 import { reloadAsker } from '#payments/reload-asked';
 import type { Config } from '#src/config';
 import type { Closers } from '#src/start/closers';
 import type { Log } from '#src/start/log';
-import { mailerOf } from '#src/start/mailer';
+import { mailboxToShow, mailerOf } from '#src/start/mailer';
+import { noticesOf } from '#src/start/notices';
 import type { StripeAccess } from '#src/start/payments';
 import { startPrices } from '#src/start/prices';
 import { openRates } from '#src/start/rates';
@@ -69,6 +71,7 @@ export async function runConsole(
     simulated: stripe.simulated,
     logger: { level: config.logLevel },
     payOrigin: stripe.apiUrl ?? 'https://checkout.stripe.com',
+    ...mailboxToShow(config, stripe.simulated),
     register: (app) =>
       registerStripeWebhook(app, {
         pool,
@@ -119,7 +122,7 @@ export async function runGateway(
     ...(config.brand === undefined ? {} : { brand: config.brand }),
     ...(config.publicGatewayUrl === undefined ? {} : { publicUrl: config.publicGatewayUrl }),
     billingUrl: `${parts.consoleUrl}/settings/billing`,
-    onOutOfCredit: reloadAsker(pool, clock, log),
+    onOutOfCredit: bothOf(reloadAsker(pool, clock, log), refusalTeller(pool, clock, log)),
     logger: { level: config.logLevel },
     drainSeconds: config.drainSeconds,
     carriedToolUses: config.carriedToolUses,
@@ -136,6 +139,13 @@ export async function runGateway(
   closers.add('gateway', gateway.close);
   return { url: await gateway.listen(config.host, port), gateway };
 }
+
+const bothOf =
+  <T>(one: (of: T) => void, other: (of: T) => void) =>
+  (of: T): void => {
+    one(of);
+    other(of);
+  };
 
 /** How soon a new key is used. */
 const UPSTREAMS_LOOK_MS = 2_000;
@@ -163,7 +173,8 @@ function textOf(path: string): string | undefined {
 }
 
 export async function runWorker(parts: Parts, payments: PaymentsDeps): Promise<RunningWorker> {
-  const worker = await startWorker({ ...payments, databaseUrl: parts.databaseUrl });
+  const notices = noticesOf(parts, payments);
+  const worker = await startWorker({ ...payments, databaseUrl: parts.databaseUrl, notices });
   parts.closers.add('worker', worker.close);
   return worker;
 }

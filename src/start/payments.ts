@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Pool } from '#db/pool';
 import type { Clock } from '#kernel/clock';
 import type { Entropy } from '#kernel/ids';
+import { teller } from '#notices/tell';
 import { readOrganization } from '#orgs/organizations';
 import type { PaymentsLog } from '#payments/deps';
 import type { ReconcileDeps } from '#payments/reconcile';
@@ -60,6 +61,7 @@ export function paymentsOf(parts: PaymentParts): ReconcileDeps {
     ...starterTerms(parts.config, parts.pepper),
     tierBounds: (organizationId) => boundsOfTier(parts, organizationId),
     ...{ pool, clock, entropy, urls: { console: consoleUrl } },
+    tell: teller(entropy),
     environment: environmentOf(parts.pepper, ports.processor.livemode),
     webhooksExpected: stripe.webhookSecrets.length > 0,
     ...(log === undefined ? {} : { log }),

@@ -6,6 +6,7 @@ import { parseUsd } from '#kernel/money';
 import type { PaymentsDeps } from '#payments/deps';
 import { receiveEvent } from '#payments/inbox';
 import type { ProcessorEvent } from '#payments/processor';
+import { quietNotices } from '#test/notices-world';
 import { type PaymentsWorld, paymentsWorld } from '#test/payments';
 import { registerStripeWebhook } from '#webhooks/stripe';
 import { startWorker } from '#worker/run';
@@ -40,6 +41,13 @@ const deliveries = async (purchaseId: string): Promise<bigint> => {
   return row?.n ?? 0n;
 };
 
+const jobs = async (): Promise<bigint> => {
+  const [left] = await world.db.ownerPool.query<{ jobs: bigint }>({
+    text: 'SELECT count(*) AS jobs FROM graphile_worker.jobs',
+  });
+  return left?.jobs ?? 0n;
+};
+
 const hint = (id: string, part: Partial<ProcessorEvent>): ProcessorEvent => ({
   id,
   type: 'payment_intent.succeeded',
@@ -59,7 +67,9 @@ describe('the worker', () => {
     const purchase = await world.begin(org, '5');
     const told = await world.pay(purchase);
     const payment = String(Reflect.get(Object(told), 'payment_intent'));
-    const worker = await startWorker({ ...world.deps, databaseUrl: world.db.url });
+    const { pool } = world.db;
+    const notices = quietNotices(pool);
+    const worker = await startWorker({ ...world.deps, databaseUrl: world.db.url, notices });
     try {
       await Promise.all([
         receiveEvent(
@@ -72,13 +82,11 @@ describe('the worker', () => {
       await until(async () => (await outcomes()).every((o) => o !== null), 'both events worked');
       expect(await world.available(org)).toBe(parseUsd('5'));
       expect(await world.grants(org)).toBe(1);
+      await until(async () => (await jobs()) === 0n, 'every job worked');
     } finally {
       await worker.close();
     }
-    const [left] = await world.db.ownerPool.query<{ jobs: bigint }>({
-      text: 'SELECT count(*) AS jobs FROM graphile_worker.jobs',
-    });
-    expect(left?.jobs).toBe(0n);
+    expect(await jobs()).toBe(0n);
   });
 
   it('credits by the second look of each second, with no webhook at all (F50)', async () => {

@@ -1,9 +1,10 @@
 import { Logger, run } from 'graphile-worker';
+import type { NoticesDeps } from '#notices/deps';
 import type { PaymentsDeps, PaymentsLog } from '#payments/deps';
 import { unresolvedPayments } from '#payments/quarantine';
 import { nightly } from '#worker/nightly';
-import { tasks } from '#worker/tasks';
-import { startTimer, timers } from '#worker/timers';
+import { noticeTasks, tasks } from '#worker/tasks';
+import { noticeTimers, startTimer, timers } from '#worker/timers';
 
 /** Jobs are short calls to the processor and the database; more would only queue at either. */
 const CONCURRENCY = 4;
@@ -15,6 +16,8 @@ const NAMED_AT_START = 20;
 export interface WorkerDeps extends PaymentsDeps {
   /** The application role's; the queue keeps its own connections. */
   readonly databaseUrl: string;
+  /** Without them nobody is told anything. */
+  readonly notices?: NoticesDeps;
 }
 
 export interface RunningWorker {
@@ -24,18 +27,21 @@ export interface RunningWorker {
 
 /** Starts working jobs and timers. The queue's schema must exist already (see `#db/migrate`). */
 export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
+  const { notices } = deps;
   await recallQuarantined(deps);
   const runner = await run({
     connectionString: deps.databaseUrl,
     schema: 'graphile_worker',
-    taskList: tasks(deps),
+    taskList: { ...tasks(deps), ...(notices === undefined ? {} : noticeTasks(notices)) },
     concurrency: CONCURRENCY,
     maxPoolSize: CONCURRENCY + 2,
     pollInterval: POLL_MS,
     noHandleSignals: true,
     logger: queueLogger(deps.log),
   });
-  const running = [...timers(deps), nightly(deps)].map((timer) => startTimer(timer, deps.log));
+  const told = notices === undefined ? [] : noticeTimers(notices);
+  const all = [...timers(deps), ...told, nightly(deps)];
+  const running = all.map((timer) => startTimer(timer, deps.log));
   return {
     async close() {
       await Promise.all(running.map((timer) => timer.stop()));

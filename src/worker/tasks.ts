@@ -1,6 +1,12 @@
 import type { TaskList } from 'graphile-worker';
 import { parseId } from '#kernel/ids';
+import { BAND_TASK } from '#ledger/band';
 import { LOW_TASK } from '#ledger/low';
+import { announce, MAIL_TASK } from '#notices/announce';
+import { lookAtCredit, REFUSED_TASK } from '#notices/credit-watch';
+import { deliverMail } from '#notices/deliver';
+import type { NoticesDeps } from '#notices/deps';
+import { ANNOUNCE_TASK } from '#notices/tell';
 import { CARD_CHOSEN_TASK } from '#payments/cards';
 import type { PaymentsDeps } from '#payments/deps';
 import { WEBHOOK_TASK, workEvent } from '#payments/inbox';
@@ -42,6 +48,22 @@ export function tasks(payments: PaymentsDeps): TaskList {
     [REMEDY_TASK]: async (payload) => {
       await pursueRemedy(payments, field(payload, 'payment_intent_id'));
     },
+  };
+}
+
+/** What people are told: decided, watched and sent. */
+export function noticeTasks(notices: NoticesDeps): TaskList {
+  const look = async (payload: unknown, cause: 'moved' | 'refused'): Promise<void> => {
+    const id = parseId('organization', field(payload, 'organization_id'));
+    if (id !== undefined) await lookAtCredit(notices, id, cause);
+  };
+  return {
+    [ANNOUNCE_TASK]: (payload) =>
+      announce(notices, field(payload, 'organization_id'), field(payload, 'notice_id')),
+    [MAIL_TASK]: (payload) =>
+      deliverMail(notices, field(payload, 'organization_id'), field(payload, 'mail_id')),
+    [BAND_TASK]: (payload) => look(payload, 'moved'),
+    [REFUSED_TASK]: (payload) => look(payload, 'refused'),
   };
 }
 

@@ -3,6 +3,14 @@ import { forgetKeys } from '#charging/idempotency';
 import { expireLapsedHolds } from '#charging/lapse';
 import { bookAllStoppedGrants } from '#ledger/breakage';
 import { addUpSpending } from '#ledger/spending';
+import { announceForgotten } from '#notices/announce';
+import { lookAtForgottenCredit } from '#notices/credit-watch';
+import { deliverDue } from '#notices/deliver';
+import type { NoticesDeps } from '#notices/deps';
+import { sendDigests } from '#notices/digest';
+import { tellEndings } from '#notices/endings';
+import { tellLimitSteps } from '#notices/limit-steps';
+import { tellShortRunways } from '#notices/runway';
 import { forgetContainers } from '#orgs/containers';
 import { watchAlarms } from '#payments/alarms';
 import type { PaymentsDeps, PaymentsLog } from '#payments/deps';
@@ -72,6 +80,18 @@ export function timers(payments: PaymentsDeps): readonly Timer[] {
     ...ofTheBooks(payments),
   ];
 }
+
+/** What people are told of by the clock, and what was lost with a process. */
+export const noticeTimers = (notices: NoticesDeps): readonly Timer[] => [
+  { name: 'announce notices', everyMs: 5_000, run: () => announceForgotten(notices) },
+  { name: 'send notices', everyMs: 5_000, run: () => deliverDue(notices) },
+  { name: 'watch credit', everyMs: 5_000, run: () => lookAtForgottenCredit(notices) },
+  { name: 'tell steps of limits', everyMs: 5_000, run: () => tellLimitSteps(notices) },
+  // Business time, so that they follow the test clock within a turn.
+  { name: 'tell what ends', everyMs: 15_000, run: () => tellEndings(notices) },
+  { name: 'send daily summaries', everyMs: 15_000, run: () => sendDigests(notices) },
+  { name: 'tell short runways', everyMs: 60_000, run: () => tellShortRunways(notices) },
+];
 
 function ofTheBooks(payments: PaymentsDeps): readonly Timer[] {
   const { books } = payments;

@@ -14,6 +14,7 @@ const domains = [
   'charging',
   'batches',
   'rate-limits',
+  'notices',
 ];
 const edges = ['gateway', 'console-api', 'admin-api', 'webhooks', 'worker', 'cli'];
 const edgeArrows = ['kernel', 'db', 'http', ...domains];
@@ -37,6 +38,7 @@ export const zoneArrows: Readonly<
   charging: { values: ['kernel', 'db', 'ledger', 'orgs', 'metering', 'pricing'] },
   batches: { values: ['kernel', 'db', 'pricing', 'catalog', 'metering', 'charging'] },
   'rate-limits': { values: ['kernel', 'db'] },
+  notices: { values: ['kernel', 'db', 'orgs', 'identity', 'ledger', 'payments'] },
   http: { values: ['kernel'], types: ['db', ...domains] },
   ...Object.fromEntries(edges.map((edge) => [edge, { values: edgeArrows }])),
   sims: { values: [] },

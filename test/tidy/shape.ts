@@ -26,6 +26,7 @@ const documentedZones = [
   'invoicing',
   'charging',
   'rate-limits',
+  'notices',
 ];
 const handWritten = /\.(ts|tsx|mjs|js|css|sql)$/;
 const coded = /^(src|web|sims|test|bench|migrations|bin|scripts)\//;

@@ -16,6 +16,7 @@ export function signInRoutes(app: Api, deps: ConsoleDeps): void {
   app.get('/site', { schema: { response: { 200: siteResponse } } }, () => ({
     brand: deps.brand,
     simulated: deps.simulated,
+    ...(deps.mailbox === undefined ? {} : { mailbox: true }),
   }));
 
   app.post(

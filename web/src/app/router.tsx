@@ -7,12 +7,14 @@ import {
   redirect,
   stringifySearchWith,
 } from '@tanstack/react-router';
+import { noticeLinkRequest } from '#console-api/notices/contract';
 import { reloadQuery } from '../api/auto-reload.ts';
 import { billingQuery, historyQuery } from '../api/billing.ts';
 import { cardsQuery, detailsQuery } from '../api/billing-details.ts';
 import { Refusal } from '../api/client.ts';
 import { keysQuery } from '../api/keys.ts';
 import { limitsQuery } from '../api/limits.ts';
+import { noticesQuery } from '../api/notices.ts';
 import { meQuery, siteQuery } from '../api/session.ts';
 import { BillingPage } from '../features/billing/billing-page.tsx';
 import { CardReturnPage } from '../features/billing/card-return-page.tsx';
@@ -20,6 +22,9 @@ import { ReturnPage } from '../features/billing/return-page.tsx';
 import { HomePage } from '../features/home/home-page.tsx';
 import { KeysPage } from '../features/keys/keys-page.tsx';
 import { LimitsPage } from '../features/limits/limits-page.tsx';
+import { NoticeLinkPage } from '../features/notices/link-page.tsx';
+import { MailboxPage } from '../features/notices/mailbox-page.tsx';
+import { NoticesPage } from '../features/notices/notices-page.tsx';
 import { SignInPage } from '../features/sign-in/sign-in-page.tsx';
 import { Failed, NotFound, Root, Waiting } from './frame.tsx';
 import { NewOrganizationPage } from './new-organization.tsx';
@@ -146,6 +151,42 @@ const limits = createRoute({
   component: LimitsPage,
 });
 
+const notices = createRoute({
+  getParentRoute: () => inside,
+  path: '/settings/notices',
+  loader: ({ context: { queries, me } }) => {
+    if (me.organization === null || !me.abilities.includes('billing.view')) return;
+    void queries.prefetchQuery(noticesQuery(me.organization.id));
+  },
+  component: NoticesPage,
+});
+
+/** Whoever opens a link of a mail need not be anybody who signs in here. */
+const noticeLink = createRoute({
+  getParentRoute: () => root,
+  path: '/notices',
+  validateSearch: (search: Record<string, unknown>) => {
+    const names = ['do', 'organization', 'address', 'topic', 'signature'];
+    return Object.fromEntries(names.map((name) => [name, text(search, name) ?? '']));
+  },
+  component: function NoticeLinkRoute() {
+    const link = noticeLinkRequest.safeParse(noticeLink.useSearch());
+    return <NoticeLinkPage link={link.success ? link.data : undefined} />;
+  },
+});
+
+const mailbox = createRoute({
+  getParentRoute: () => root,
+  path: '/mailbox',
+  validateSearch: (search: Record<string, unknown>): { mail?: string } => {
+    const mail = text(search, 'mail');
+    return mail === undefined ? {} : { mail };
+  },
+  component: function MailboxRoute() {
+    return <MailboxPage mail={mailbox.useSearch().mail} />;
+  },
+});
+
 const settings = createRoute({
   getParentRoute: () => inside,
   path: '/settings',
@@ -164,6 +205,8 @@ export const createConsoleRouter = (queries: QueryClient) =>
   createRouter({
     routeTree: root.addChildren([
       signIn,
+      noticeLink,
+      mailbox,
       inside.addChildren([
         home,
         settings,
@@ -172,6 +215,7 @@ export const createConsoleRouter = (queries: QueryClient) =>
         cardReturn,
         keys,
         limits,
+        notices,
         newOrganization,
       ]),
     ]),

@@ -1,6 +1,6 @@
-import { useMutation, useSuspenseQuery } from '@tanstack/react-query';
+import { useMutation, useQuery, useSuspenseQuery } from '@tanstack/react-query';
 import { Link, Outlet } from '@tanstack/react-router';
-import { meQuery, signOut } from '../api/session.ts';
+import { meQuery, signOut, siteQuery } from '../api/session.ts';
 import { NewOrganizationPage } from './new-organization.tsx';
 import { OrganizationMenu } from './organization-menu.tsx';
 
@@ -27,6 +27,7 @@ export function Shell() {
         {me.organization !== null && <Navigation />}
         <div className="side-foot">
           {me.simulated && <p className="simulated">Simulation: no real money moves.</p>}
+          <MailboxLink />
           <Account email={me.user.email} />
         </div>
       </header>
@@ -34,6 +35,17 @@ export function Shell() {
         {me.organization === null ? <NewOrganizationPage /> : <Outlet />}
       </main>
     </div>
+  );
+}
+
+/** Only in development, without a mail server. */
+function MailboxLink() {
+  const site = useQuery(siteQuery);
+  if (site.data?.mailbox !== true) return null;
+  return (
+    <p className="hint">
+      <Link to="/mailbox">Development mailbox</Link>
+    </p>
   );
 }
 
@@ -54,6 +66,9 @@ function Navigation() {
         </li>
         <li>
           <Link to="/settings/limits">Limits</Link>
+        </li>
+        <li>
+          <Link to="/settings/notices">Notices</Link>
         </li>
       </ul>
     </nav>

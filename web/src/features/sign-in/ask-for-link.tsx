@@ -1,11 +1,23 @@
-import { useMutation } from '@tanstack/react-query';
+import { useMutation, useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
-import { requestLink } from '../../api/session.ts';
+import { requestLink, siteQuery } from '../../api/session.ts';
 import { Field } from '../../ui/field.tsx';
 import { Page } from '../../ui/page.tsx';
 import { explain } from '../../ui/problem.tsx';
 
 const LOOKS_LIKE_EMAIL = /^[^\s@]+@[^\s@]+$/;
+
+/** Without a mail server the link is not in any mailbox but this. */
+function DevelopmentMailbox() {
+  const site = useQuery(siteQuery);
+  if (site.data?.mailbox !== true) return null;
+  return (
+    <p className="hint">
+      No mail server is configured here: <Link to="/mailbox">open the development mailbox</Link>.
+    </p>
+  );
+}
 
 export function AskForLink() {
   const [email, setEmail] = useState('');
@@ -38,6 +50,7 @@ export function AskForLink() {
         }
       >
         <p className="hint">Nothing there? Look in the spam folder, or check the address.</p>
+        <DevelopmentMailbox />
         <button type="button" className="button" onClick={() => ask.reset()}>
           Use another address
         </button>
