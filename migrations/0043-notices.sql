@@ -120,22 +120,61 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON notices.addresses, notices.opt_outs TO b
 -- and is told at once if it is left already. The first credit of an organization is the first to be told.
 ALTER TABLE ledger.books
   ADD COLUMN notice_below_nanos ledger.sum,
-  ADD COLUMN notice_from_nanos  ledger.sum DEFAULT 1;
+  ADD COLUMN notice_from_nanos  ledger.sum DEFAULT 1,
+  -- All wishes in one, that of 0037 included, because every statement that moves credit reads the
+  -- condition of the trigger anew: one comparison costs what it did before.
+  ADD COLUMN quiet_band         int8range DEFAULT '(,1)';
 GRANT UPDATE (notice_below_nanos, notice_from_nanos) ON ledger.books TO bursar_app;
 -- Whoever was told and died before setting the next one is found by this.
 CREATE INDEX books_without_a_band ON ledger.books (organization_id)
   WHERE notice_below_nanos IS NULL AND notice_from_nanos IS NULL;
 
-CREATE FUNCTION ledger.tell_band_left() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Where nobody wants to be told. Empty where there is no such place; NULL without a wish.
+CREATE FUNCTION ledger.quiet_band(p_low bigint, p_below bigint, p_from bigint) RETURNS int8range
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE
+    WHEN greatest(p_low, p_below) IS NULL AND p_from IS NULL THEN NULL
+    WHEN greatest(p_low, p_below) >= p_from THEN 'empty'
+    ELSE int8range(greatest(p_low, p_below), p_from)
+  END
+$$;
+UPDATE ledger.books SET quiet_band = ledger.quiet_band(low_at_nanos, NULL, 1)
+  WHERE low_at_nanos IS NOT NULL;
+
+CREATE FUNCTION ledger.keep_quiet_band() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM graphile_worker.add_job('credit_band_left',
-    json_build_object('organization_id', NEW.organization_id),
-    job_key := 'credit_band_left:' || NEW.organization_id);
-  NEW.notice_below_nanos := NULL;
-  NEW.notice_from_nanos := NULL;
+  NEW.quiet_band :=
+    ledger.quiet_band(NEW.low_at_nanos, NEW.notice_below_nanos, NEW.notice_from_nanos);
   RETURN NEW;
 END $$;
-CREATE TRIGGER band_left_is_told_once BEFORE UPDATE ON ledger.books FOR EACH ROW
-  WHEN (NEW.notice_below_nanos > NEW.live_nanos + NEW.customer_debt_nanos
-     OR NEW.notice_from_nanos <= NEW.live_nanos + NEW.customer_debt_nanos)
-  EXECUTE FUNCTION ledger.tell_band_left();
+
+CREATE FUNCTION ledger.tell_credit_moved() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  credit bigint := NEW.live_nanos + NEW.customer_debt_nanos;
+  payload json := json_build_object('organization_id', NEW.organization_id);
+BEGIN
+  IF NEW.low_at_nanos > credit THEN
+    PERFORM graphile_worker.add_job('credit_low', payload,
+      job_key := 'credit_low:' || NEW.organization_id);
+    NEW.low_at_nanos := NULL;
+  END IF;
+  IF NEW.notice_below_nanos > credit OR NEW.notice_from_nanos <= credit THEN
+    PERFORM graphile_worker.add_job('credit_band_left', payload,
+      job_key := 'credit_band_left:' || NEW.organization_id);
+    NEW.notice_below_nanos := NULL;
+    NEW.notice_from_nanos := NULL;
+  END IF;
+  NEW.quiet_band :=
+    ledger.quiet_band(NEW.low_at_nanos, NEW.notice_below_nanos, NEW.notice_from_nanos);
+  RETURN NEW;
+END $$;
+
+-- In the order of their names: a wish is part of the band before the band is compared.
+DROP TRIGGER low_is_told_once ON ledger.books;
+DROP FUNCTION ledger.tell_low();
+CREATE TRIGGER band_follows_wishes
+  BEFORE UPDATE OF low_at_nanos, notice_below_nanos, notice_from_nanos ON ledger.books
+  FOR EACH ROW EXECUTE FUNCTION ledger.keep_quiet_band();
+CREATE TRIGGER moved_is_told_once BEFORE UPDATE ON ledger.books FOR EACH ROW
+  WHEN (NOT NEW.quiet_band @> (NEW.live_nanos + NEW.customer_debt_nanos))
+  EXECUTE FUNCTION ledger.tell_credit_moved();

@@ -4,7 +4,7 @@ import type { NoticesDeps } from '#notices/deps';
 import { isNoticeKind, type Kind, kindOf } from '#notices/kinds';
 import { linkTo } from '#notices/links';
 import { type Footer, linkOf, partsOf, type Told } from '#notices/mail-parts';
-import { TOPIC_ROWS } from '#notices/topics';
+import { TOPIC_ROWS, type Topic } from '#notices/topics';
 import type { Setting } from '#notices/wording';
 import { wordsOf } from '#notices/words';
 import { readOrganization } from '#orgs/organizations';
@@ -27,7 +27,8 @@ export async function composeMail(
   const told = notices.flatMap((notice) => tellingOf(deps, notice, setting));
   const [first] = told;
   if (first === undefined) return undefined;
-  const footer = footerOf(deps, mail, setting, first.kind);
+  const topics = [...new Set(told.map(({ kind }) => kind.topic))];
+  const footer = footerOf(deps, mail, setting, topics);
   const links = footer.stop === undefined ? {} : { unsubscribeUrl: footer.stop };
   const head = { id, to: mail.address, ...links };
   if (mail.form === 'single') {
@@ -57,7 +58,7 @@ function footerOf(
   deps: Deps,
   mail: MailRow,
   { brand, organization }: Setting,
-  { topic }: Kind,
+  topics: readonly Topic[],
 ): Footer & { readonly stop?: string } {
   const { address, organizationId, reachedAs } = mail;
   if (reachedAs === 'operator') {
@@ -71,12 +72,22 @@ function footerOf(
   const why = added
     ? `Sent by ${brand} to ${address}, which ${organization} added and you confirmed.`
     : `Sent by ${brand} to ${address} because you are ${as} of ${organization}.`;
-  const { title, mandatory } = TOPIC_ROWS[topic];
-  if (mandatory && !added) return { why, links: [choose] };
-  const subject = { deed: 'stop', organizationId, address, topic: added ? 'all' : topic } as const;
-  const stop = linkTo(deps.pepper, deps.consoleUrl, subject);
-  const label = added ? 'Send nothing more to this address' : `No more mails about: ${title}`;
-  return { why, stop, links: [...(added ? [] : [choose]), { label, url: stop }] };
+  const stopOf = (topic: string): string =>
+    linkTo(deps.pepper, deps.consoleUrl, { deed: 'stop', organizationId, address, topic });
+  if (added) {
+    const stop = stopOf('all');
+    return { why, stop, links: [{ label: 'Send nothing more to this address', url: stop }] };
+  }
+  const stops = topics
+    .filter((topic) => !TOPIC_ROWS[topic].mandatory)
+    .map((topic) => ({
+      label: `No more mails about: ${TOPIC_ROWS[topic].title}`,
+      url: stopOf(topic),
+    }));
+  const [stop, ...more] = stops;
+  // The header of a mail has one such link: of several topics none would be all of it.
+  const only = stop === undefined || more.length > 0 ? {} : { stop: stop.url };
+  return { why, ...only, links: [choose, ...stops] };
 }
 
 function confirmation(deps: Deps, mail: MailRow, { brand, organization }: Setting) {

@@ -269,6 +269,9 @@ describe('the daily summary', () => {
     expect(digest?.subject).toBe('Your daily summary: 2 notices');
     expect(digest?.text).toContain('80% of its monthly spend limit');
     expect(digest?.text).toContain('“ci”');
+    expect(digest?.text).toContain('No more mails about: Spend limits');
+    expect(digest?.text).toContain('No more mails about: API keys that end');
+    expect(digest?.unsubscribeUrl).toBeUndefined();
     expect((await states(id)).every(([, state]) => state === 'sent')).toBe(true);
   });
 });

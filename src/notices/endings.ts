@@ -2,8 +2,7 @@ import type { Db } from '#db/pool';
 import { formatUsd } from '#kernel/money';
 import { endingGrants } from '#ledger/band';
 import type { NoticesDeps } from '#notices/deps';
-import type { Notice } from '#notices/tell';
-import { teller } from '#notices/tell';
+import { type Notice, tellNew } from '#notices/tell';
 import { endingKeys } from '#orgs/watched';
 import { endingCards } from '#payments/cards-ending';
 
@@ -36,15 +35,13 @@ interface Ending {
 type Look = (db: Db, days: number) => Promise<readonly Ending[]>;
 
 async function tellNearest(deps: Deps, steps: readonly number[], look: Look): Promise<void> {
-  const tell = teller(deps.entropy);
-  const nearer = new Set<string>();
+  const nearer = new Map<string, Notice>();
   for (const days of steps) {
     for (const { subject, notice } of await look(deps.pool, days)) {
-      if (nearer.has(subject)) continue;
-      nearer.add(subject);
-      await deps.pool.transaction((tx) => tell(tx, notice));
+      if (!nearer.has(subject)) nearer.set(subject, notice);
     }
   }
+  await tellNew(deps, [...nearer.values()]);
 }
 
 async function grantsWithin(db: Db, days: number): Promise<Ending[]> {

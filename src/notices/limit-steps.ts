@@ -1,8 +1,9 @@
 import { formatUsd, type NanoUsd } from '#kernel/money';
 import type { NoticesDeps } from '#notices/deps';
-import { type NoticeSettings, readSettings } from '#notices/settings';
-import { type Notice, teller } from '#notices/tell';
+import { STANDARD } from '#notices/settings';
+import { type Notice, tellNew } from '#notices/tell';
 import { type SteppedLimit, steppedLimits } from '#orgs/watched';
+import { selectLimitSteps } from './settings-sql.ts';
 
 /** The highest step that is reached, or 100; undefined below the lowest. Pure. */
 export function stepReached(
@@ -48,14 +49,16 @@ function noticeOf(limit: SteppedLimit, percent: number): Notice {
  */
 export async function tellLimitSteps(deps: Pick<NoticesDeps, 'pool' | 'entropy'>): Promise<void> {
   const { pool } = deps;
-  const tell = teller(deps.entropy);
-  const known = new Map<string, NoticeSettings>();
-  for (const limit of await steppedLimits(pool)) {
-    const { organizationId } = limit;
-    const settings = known.get(organizationId) ?? (await readSettings(pool, organizationId));
-    known.set(organizationId, settings);
-    const percent = stepReached(limit.charged, limit.amount, settings.limitSteps);
-    if (percent === undefined) continue;
-    await pool.transaction((tx) => tell(tx, noticeOf(limit, percent)));
+  const reached: Notice[] = [];
+  const limits = await steppedLimits(pool);
+  const chosen = await pool.query<{ organizationId: string; limitSteps: number[] }>(
+    selectLimitSteps([...new Set(limits.map(({ organizationId }) => organizationId))]),
+  );
+  const stepsOf = new Map(chosen.map((one) => [one.organizationId, one.limitSteps]));
+  for (const limit of limits) {
+    const steps = stepsOf.get(limit.organizationId) ?? STANDARD.limitSteps;
+    const percent = stepReached(limit.charged, limit.amount, steps);
+    if (percent !== undefined) reached.push(noticeOf(limit, percent));
   }
+  await tellNew(deps, reached);
 }

@@ -100,7 +100,16 @@ describe('auto-reload', () => {
 });
 
 describe('credit that runs low', () => {
-  test('S01: a balance that moves around its mark is told of once until it was well above', async () => {
+  test('with auto-reload on and no card to charge, that is told once', async () => {
+    const { reloader, organizationId, admin } = await organization();
+    await reloader.set({}, world.payments);
+    for (let times = 0; times < 3; times++) await reloader.ask(world.payments);
+    await world.work();
+    expect(await world.told(organizationId)).toEqual(['reload_capped']);
+    expect(world.mailsTo(admin)[0]?.subject).toBe('Auto-reload has no card it may charge (Test)');
+  });
+
+  test('a balance that moves around its mark is told of once until it was well above', async () => {
     const { reloader, organizationId } = await organization();
     await give(world.deps.pool, reloader.payer, usd('6'));
     await world.work();

@@ -16,6 +16,13 @@ export const findSettings = (organizationId: string): Statement => ({
   values: [organizationId],
 });
 
+/** Of those who chose their own. */
+export const selectLimitSteps = (organizationIds: readonly string[]): Statement => ({
+  text: `SELECT organization_id AS "organizationId", limit_steps AS "limitSteps"
+    FROM notices.settings WHERE organization_id = ANY ($1)`,
+  values: [organizationIds],
+});
+
 export const saveSettings = (
   organizationId: string,
   settings: SettingsRow,

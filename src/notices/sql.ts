@@ -27,6 +27,20 @@ export const insertNotice = (notice: {
   values: [notice.organizationId, notice.id, notice.kind, notice.key, JSON.stringify(notice.facts)],
 });
 
+/** Which of these were told of, as positions from 1. */
+export const positionsTold = (
+  organizationIds: readonly string[],
+  kinds: readonly string[],
+  keys: readonly string[],
+): Statement => ({
+  text: `SELECT asked.place::int AS place
+    FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY
+      AS asked (organization_id, kind, key, place)
+    JOIN notices.notices n ON n.organization_id = asked.organization_id
+      AND n.kind = asked.kind AND n.key = asked.key`,
+  values: [organizationIds, kinds, keys],
+});
+
 /** Only while nobody has announced it; a second one waits, and then finds it done. */
 export const lockUnannounced = (organizationId: string, id: string): Statement => ({
   text: `SELECT ${NOTICE} FROM notices.notices n

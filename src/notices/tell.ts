@@ -1,8 +1,8 @@
 import { enqueue } from '#db/jobs';
-import type { Db } from '#db/pool';
+import type { Db, Pool } from '#db/pool';
 import { type Entropy, newId } from '#kernel/ids';
 import type { Facts } from '#notices/facts';
-import { insertNotice } from './sql.ts';
+import { insertNotice, positionsTold } from './sql.ts';
 
 /** The job that decides who is told. */
 export const ANNOUNCE_TASK = 'notice_announce';
@@ -34,4 +34,27 @@ export function teller(entropy: Entropy): Tell {
     const payload = { organization_id: organizationId, notice_id: id };
     await enqueue(tx, ANNOUNCE_TASK, payload, { jobKey: `${ANNOUNCE_TASK}:${id}` });
   };
+}
+
+/**
+ * For who looks again and again: tells what was not told yet, each in a transaction of its own. Asks
+ * for all of them at once, so looking at what everybody knows costs one statement.
+ */
+export async function tellNew(
+  { pool, entropy }: { readonly pool: Pool; readonly entropy: Entropy },
+  notices: readonly Notice[],
+): Promise<void> {
+  if (notices.length === 0) return;
+  const told = await pool.query<{ place: number }>(
+    positionsTold(
+      notices.map(({ organizationId }) => organizationId),
+      notices.map(({ kind }) => kind),
+      notices.map(({ key }) => key),
+    ),
+  );
+  const known = new Set(told.map(({ place }) => place - 1));
+  const tell = teller(entropy);
+  for (const [place, notice] of notices.entries()) {
+    if (!known.has(place)) await pool.transaction((tx) => tell(tx, notice));
+  }
 }

@@ -39,6 +39,7 @@ const CAPS: Readonly<Record<string, string>> = {
   day_full: 'The number of reloads you allow in a day was reached.',
   month_full: 'The amount you allow in a month was reached.',
   balance_full: 'The balance has no room for another purchase.',
+  no_card: 'There is no saved default card that may be charged without you.',
 };
 
 const PAUSES: Readonly<Record<string, string>> = {
@@ -109,12 +110,17 @@ export const PAYMENT_WORDS: Readonly<Record<Kinds, WordsOf>> = {
     rows: [['Reason', facts.text('title')], ...refused(facts)],
   }),
   reload_capped: (facts, { organization }) => ({
-    subject: 'Auto-reload is held back by its cap',
+    subject:
+      facts.text('reason') === 'no_card'
+        ? 'Auto-reload has no card it may charge'
+        : 'Auto-reload is held back by its cap',
     headline: `Auto-reload of ${organization} would buy credits, and may not`,
     body: [
       CAPS[facts.text('reason') ?? ''] ?? 'A bound you set was reached.',
       facts.time('until') === undefined
-        ? 'Nothing is bought by itself for now. Buy credits yourself, or raise the cap.'
+        ? facts.text('reason') === 'no_card'
+          ? 'Nothing is bought by itself until there is one. Save a card, or buy credits yourself.'
+          : 'Nothing is bought by itself for now. Buy credits yourself, or raise the cap.'
         : `Nothing is bought by itself until ${facts.time('until')}. Buy credits yourself, or raise the cap.`,
     ],
     rows: [

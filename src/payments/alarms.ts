@@ -117,9 +117,9 @@ export async function watchAlarms(deps: PaymentsDeps): Promise<void> {
   const raised = await readAlarms(pool, { environment, webhooks });
   for (const { name, detail } of raised) {
     const rows = await pool.transaction(async (tx) => {
-      const raised = await tx.query(sql.raiseAlarm(environment, processor.name, name, detail));
-      if (raised.length > 0) await tellAlarm(deps, tx, { name, detail, sentence: ALARMS[name] });
-      return raised;
+      const rung = await tx.query(sql.raiseAlarm(environment, processor.name, name, detail));
+      if (rung.length > 0) await tellAlarm(deps, tx, { name, detail, sentence: ALARMS[name] });
+      return rung;
     });
     if (rows.length > 0) log?.error({ alarm: name, detail }, ALARMS[name]);
   }

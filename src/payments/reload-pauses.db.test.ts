@@ -15,8 +15,9 @@ const paused = async (of: Credited) =>
   (await reloadPauses(world.db.pool, of.payer.organizationId)).map((pause) => pause.subject);
 const askedAgain = (of: Credited) =>
   world.db.ownerPool.query({
-    text: `SELECT 1 FROM graphile_worker._private_jobs
-      WHERE payload ->> 'organization_id' = $1`,
+    text: `SELECT 1 FROM graphile_worker._private_jobs AS p
+      JOIN graphile_worker.jobs AS j ON j.id = p.id
+      WHERE p.payload ->> 'organization_id' = $1 AND j.task_identifier = 'credit_low'`,
     values: [of.payer.organizationId],
   });
 const resume = (id: string) => world.db.pool.transaction((tx) => resumeAfterLoss(tx, id));

@@ -104,17 +104,18 @@ export async function tellReloadEnded(
   await deps.tell?.(tx, { organizationId, kind: 'reload_failed', key, facts });
 }
 
-/** Answers that are a cap doing what it is for, and how long one of them is the same. */
+/** Answers that hold a reload back until somebody acts or time passes, and how long each is the same. */
 const CAPPED: Partial<Record<Answer, 'day' | 'month'>> = {
   hour_full: 'day',
   day_full: 'day',
   month_full: 'month',
   balance_full: 'month',
+  no_card: 'month',
 };
 
 const PERIOD_LENGTH = { day: 10, month: 7 } as const;
 
-/** A reload that is needed and held back by a cap: once in the day or month of the cap. */
+/** A reload that is needed and held back: once in the day or month of what holds it. */
 export async function tellCapped(
   deps: Telling,
   tx: Db,
