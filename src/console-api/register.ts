@@ -18,6 +18,7 @@ import { organizationRoutes } from './routes/organizations.ts';
 import { paymentRoutes } from './routes/payments.ts';
 import { purchaseRoutes } from './routes/purchases.ts';
 import { signInRoutes } from './routes/sign-in.ts';
+import { watchingRoutes } from './routes/watching.ts';
 
 /** Largest body a page sends is a name and a nonce. */
 const BODY_LIMIT_BYTES = 16 * 1024;
@@ -54,6 +55,7 @@ export async function registerConsoleApi(app: FastifyInstance, deps: ConsoleDeps
       keyRoutes(api, deps);
       limitRoutes(api, deps);
       noticeRoutes(api, deps);
+      watchingRoutes(api, deps);
       if (deps.mailbox !== undefined) mailboxRoutes(api, deps.mailbox);
     },
     { prefix: '/api', bodyLimit: BODY_LIMIT_BYTES },

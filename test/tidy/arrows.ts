@@ -15,6 +15,7 @@ const domains = [
   'batches',
   'rate-limits',
   'notices',
+  'watching',
 ];
 const edges = ['gateway', 'console-api', 'admin-api', 'webhooks', 'worker', 'cli'];
 const edgeArrows = ['kernel', 'db', 'http', ...domains];
@@ -39,6 +40,7 @@ export const zoneArrows: Readonly<
   batches: { values: ['kernel', 'db', 'pricing', 'catalog', 'metering', 'charging'] },
   'rate-limits': { values: ['kernel', 'db'] },
   notices: { values: ['kernel', 'db', 'orgs', 'identity', 'ledger', 'payments'] },
+  watching: { values: ['kernel', 'db', 'orgs', 'notices', 'payments'] },
   http: { values: ['kernel'], types: ['db', ...domains] },
   ...Object.fromEntries(edges.map((edge) => [edge, { values: edgeArrows }])),
   sims: { values: [] },

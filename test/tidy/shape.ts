@@ -27,6 +27,7 @@ const documentedZones = [
   'charging',
   'rate-limits',
   'notices',
+  'watching',
 ];
 const handWritten = /\.(ts|tsx|mjs|js|css|sql)$/;
 const coded = /^(src|web|sims|test|bench|migrations|bin|scripts)\//;
