@@ -16,6 +16,7 @@ import { keysQuery } from '../api/keys.ts';
 import { limitsQuery } from '../api/limits.ts';
 import { noticesQuery } from '../api/notices.ts';
 import { meQuery, siteQuery } from '../api/session.ts';
+import { watchingQuery } from '../api/watching.ts';
 import { BillingPage } from '../features/billing/billing-page.tsx';
 import { CardReturnPage } from '../features/billing/card-return-page.tsx';
 import { ReturnPage } from '../features/billing/return-page.tsx';
@@ -82,6 +83,7 @@ const billing = createRoute({
     void queries.prefetchQuery(detailsQuery(me.organization.id));
     void queries.prefetchQuery(cardsQuery(me.organization.id));
     void queries.prefetchQuery(reloadQuery(me.organization.id));
+    void queries.prefetchQuery(watchingQuery(me.organization.id));
   },
   validateSearch: (search: Record<string, unknown>): { buy?: string; address?: string } => {
     const buy = text(search, 'buy');

@@ -1,0 +1,102 @@
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import type { DutyView, WatchingResponse } from '#console-api/watching/contract';
+import { watchingQuery } from '../../api/watching.ts';
+import { Badge, Notice, type Tone } from '../../ui/notice.tsx';
+import { watcherNames } from './watching-words.ts';
+
+const STATES: Readonly<Record<DutyView['state'], { tone: Tone; word: string }>> = {
+  ok: { tone: 'good', word: 'In order' },
+  weak: { tone: 'warning', word: 'Worth a look' },
+  nobody: { tone: 'bad', word: 'Nobody' },
+};
+
+/**
+ * Who looks after the credit: one line while every duty is done, and a warning where one has nobody.
+ * Nothing until it is known: it is about what may happen, and the rest of the page does not wait.
+ */
+export function Watching(props: { organizationId: string; mayEdit: boolean }) {
+  const { data } = useQuery(watchingQuery(props.organizationId));
+  if (data === undefined) return null;
+  const { mayEdit } = props;
+  const missing = data.duties.filter(({ state }) => state === 'nobody');
+  return (
+    <section className="watching" aria-label="Who is watching">
+      {missing.length > 0 && <Missing missing={missing} mayEdit={mayEdit} />}
+      <Checklist watching={data} mayEdit={mayEdit} />
+    </section>
+  );
+}
+
+function Missing({ missing, mayEdit }: { missing: readonly DutyView[]; mayEdit: boolean }) {
+  const title = missing.length === 1 ? 'A duty has nobody' : `${missing.length} duties have nobody`;
+  return (
+    <Notice tone="warning" title={title}>
+      <ul className="plain-list watching-missing">
+        {missing.map((duty) => (
+          <li key={duty.duty}>
+            <strong>{duty.title}:</strong> {duty.sentence} <FixLink duty={duty} mayEdit={mayEdit} />
+          </li>
+        ))}
+      </ul>
+    </Notice>
+  );
+}
+
+function Checklist({ watching, mayEdit }: { watching: WatchingResponse; mayEdit: boolean }) {
+  const { tone } = STATES[watching.state];
+  return (
+    <details className="watching-list">
+      <summary>
+        <Badge tone={tone}>Who is watching</Badge> <span>{watching.summary}</span>
+      </summary>
+      <ul className="plain-list">
+        {watching.duties.map((duty) => (
+          <Duty key={duty.duty} duty={duty} mayEdit={mayEdit} />
+        ))}
+      </ul>
+      {!mayEdit && (
+        <p className="hint">A billing member or an admin can change who does what here.</p>
+      )}
+    </details>
+  );
+}
+
+function Duty({ duty, mayEdit }: { duty: DutyView; mayEdit: boolean }) {
+  const { tone, word } = STATES[duty.state];
+  return (
+    <li className="watching-duty">
+      <p className="watching-title">
+        {duty.title} <Badge tone={tone}>{word}</Badge>
+      </p>
+      {duty.watchers.length > 0 && (
+        <ul className="plain-list watching-names">
+          {watcherNames(duty.watchers).map(({ who, note }) => (
+            <li key={`${who}${note}`}>
+              {who}
+              {note !== null && <span className="watching-note">, {note}</span>}
+            </li>
+          ))}
+        </ul>
+      )}
+      <p className="hint">
+        {duty.sentence} <FixLink duty={duty} mayEdit={mayEdit} />
+      </p>
+    </li>
+  );
+}
+
+/** Where it is put right, for whoever may do that. */
+function FixLink({ duty, mayEdit }: { duty: DutyView; mayEdit: boolean }) {
+  if (!mayEdit || duty.fix === null) return null;
+  switch (duty.fix) {
+    case 'notices':
+      return <Link to="/settings/notices">Choose who is told</Link>;
+    case 'reload':
+      return <a href="#auto-reload">Go to Auto-reload</a>;
+    case 'cards':
+      return <a href="#cards">Go to Cards</a>;
+    case 'members':
+      return null;
+  }
+}
