@@ -9,8 +9,8 @@ export const DUTY_TITLES: Readonly<Record<Duty, string>> = {
   low: 'Told when credits run low',
   access: 'Told when API access is turned off',
   payments: 'Told when a payment or a reload fails',
-  reload: 'Stands for auto-reload',
-  notice: 'Would notice in time, auto-reload being off',
+  reload: 'Looks after auto-reload',
+  notice: 'Would notice in time while auto-reload is off',
   card: 'A card that can be charged',
 };
 
@@ -41,7 +41,7 @@ const nobody = (fix: Fix, sentence: string): FindingRow => ({ state: 'nobody', s
 export const FINDINGS = {
   buyers: ok('More than one person may buy.'),
   one_buyer: weak('members', 'Only one person may buy: while they are away, nobody can.'),
-  no_buyer: nobody('members', 'Nobody may buy. Once credits have run out, it stays like that.'),
+  no_buyer: nobody('members', 'Nobody may buy: once credits have run out, requests stay refused.'),
 
   told: ok('More than one is told.'),
   one_told: weak('notices', 'Only one is told: add a second person, or an address of your team.'),
@@ -53,20 +53,20 @@ export const FINDINGS = {
   owned: ok('Whoever switched it on or changed it last is here, and may change it.'),
   owner_left: weak(
     'reload',
-    'Whoever stood for it is no longer a member. Save its settings to take it over.',
+    'Whoever looked after it is no longer a member. Save its settings to take it over.',
   ),
   owner_may_not: weak(
     'reload',
-    'Whoever stood for it may no longer buy. Save its settings to take it over.',
+    'Whoever looked after it may no longer buy. Save its settings to take it over.',
   ),
   owner_program: weak(
     'reload',
-    'A program or the operator changed it last, so no member stands for it.',
+    'A program or the operator changed it last, so no member looks after it.',
   ),
   reload_paused: weak('reload', 'It is paused, and buys nothing until that has ended.'),
   owner_nobody: nobody(
     'members',
-    'Whoever stood for it cannot change it any more, nor can others.',
+    'Whoever looked after it cannot change it any more, and nobody else can.',
   ),
 
   noticed: ok('Somebody who may buy is told while there still are credits.'),

@@ -14,10 +14,10 @@ export interface Viewer {
 const ALONE: readonly FindingName[] = ['one_buyer', 'one_told'];
 
 const SUMMARIES: Readonly<Record<State | 'alone', string>> = {
-  ok: 'Every duty is done.',
-  alone: 'Every duty is done, but some are done by one person alone.',
-  weak: 'Every duty is done, but not all of them safely.',
-  nobody: 'There is a duty that nobody does.',
+  ok: 'Somebody looks after everything.',
+  alone: 'Somebody looks after everything, but one person alone after some of it.',
+  weak: 'Somebody looks after everything, but some of it needs a second look.',
+  nobody: 'Not everything has somebody who looks after it.',
 };
 
 /** All of it in plain texts, with no more names than the viewer may know. */

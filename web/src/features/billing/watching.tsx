@@ -29,7 +29,7 @@ export function Watching(props: { organizationId: string; mayEdit: boolean }) {
 }
 
 function Missing({ missing, mayEdit }: { missing: readonly DutyView[]; mayEdit: boolean }) {
-  const title = missing.length === 1 ? 'A duty has nobody' : `${missing.length} duties have nobody`;
+  const title = missing.length === 1 ? 'Nobody looks after this' : 'Nobody looks after these';
   return (
     <Notice tone="warning" title={title}>
       <ul className="plain-list watching-missing">
@@ -93,10 +93,19 @@ function FixLink({ duty, mayEdit }: { duty: DutyView; mayEdit: boolean }) {
     case 'notices':
       return <Link to="/settings/notices">Choose who is told</Link>;
     case 'reload':
-      return <a href="#auto-reload">Go to Auto-reload</a>;
+      return (
+        <Link to="/settings/billing" hash="auto-reload">
+          Go to Auto-reload
+        </Link>
+      );
     case 'cards':
-      return <a href="#cards">Go to Cards</a>;
+      return (
+        <Link to="/settings/billing" hash="cards">
+          Go to Cards
+        </Link>
+      );
     case 'members':
+      // The Console has no page about members to lead to.
       return null;
   }
 }
