@@ -15,7 +15,7 @@ const ALONE: readonly FindingName[] = ['one_buyer', 'one_told'];
 
 const SUMMARIES: Readonly<Record<State | 'alone', string>> = {
   ok: 'Somebody looks after everything.',
-  alone: 'Somebody looks after everything, but one person alone after some of it.',
+  alone: 'Somebody looks after everything, but some of it depends on one person alone.',
   weak: 'Somebody looks after everything, but some of it needs a second look.',
   nobody: 'Not everything has somebody who looks after it.',
 };

@@ -76,7 +76,7 @@ async function readsWell(of: Page): Promise<void> {
 describe('who is watching, as people of an organization see it', () => {
   test('one person alone is told so in one line, and calmly', async () => {
     await billing(page);
-    await list(page).getByText('one person alone after some of it').waitFor();
+    await list(page).getByText('some of it depends on one person alone').waitFor();
     expect(await list(page).getByRole('status').count()).toBe(0);
     await list(page).locator('summary').click();
     await duty(page, 'May buy credits').getByText(`${OWNER} (you)`).waitFor();

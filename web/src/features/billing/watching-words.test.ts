@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { WatcherView } from '#console-api/watching/contract';
-import { watcherNames } from './watching-words.ts';
+import { missingTitle, stateWord, watcherNames } from './watching-words.ts';
 
 const member = (changes: Partial<WatcherView>): WatcherView => ({
   ...{ kind: 'member', name: null, role: 'admin', you: false, note: null },
@@ -41,4 +41,12 @@ test('what keeps somebody from it is said beside them, and not of others', () =>
 test('a card is known by its last digits', () => {
   const card = { brand: 'visa', last4: '4242' };
   expect(names(member({ kind: 'card', role: null, card }))).toEqual(['Visa ending in 4242']);
+});
+
+test('of people it is said that there is nobody, of a card that it is missing', () => {
+  expect(stateWord({ duty: 'low', state: 'nobody' })).toBe('Nobody');
+  expect(stateWord({ duty: 'card', state: 'nobody' })).toBe('Missing');
+  expect(missingTitle([{ duty: 'low' }])).toBe('Nobody looks after this');
+  expect(missingTitle([{ duty: 'buy' }, { duty: 'low' }])).toBe('Nobody looks after these');
+  expect(missingTitle([{ duty: 'low' }, { duty: 'card' }])).toBe('Something is missing here');
 });

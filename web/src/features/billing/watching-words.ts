@@ -1,4 +1,4 @@
-import type { WatcherView } from '#console-api/watching/contract';
+import type { DutyView, WatcherView } from '#console-api/watching/contract';
 import { roleName } from '../../ui/roles.ts';
 import { cardName } from './card-words.ts';
 
@@ -6,6 +6,18 @@ const NOTES: Readonly<Record<NonNullable<WatcherView['note']>, string>> = {
   unreached: 'could not be reached lately',
   left: 'no longer a member',
   may_not_buy: 'may not buy',
+};
+
+/** A card is missing where somebody would be nobody. */
+export const stateWord = ({ duty, state }: Pick<DutyView, 'duty' | 'state'>): string => {
+  if (state === 'nobody') return duty === 'card' ? 'Missing' : 'Nobody';
+  return state === 'ok' ? 'In order' : 'Worth a look';
+};
+
+/** Above those that nobody does. */
+export const missingTitle = (missing: readonly Pick<DutyView, 'duty'>[]): string => {
+  if (missing.some(({ duty }) => duty === 'card')) return 'Something is missing here';
+  return missing.length === 1 ? 'Nobody looks after this' : 'Nobody looks after these';
 };
 
 /** Somebody whose name the reader is not told; several of them are counted. */

@@ -3,12 +3,12 @@ import { Link } from '@tanstack/react-router';
 import type { DutyView, WatchingResponse } from '#console-api/watching/contract';
 import { watchingQuery } from '../../api/watching.ts';
 import { Badge, Notice, type Tone } from '../../ui/notice.tsx';
-import { watcherNames } from './watching-words.ts';
+import { missingTitle, stateWord, watcherNames } from './watching-words.ts';
 
-const STATES: Readonly<Record<DutyView['state'], { tone: Tone; word: string }>> = {
-  ok: { tone: 'good', word: 'In order' },
-  weak: { tone: 'warning', word: 'Worth a look' },
-  nobody: { tone: 'bad', word: 'Nobody' },
+const TONES: Readonly<Record<DutyView['state'], Tone>> = {
+  ok: 'good',
+  weak: 'warning',
+  nobody: 'bad',
 };
 
 /**
@@ -29,9 +29,8 @@ export function Watching(props: { organizationId: string; mayEdit: boolean }) {
 }
 
 function Missing({ missing, mayEdit }: { missing: readonly DutyView[]; mayEdit: boolean }) {
-  const title = missing.length === 1 ? 'Nobody looks after this' : 'Nobody looks after these';
   return (
-    <Notice tone="warning" title={title}>
+    <Notice tone="warning" title={missingTitle(missing)}>
       <ul className="plain-list watching-missing">
         {missing.map((duty) => (
           <li key={duty.duty}>
@@ -44,11 +43,10 @@ function Missing({ missing, mayEdit }: { missing: readonly DutyView[]; mayEdit: 
 }
 
 function Checklist({ watching, mayEdit }: { watching: WatchingResponse; mayEdit: boolean }) {
-  const { tone } = STATES[watching.state];
   return (
     <details className="watching-list">
       <summary>
-        <Badge tone={tone}>Who is watching</Badge> <span>{watching.summary}</span>
+        <Badge tone={TONES[watching.state]}>Who is watching</Badge> <span>{watching.summary}</span>
       </summary>
       <ul className="plain-list">
         {watching.duties.map((duty) => (
@@ -63,11 +61,10 @@ function Checklist({ watching, mayEdit }: { watching: WatchingResponse; mayEdit:
 }
 
 function Duty({ duty, mayEdit }: { duty: DutyView; mayEdit: boolean }) {
-  const { tone, word } = STATES[duty.state];
   return (
     <li className="watching-duty">
       <p className="watching-title">
-        {duty.title} <Badge tone={tone}>{word}</Badge>
+        {duty.title} <Badge tone={TONES[duty.state]}>{stateWord(duty)}</Badge>
       </p>
       {duty.watchers.length > 0 && (
         <ul className="plain-list watching-names">
