@@ -48,7 +48,10 @@ export const FINDINGS = {
   only_program: weak('notices', 'Only a program is told, and no person.'),
   only_unreached: weak('notices', 'Our last mails to all who are told could not be delivered.'),
   nobody_told: nobody('notices', 'Nobody is told.'),
-  no_mark: nobody('notices', 'No mark is set, so nobody is told before credits have run out.'),
+  no_mark: nobody(
+    'notices',
+    'No amount and no number of days is set, so nobody is told before credits have run out.',
+  ),
 
   owned: ok('Whoever switched it on or changed it last is here, and may change it.'),
   owner_left: weak(

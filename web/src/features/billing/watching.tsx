@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
 import type { DutyView, WatchingResponse } from '#console-api/watching/contract';
 import { watchingQuery } from '../../api/watching.ts';
 import { Badge, Notice, type Tone } from '../../ui/notice.tsx';
@@ -43,17 +44,24 @@ function Missing({ missing, mayEdit }: { missing: readonly DutyView[]; mayEdit: 
 }
 
 function Checklist({ watching, mayEdit }: { watching: WatchingResponse; mayEdit: boolean }) {
+  // What is closed is not there at all: names stand on the page once, where they belong.
+  const [open, setOpen] = useState(false);
   return (
-    <details className="watching-list">
+    <details
+      className="watching-list"
+      onToggle={({ currentTarget }) => setOpen(currentTarget.open)}
+    >
       <summary>
         <Badge tone={TONES[watching.state]}>Who is watching</Badge> <span>{watching.summary}</span>
       </summary>
-      <ul className="plain-list">
-        {watching.duties.map((duty) => (
-          <Duty key={duty.duty} duty={duty} mayEdit={mayEdit} />
-        ))}
-      </ul>
-      {!mayEdit && (
+      {open && (
+        <ul className="plain-list">
+          {watching.duties.map((duty) => (
+            <Duty key={duty.duty} duty={duty} mayEdit={mayEdit} />
+          ))}
+        </ul>
+      )}
+      {open && !mayEdit && (
         <p className="hint">A billing member or an admin can change who does what here.</p>
       )}
     </details>
