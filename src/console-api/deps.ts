@@ -7,8 +7,9 @@ import type { Entropy } from '#kernel/ids';
 import type { TargetPolicy } from '#outgoing-webhooks/target';
 import type { PaymentsDeps } from '#payments/deps';
 import type { TierBook } from '#rate-limits/tiers';
+import type { WatchingDeps } from '#watching/watching';
 
-export interface ConsoleDeps {
+export interface ConsoleDeps extends WatchingDeps {
   readonly pool: Pool;
   readonly identity: Identity;
   readonly payments: PaymentsDeps;

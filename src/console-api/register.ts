@@ -20,6 +20,7 @@ import { paymentRoutes } from './routes/payments.ts';
 import { purchaseRoutes } from './routes/purchases.ts';
 import { signInRoutes } from './routes/sign-in.ts';
 import { spendWatchRoutes } from './routes/spend-watch.ts';
+import { watchingRoutes } from './routes/watching.ts';
 import { webhookDeliveryRoutes } from './routes/webhook-deliveries.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 
@@ -58,6 +59,7 @@ export async function registerConsoleApi(app: FastifyInstance, deps: ConsoleDeps
       keyRoutes(api, deps);
       limitRoutes(api, deps);
       noticeRoutes(api, deps);
+      watchingRoutes(api, deps);
       if (deps.mailbox !== undefined) mailboxRoutes(api, deps.mailbox);
       webhookRoutes(api, deps);
       webhookDeliveryRoutes(api, deps);

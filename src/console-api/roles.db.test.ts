@@ -26,6 +26,7 @@ const DEEDS: readonly (readonly ['GET' | 'POST', string, Ability, object?])[] = 
   ['GET', '/api/billing/history', 'billing.view'],
   ['GET', '/api/billing/payments', 'billing.view'],
   ['GET', '/api/billing/starter-credit', 'billing.view'],
+  ['GET', '/api/billing/watching', 'billing.view'],
   ['POST', '/api/billing/starter-credit', 'billing.buy'],
   ['GET', '/api/purchases', 'billing.view'],
   ['GET', '/api/purchases/pur_NONE', 'billing.view'],

@@ -2,13 +2,11 @@ import { enqueue } from '#db/jobs';
 import type { Db } from '#db/pool';
 import { Fault } from '#kernel/assert';
 import { newId } from '#kernel/ids';
+import { readAudience } from '#notices/audience';
 import type { NoticesDeps } from '#notices/deps';
 import { isNoticeKind, type Kind, kindOf } from '#notices/kinds';
 import { type Recipient, recipientsOf } from '#notices/recipients';
-import { readSettings } from '#notices/settings';
 import { OPERATORS } from '#notices/tell';
-import { membersOf } from '#orgs/watched';
-import { type AddressRow, listAddresses, listOptOuts, type OptOutRow } from './settings-sql.ts';
 import * as sql from './sql.ts';
 
 /** The job that sends a mail. */
@@ -55,13 +53,9 @@ async function audienceOf(
     const recipients = deps.operators.map((address) => ({ address, reachedAs: 'operator' }));
     return { recipients, digest: false };
   }
-  const settings = await readSettings(tx, organizationId);
-  const members = await membersOf(tx, organizationId);
-  const added = await tx.query<AddressRow>(listAddresses(organizationId));
-  const addresses = added.filter(({ confirmedAt }) => confirmedAt !== null);
-  const optOuts = await tx.query<OptOutRow>(listOptOuts(organizationId));
-  const recipients = recipientsOf(kind.topic, { settings, members, addresses, optOuts });
-  return { recipients, digest: settings.digest };
+  const audience = await readAudience(tx, organizationId);
+  const recipients = recipientsOf(kind.topic, audience);
+  return { recipients, digest: audience.settings.digest };
 }
 
 /** A mail that exists exactly if the transaction does, and the job that sends it. */

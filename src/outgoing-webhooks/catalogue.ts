@@ -86,10 +86,7 @@ export const EVENT_TYPES = {
   'credits.low': { when: 'What is left fell below your mark for alerts.', data: credit },
   'credits.runway_short': {
     when: 'At the pace of the last days, credit lasts only a few days more.',
-    data: {
-      ...{ balance_usd: '18', per_day_usd: '3.6', ends_at: NEXT_WEEK },
-      ...{ days_left: 4, days_mark: 7 },
-    },
+    data: { balance_usd: '18', days_left: 4, days_mark: 7 },
   },
   'credits.exhausted': {
     when: 'Credit ran out; requests are refused.',

@@ -17,6 +17,7 @@ import type { PaymentsDeps } from '#payments/deps';
 import { reloadAsker } from '#payments/reload-asked';
 import type { Config } from '#src/config';
 import type { Closers } from '#src/start/closers';
+import { endpointsWatched } from '#src/start/endpoints-watched';
 import type { Log } from '#src/start/log';
 import { mailboxToShow, mailerOf } from '#src/start/mailer';
 import { noticesOf } from '#src/start/notices';
@@ -74,6 +75,7 @@ export async function runConsole(
     simulated: stripe.simulated,
     webhookPolicy: targetPolicyOf(config.webhooks, stripe.simulated),
     operators: operatorsOf(config),
+    endpoints: endpointsWatched,
     logger: { level: config.logLevel },
     payOrigin: stripe.apiUrl ?? 'https://checkout.stripe.com',
     ...mailboxToShow(config, stripe.simulated),

@@ -17,6 +17,7 @@ const domains = [
   'notices',
   'outgoing-webhooks',
   'spend-watch',
+  'watching',
 ];
 const edges = ['gateway', 'console-api', 'admin-api', 'webhooks', 'worker', 'cli'];
 const edgeArrows = ['kernel', 'db', 'http', ...domains];
@@ -43,6 +44,7 @@ export const zoneArrows: Readonly<
   notices: { values: ['kernel', 'db', 'orgs', 'identity', 'ledger', 'payments'] },
   'outgoing-webhooks': { values: ['kernel', 'db'] },
   'spend-watch': { values: ['kernel', 'db', 'orgs', 'identity'] },
+  watching: { values: ['kernel', 'db', 'orgs', 'notices', 'payments'] },
   http: { values: ['kernel'], types: ['db', ...domains] },
   ...Object.fromEntries(edges.map((edge) => [edge, { values: edgeArrows }])),
   sims: { values: [] },

@@ -29,6 +29,7 @@ const documentedZones = [
   'notices',
   'outgoing-webhooks',
   'spend-watch',
+  'watching',
 ];
 const handWritten = /\.(ts|tsx|mjs|js|css|sql)$/;
 const coded = /^(src|web|sims|test|bench|migrations|bin|scripts)\//;

@@ -20,6 +20,7 @@ import '../ui/styles/history.css';
 import '../ui/styles/notices.css';
 import '../ui/styles/webhooks.css';
 import '../ui/styles/operator.css';
+import '../ui/styles/watching.css';
 
 // A full load forgets everything the last person saw, which a change of page would not.
 const leaveWhenSignedOut = (error: unknown) => {

@@ -18,6 +18,7 @@ import { limitsQuery } from '../api/limits.ts';
 import { noticesQuery } from '../api/notices.ts';
 import { overviewQuery } from '../api/operator.ts';
 import { meQuery, siteQuery } from '../api/session.ts';
+import { watchingQuery } from '../api/watching.ts';
 import { webhooksQuery } from '../api/webhooks.ts';
 import { BillingPage } from '../features/billing/billing-page.tsx';
 import { CardReturnPage } from '../features/billing/card-return-page.tsx';
@@ -87,6 +88,7 @@ const billing = createRoute({
     void queries.prefetchQuery(detailsQuery(me.organization.id));
     void queries.prefetchQuery(cardsQuery(me.organization.id));
     void queries.prefetchQuery(reloadQuery(me.organization.id));
+    void queries.prefetchQuery(watchingQuery(me.organization.id));
   },
   validateSearch: (search: Record<string, unknown>): { buy?: string; address?: string } => {
     const buy = text(search, 'buy');

@@ -41,10 +41,15 @@ export function Page(props: {
   );
 }
 
-/** One part of a page under a heading of its own. */
-export function Section(props: { title: string; actions?: ReactNode; children: ReactNode }) {
+/** One part of a page under a heading of its own, which links may lead to by its id. */
+export function Section(props: {
+  title: string;
+  id?: string;
+  actions?: ReactNode;
+  children: ReactNode;
+}) {
   return (
-    <section className="section" aria-label={props.title}>
+    <section className="section" id={props.id} aria-label={props.title}>
       <div className="section-head">
         <h2>{props.title}</h2>
         {props.actions}

@@ -18,6 +18,7 @@ import { History } from './history.tsx';
 import { PurchaseCard } from './purchase-card.tsx';
 import { ReloadSection } from './reload-section.tsx';
 import { Runway } from './runway.tsx';
+import { Watching } from './watching.tsx';
 import { WebhookNotice } from './webhook-notice.tsx';
 
 interface Opened {
@@ -88,6 +89,7 @@ function Billing({ buy, editAddress }: Opened) {
       {billing.data !== undefined && (
         <Runway organizationId={organization.id} available={billing.data.available_usd} />
       )}
+      {billing.data !== undefined && <Watching organizationId={organization.id} mayEdit={mayBuy} />}
       {mayBuy && billing.data?.webhooks_silent === true && <WebhookNotice />}
       {!mayBuy && (
         <Notice tone="quiet" title={`Your role, ${roleName(me.role)}, cannot buy credits`}>

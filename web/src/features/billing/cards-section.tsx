@@ -40,7 +40,7 @@ export function CardsSection(props: { organizationId: string; mayEdit: boolean }
     </button>
   );
   return (
-    <Section title="Cards" actions={add}>
+    <Section title="Cards" id="cards" actions={add}>
       {cards.isPending && <Skeleton rows={2} label="Loading saved cards" />}
       {cards.isError && data === undefined && (
         <Problem error={cards.error} retry={() => void cards.refetch()} />

@@ -75,7 +75,7 @@ export function ReloadSection(props: { organizationId: string; mayEdit: boolean 
     </div>
   );
   return (
-    <Section title="Auto-reload" actions={actions}>
+    <Section title="Auto-reload" id="auto-reload" actions={actions}>
       {reload.isPending && <Skeleton rows={2} label="Loading auto-reload" />}
       {reload.isError && data === undefined && (
         <Problem error={reload.error} retry={() => void reload.refetch()} />
