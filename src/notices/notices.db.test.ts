@@ -97,6 +97,39 @@ describe('auto-reload', () => {
     for (let times = 0; times < 3; times++) await reloader.ask(world.payments);
     expect(await world.told(organizationId)).toEqual(['reload_capped']);
   });
+
+  test('that needs an address says so once, though nothing was tried', async () => {
+    const { reloader, organizationId, admin } = await organization();
+    await reloader.save();
+    const taxed = { ...world.payments, automaticTax: true };
+    await reloader.set({}, taxed);
+    for (let times = 0; times < 3; times++) await reloader.ask(taxed);
+    await world.work();
+    expect(await world.told(organizationId)).toEqual(['reload_capped']);
+    const [mail] = world.mailsTo(admin);
+    expect(mail?.subject).toBe('Auto-reload needs your billing address (Test)');
+    expect(mail?.text).toContain('Nothing is bought by itself until you enter it');
+  });
+
+  test('that meets a fault on our side says that, once a day, and never that a card rests', async () => {
+    const { reloader, organizationId, admin } = await organization();
+    await reloader.save();
+    const broken: typeof world.payments = {
+      ...world.payments,
+      cardCharges: {
+        ...world.payments.cardCharges,
+        chargeCard: async () => ({ outcome: 'refused', code: 'authentication_error', detail: '' }),
+      },
+    };
+    // Saved anew it is tried anew, and fails anew.
+    for (let times = 0; times < 3; times++) await reloader.set({}, broken);
+    expect(await reloader.purchases()).toHaveLength(3);
+    await world.work();
+    expect(await world.told(organizationId)).toEqual(['reload_capped']);
+    const [mail] = world.mailsTo(admin);
+    expect(mail?.subject).toBe('Auto-reload waits for a fault on our side (Test)');
+    expect(mail?.text).not.toContain('rests');
+  });
 });
 
 describe('credit that runs low', () => {

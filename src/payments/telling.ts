@@ -92,18 +92,6 @@ export async function tellReloadRefused(
   await deps.tell?.(tx, { organizationId, kind, key, facts });
 }
 
-/** A reload that ended before a card was asked, in the words of its timeline. */
-export async function tellReloadEnded(
-  deps: Telling,
-  tx: Db,
-  purchase: Purchase,
-  message: string,
-): Promise<void> {
-  const { organizationId, id: key } = purchase;
-  const facts = { ...amounts(purchase), message };
-  await deps.tell?.(tx, { organizationId, kind: 'reload_failed', key, facts });
-}
-
 /** Answers that hold a reload back until somebody acts or time passes, and how long each is the same. */
 const CAPPED: Partial<Record<Answer, 'day' | 'month'>> = {
   hour_full: 'day',
@@ -111,6 +99,12 @@ const CAPPED: Partial<Record<Answer, 'day' | 'month'>> = {
   month_full: 'month',
   balance_full: 'month',
   no_card: 'month',
+  // No card was asked: the reload that met it is not told as one that failed.
+  address_needed: 'month',
+  address_refused: 'day',
+  region_not_sold: 'month',
+  payments_down: 'day',
+  month_full_with_tax: 'month',
 };
 
 const PERIOD_LENGTH = { day: 10, month: 7 } as const;
