@@ -60,6 +60,7 @@ export async function carryOnReload(deps: PaymentsDeps, purchase: Purchase): Pro
     paymentMethodId: ready.paymentMethodId,
     total: ready.total,
     receiptEmail: ready.receiptEmail,
+    taxCalculation: ready.taxCalculation,
     idempotencyKey: idempotencyKey(deps, ready, 'charge'),
   });
   await digest(deps, ready, customerId, answer);

@@ -58,7 +58,10 @@ const taxed = (percent: bigint, asked: NanoUsd[] = []): typeof world.deps => ({
       asked.push(amount);
       const cents = (amount / NANOS_PER_CENT) * percent;
       const tax = nanos(((cents + 99n) / 100n) * NANOS_PER_CENT);
-      return { outcome: 'done', tax: { tax, total: nanos(amount + tax), lines: [] } };
+      return {
+        outcome: 'done',
+        tax: { tax, total: nanos(amount + tax), lines: [], calculation: null },
+      };
     },
   },
 });
@@ -228,6 +231,22 @@ describe('the charge itself', () => {
     expect(made.payment_method_options?.card).toMatchObject({
       stored_credential_usage: 'unscheduled',
     });
+  });
+});
+
+describe('the tax of a reload', () => {
+  it('is booked by the processor with the payment, by the calculation that decided it', async () => {
+    await world.settings({ tax_rate_percent: '19' });
+    await its.save();
+    await address();
+    await its.set({}, { ...world.deps, automaticTax: true });
+    await world.settings({ tax_rate_percent: '0' });
+    const { paymentIntentId, state, tax } = await theReload();
+    expect([state, tax, await its.charged()]).toEqual(['credited', usd('9.5'), [5950]]);
+    const found = await stripe().tax.associations.find({ payment_intent: paymentIntentId ?? '' });
+    expect(found.tax_transaction_attempts).toMatchObject([
+      { status: 'committed', source: paymentIntentId },
+    ]);
   });
 });
 

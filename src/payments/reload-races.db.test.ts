@@ -60,7 +60,10 @@ const taxing = (meanwhile: () => Promise<unknown>): PaymentsDeps => ({
     ...world.deps.tax,
     async calculate() {
       await meanwhile();
-      return { outcome: 'done', tax: { tax: usd('10'), total: usd('60'), lines: [] } };
+      return {
+        outcome: 'done',
+        tax: { tax: usd('10'), total: usd('60'), lines: [], calculation: null },
+      };
     },
   },
 });
@@ -314,7 +317,7 @@ describe('what held a reload back ends, and it is asked again', () => {
           keys.push(key);
           const replayed = keys.filter((one) => one === key).length > 1;
           if (keys.length < 3) return { outcome: 'unknown', detail: 'error 500', replayed };
-          const tax = { tax: ZERO, total: usd('50'), lines: [] };
+          const tax = { tax: ZERO, total: usd('50'), lines: [], calculation: null };
           return replayed
             ? { outcome: 'unknown', detail: 'error 500', replayed }
             : { outcome: 'done', tax };

@@ -53,7 +53,8 @@ export function stripeTax(options: StripeOptions): TaxProcessor {
         );
         const lines = calculation.tax_breakdown.map(toLine);
         const tax = fromCents(BigInt(calculation.tax_amount_exclusive));
-        return { tax: { tax, total: fromCents(BigInt(calculation.amount_total)), lines } };
+        const total = fromCents(BigInt(calculation.amount_total));
+        return { tax: { tax, total, lines, calculation: calculation.id } };
       }),
   };
 }
