@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { newId, type OrganizationId } from '#kernel/ids';
 import { refreshPurchase } from '#payments/purchases';
+import { pauseReload } from '#payments/reload-pauses-sql';
 import { settlePayment } from '#payments/settle';
 import { systemEntropy } from '#src/system';
 import { give, usd } from '#test/ledger-world';
@@ -129,6 +130,23 @@ describe('auto-reload', () => {
     const [mail] = world.mailsTo(admin);
     expect(mail?.subject).toBe('Auto-reload waits for a fault on our side (Test)');
     expect(mail?.text).not.toContain('rests');
+  });
+});
+
+describe('auto-reload that waits for the operator', () => {
+  test('says so when it would be needed, and not before', async () => {
+    const { reloader, organizationId, admin } = await organization();
+    await reloader.save();
+    await give(world.deps.pool, reloader.payer, usd('20'), { kind: 'promotional' });
+    await world.deps.pool.query(pauseReload(organizationId, 'fraud_warning', 'issfr_1'));
+    await reloader.set({}, world.payments);
+    expect(await world.told(organizationId)).toEqual([]);
+    await reloader.spend('12');
+    for (let times = 0; times < 3; times++) await reloader.ask(world.payments);
+    await world.work();
+    expect(await world.told(organizationId)).toEqual(['reload_capped']);
+    const [mail] = world.mailsTo(admin);
+    expect(mail?.subject).toBe('Auto-reload waits until we have looked at a payment (Test)');
   });
 });
 

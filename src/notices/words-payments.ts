@@ -76,6 +76,11 @@ const HOLDS: Readonly<Record<string, Hold>> = {
     why: 'Payments did not work on our side, and we have been told. No card was asked.',
     next: 'It is tried again by itself within the hour; you need not do anything.',
   },
+  fraud_warning: {
+    subject: 'Auto-reload waits until we have looked at a payment',
+    why: 'A bank reported a payment of yours as fraudulent. Until we have looked at it, no card is asked.',
+    next: 'Nothing is bought by itself until then. You can still buy credits yourself.',
+  },
 };
 
 /** What an unknown reason of a later release is told as. */

@@ -1,7 +1,7 @@
 import type { Db } from '#db/pool';
 import { formatUsd, type NanoUsd, nanos, ZERO } from '#kernel/money';
 import type { GrantIssued } from '#ledger/grants';
-import type { Answer, PauseReason, ReloadFacts } from '#payments/auto-reload';
+import type { Answer, Paused, PauseReason, ReloadFacts } from '#payments/auto-reload';
 import type { SettingsRow } from '#payments/auto-reload-sql';
 import type { PurchaseFailure } from '#payments/declines';
 import type { DisputeState } from '#payments/dispute';
@@ -93,7 +93,7 @@ export async function tellReloadRefused(
 }
 
 /** Answers that hold a reload back until somebody acts or time passes, and how long each is the same. */
-const CAPPED: Partial<Record<Answer, 'day' | 'month'>> = {
+const CAPPED: Partial<Record<Answer | Paused, 'day' | 'month'>> = {
   hour_full: 'day',
   day_full: 'day',
   month_full: 'month',
@@ -105,6 +105,8 @@ const CAPPED: Partial<Record<Answer, 'day' | 'month'>> = {
   region_not_sold: 'month',
   payments_down: 'day',
   month_full_with_tax: 'month',
+  // The other pauses are told with what caused them.
+  fraud_warning: 'month',
 };
 
 const PERIOD_LENGTH = { day: 10, month: 7 } as const;
@@ -117,15 +119,17 @@ export async function tellCapped(
   facts: ReloadFacts,
   { answer, until }: { readonly answer: Answer; readonly until: Date | null },
 ): Promise<void> {
-  const every = CAPPED[answer];
+  const needed = facts.counted + facts.pending < facts.threshold;
+  const reason = answer === 'paused' && needed && facts.paused !== null ? facts.paused : answer;
+  const every = CAPPED[reason];
   if (every === undefined) return;
   const period = facts.now.toISOString().slice(0, PERIOD_LENGTH[every]);
   await deps.tell?.(tx, {
     organizationId: settings.organizationId,
     kind: 'reload_capped',
-    key: `${answer}:${period}`,
+    key: `${reason}:${period}`,
     facts: {
-      reason: answer,
+      reason,
       balance_usd: formatUsd(nanos(facts.counted)),
       threshold_usd: formatUsd(facts.threshold),
       until: until?.toISOString() ?? null,
