@@ -60,7 +60,10 @@ const taxing = (meanwhile: () => Promise<unknown>): PaymentsDeps => ({
     ...world.deps.tax,
     async calculate() {
       await meanwhile();
-      return { outcome: 'done', tax: { tax: usd('10'), total: usd('60'), lines: [] } };
+      return {
+        outcome: 'done',
+        tax: { tax: usd('10'), total: usd('60'), lines: [], calculation: null },
+      };
     },
   },
 });
@@ -100,6 +103,39 @@ describe('off means off', () => {
     await set({}, slow);
     expect(await charged()).toEqual([5000]);
     expect(await purchases()).toMatchObject([{ state: 'credited' }]);
+  });
+});
+
+describe('while the card of a reload is being charged', () => {
+  const during = (meanwhile: () => Promise<unknown>) =>
+    charging(async (request) => {
+      await meanwhile();
+      return world.deps.cardCharges.chargeCard(request);
+    });
+
+  it('a purchase by hand is credited too, and no second reload comes of it (F73)', async () => {
+    await save();
+    const byHand = async () => {
+      const purchase = await world.begin(payer.organizationId, '25');
+      await world.pay(purchase);
+      await refreshPurchase(world.deps, purchase.id);
+    };
+    await set({}, during(byHand));
+    expect((await charged()).sort()).toEqual([2500, 5000]);
+    expect(await world.available(payer.organizationId)).toBe(usd('75'));
+    expect(await ask()).toBe('enough');
+    expect(await purchases()).toHaveLength(2);
+  });
+
+  it('another threshold and target are for the next one: it buys what was decided (F76)', async () => {
+    await save();
+    await set(
+      {},
+      during(() => set({ threshold: usd('5'), target: usd('20') })),
+    );
+    expect(await charged()).toEqual([5000]);
+    expect(await world.available(payer.organizationId)).toBe(usd('50'));
+    expect((await view()).settings).toMatchObject({ target: usd('20') });
   });
 });
 
@@ -281,7 +317,7 @@ describe('what held a reload back ends, and it is asked again', () => {
           keys.push(key);
           const replayed = keys.filter((one) => one === key).length > 1;
           if (keys.length < 3) return { outcome: 'unknown', detail: 'error 500', replayed };
-          const tax = { tax: ZERO, total: usd('50'), lines: [] };
+          const tax = { tax: ZERO, total: usd('50'), lines: [], calculation: null };
           return replayed
             ? { outcome: 'unknown', detail: 'error 500', replayed }
             : { outcome: 'done', tax };
