@@ -233,6 +233,23 @@ describe('pausing', () => {
     expect((await anomalies())[0]?.state).toBe('passed');
   });
 
+  test('a key that was switched off and on again is not paused a second time without a word', async () => {
+    await spend('6');
+    await look();
+    const { organizationId, apiKeyId: id } = payer;
+    await changeKey(world.db.pool, 'disable', { organizationId, id });
+    await changeKey(world.db.pool, 'enable', { organizationId, id });
+    await later('2 hours');
+    await look();
+    expect((await anomalies())[0]?.state).toBe('passed');
+    await spend('7');
+    await look();
+    expect(await keyStatus()).toBe('paused');
+    // Of one key a notice is told once, ever.
+    const told = world.told.filter(({ kind }) => kind === 'key_paused').map(({ key }) => key);
+    expect(new Set(told).size).toBe(2);
+  });
+
   test('a policy that becomes pause later pauses what still goes on, and says so once', async () => {
     await want('alert');
     await spend('6');
