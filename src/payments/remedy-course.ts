@@ -55,7 +55,8 @@ async function creditHere(
   }
   await deps.pool.transaction(async (tx) => {
     const [locked] = await tx.query<sql.Remedy>(sql.lockRemedy(remedy));
-    if (locked?.state !== 'requested') return;
+    // Meanwhile it may have failed elsewhere, and an operator have decided otherwise.
+    if (locked?.state !== 'requested' || locked.attempt !== remedy.attempt) return;
     const purchaseId = await grant(deps, tx, { ...remedy, organizationId }, payment, net);
     const { environment } = deps;
     await wantInvoice(tx, { organizationId, id: purchaseId, environment });
