@@ -242,6 +242,16 @@ export const raiseAttempt = (
   values: [purchase.organizationId, purchase.id, purchase.attempt],
 });
 
+/** The same before any card may have been asked: another process's call goes on under its key. */
+export const raiseUnchargedAttempt = (
+  purchase: Pick<Purchase, 'organizationId' | 'id' | 'attempt'>,
+): Statement => ({
+  text: `UPDATE payments.purchases SET attempt = attempt + 1
+    WHERE organization_id = $1 AND id = $2 AND attempt = $3 AND state = 'opening'
+      AND payment_method_id IS NULL`,
+  values: [purchase.organizationId, purchase.id, purchase.attempt],
+});
+
 /** What a saved card is charged, and which: said once, before the first call. */
 export const keepChargeTerms = (
   purchase: Pick<Purchase, 'organizationId' | 'id'>,
