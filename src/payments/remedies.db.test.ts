@@ -239,6 +239,41 @@ describe('a payment that fits nothing', () => {
     expect(await readReload(world.deps.pool, org)).toMatchObject({ settings: { enabled: true } });
   });
 
+  it('that is credit already is credited to nobody else', async () => {
+    const purchase = await world.begin(await world.organization(), '20');
+    const payment = String(Object(await world.pay(purchase)).payment_intent);
+    await settlePayment(world.deps, payment, 'webhook');
+    await world.db.ownerPool.query({
+      text: `INSERT INTO payments.quarantined_payments (provider, payment_intent_id,
+          received_minor_units, currency, mismatches) VALUES ($1, $2, 2000, 'usd', '["customer"]')`,
+      values: [world.deps.processor.name, payment],
+    });
+    const other = await world.organization();
+    await decide({ paymentIntentId: payment, kind: 'credit', organizationId: other });
+    await pursueRemedy(world.deps, payment);
+    expect([await available(other), await available(purchase.organizationId)]).toEqual([
+      0n,
+      usd('20'),
+    ]);
+    expect(await readRemedy(world.deps.pool, payment)).toMatchObject({
+      ...{ state: 'failed', failureCode: 'credited_already' },
+    });
+  });
+
+  it('is never one that became credit before, though its customer is another one by now', async () => {
+    const purchase = await world.begin(await world.organization(), '20');
+    const payment = String(Object(await world.pay(purchase)).payment_intent);
+    expect(await settlePayment(world.deps, payment, 'webhook')).toEqual({ outcome: 'credited' });
+    await world.db.ownerPool.query({
+      text: `UPDATE payments.customers SET customer_id = 'cus_new' WHERE organization_id = $1`,
+      values: [purchase.organizationId],
+    });
+    expect(await settlePayment(world.deps, payment, 'webhook')).toEqual({
+      outcome: 'already_credited',
+    });
+    expect(await waits(payment)).toBe(false);
+  });
+
   it('in another currency is never credit', async () => {
     const payment = await misdirected('eur');
     const org = await world.organization();

@@ -36,6 +36,7 @@ export const REMEDY_FAILURES: Readonly<Record<string, string>> = {
   payment_not_usd: 'the payment is not in USD',
   payment_not_usable: 'the payment can no longer be credited',
   refunded_meanwhile: 'the payment was refunded meanwhile',
+  credited_already: 'the payment is credit already',
   tax_unknown: 'tax was collected with it, and how much nobody can say',
 };
 

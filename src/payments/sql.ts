@@ -134,7 +134,7 @@ export const findByProcessorIds = (
   paymentIntentId: string | null,
 ): Statement => ({
   text: `SELECT ${COLUMNS} FROM payments.purchases
-    WHERE session_id = $1 OR payment_intent_id = $2 LIMIT 1`,
+    WHERE session_id = $1 OR payment_intent_id = $2 ORDER BY state = 'credited' DESC LIMIT 1`,
   values: [sessionId, paymentIntentId],
 });
 
