@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ZERO } from '#kernel/money';
-import { LOW_TASK } from '#ledger/low';
+import { LOW_TASK, tellWhenBelow } from '#ledger/low';
 import { saveDetails } from '#payments/billing-details-sql';
 import { CARD_CHOSEN_TASK, savedCards, syncCards } from '#payments/cards';
 import type { PaymentsDeps } from '#payments/deps';
@@ -137,6 +137,66 @@ describe('while the card of a reload is being charged', () => {
     expect(await world.available(payer.organizationId)).toBe(usd('50'));
     expect((await view()).settings).toMatchObject({ target: usd('20') });
   });
+});
+
+it('the key of a charge under way stays, whatever becomes of a question about tax beside it', async () => {
+  await save();
+  await address();
+  const beside = taxing(async () => {
+    await world.db.ownerPool.query({
+      text: `UPDATE payments.purchases SET payment_method_id = 'pm_elsewhere'
+        WHERE organization_id = $1 AND state = 'opening'`,
+      values: [payer.organizationId],
+    });
+  });
+  const { tax } = beside;
+  await set(
+    {},
+    {
+      ...beside,
+      tax: {
+        ...tax,
+        async calculate(request) {
+          await tax.calculate(request);
+          return { outcome: 'unknown', detail: 'an error, repeated', replayed: true };
+        },
+      },
+    },
+  );
+  expect(await theReload()).toMatchObject({ state: 'opening', attempt: 1 });
+});
+
+it('the end of a pause makes no settlement wait that tells of low credit', async () => {
+  const { organizationId } = payer;
+  const { pool } = world.db;
+  // So that the kind of job is known, as it is once a worker ran.
+  await tellWhenBelow(pool, organizationId, usd('1'));
+  await pool.query(pauseReload(organizationId, 'dispute', 'du_1'));
+  await pool.transaction(async (tx) => {
+    await endPause(tx, organizationId, 'dispute', 'du_1');
+    await pool.transaction(async (settlement) => {
+      await settlement.query({ text: `SET LOCAL lock_timeout = '3s'` });
+      await tellWhenBelow(settlement, organizationId, usd('1000'));
+    });
+  });
+  expect(await queued(LOW_TASK)).toBeGreaterThan(0);
+});
+
+it('nobody is charged by itself who is suspended, and whoever is resumed is', async () => {
+  await save();
+  const status = (text: string) =>
+    world.db.ownerPool.query({
+      text: 'UPDATE orgs.organizations SET status = $2 WHERE id = $1',
+      values: [payer.organizationId, text],
+    });
+  await status('suspended');
+  await set();
+  expect([await charged(), await ask()]).toEqual([[], 'paused']);
+  expect(await view()).toMatchObject({ status: 'paused', paused: 'suspended' });
+  await status('active');
+  await later('61 minutes');
+  await evaluateDueReloads(world.deps);
+  expect(await charged()).toEqual([5000]);
 });
 
 it('a payment whose call is still under way is neither a refusal nor canceled', async () => {

@@ -160,6 +160,6 @@ async function taxOf(
     return { outcome: 'hindered', code: ours ? answer.code : 'customer_tax_location_invalid' };
   }
   // Nothing is charged yet, so a new attempt is no second charge.
-  if (answer.replayed) await deps.pool.query(sql.raiseAttempt(purchase));
+  if (answer.replayed) await deps.pool.query(sql.raiseUnchargedAttempt(purchase));
   return { outcome: 'later' };
 }

@@ -137,7 +137,7 @@ export const findByProcessorIds = (
   paymentIntentId: string | null,
 ): Statement => ({
   text: `SELECT ${COLUMNS} FROM payments.purchases
-    WHERE session_id = $1 OR payment_intent_id = $2 LIMIT 1`,
+    WHERE session_id = $1 OR payment_intent_id = $2 ORDER BY state = 'credited' DESC LIMIT 1`,
   values: [sessionId, paymentIntentId],
 });
 
@@ -242,6 +242,16 @@ export const raiseAttempt = (
 ): Statement => ({
   text: `UPDATE payments.purchases SET attempt = attempt + 1
     WHERE organization_id = $1 AND id = $2 AND attempt = $3 AND state = 'opening'`,
+  values: [purchase.organizationId, purchase.id, purchase.attempt],
+});
+
+/** The same before any card may have been asked: another process's call goes on under its key. */
+export const raiseUnchargedAttempt = (
+  purchase: Pick<Purchase, 'organizationId' | 'id' | 'attempt'>,
+): Statement => ({
+  text: `UPDATE payments.purchases SET attempt = attempt + 1
+    WHERE organization_id = $1 AND id = $2 AND attempt = $3 AND state = 'opening'
+      AND payment_method_id IS NULL`,
   values: [purchase.organizationId, purchase.id, purchase.attempt],
 });
 
