@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import { type Config, describeProblems, parseConfig } from '#src/config';
@@ -159,4 +160,24 @@ test('one webhook secret, or two while one replaces the other; never a blank one
       { variable: 'STRIPE_WEBHOOK_SECRET', expected: expect.stringContaining('whsec_…') },
     ]);
   }
+});
+
+test('the guide for operators lists every variable there is', () => {
+  const asked = new Set<string>();
+  const environment = new Proxy<Record<string, string>>(
+    {},
+    {
+      get(_target, name) {
+        asked.add(String(name));
+        return undefined;
+      },
+    },
+  );
+  parseConfig(environment, readFrom({}));
+  const page = readFileSync(new URL('../docs/operations.md', import.meta.url), 'utf8');
+  // The guide says once that each secret has a twin.
+  const isTwin = (name: string) => name.endsWith('_FILE') && asked.has(name.slice(0, -5));
+  const own = [...asked].filter((name) => !isTwin(name));
+  expect(own.length).toBeGreaterThan(30);
+  expect(own.filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
 });

@@ -12,7 +12,7 @@ import {
 } from '#orgs/api-keys';
 import type { KeyMoveName, KeyStatus } from '#orgs/key-states';
 import { readOrganization } from '#orgs/organizations';
-import { resumeKey } from '#spend-watch/answers';
+import { enableKey, resumeKey } from '#spend-watch/answers';
 import { type AdminApp, type AdminDeps, documented, refuse } from './door.ts';
 import { nameText, pageIn, pageOf } from './page.ts';
 
@@ -154,9 +154,10 @@ export function apiKeyRoutes(app: AdminApp, deps: AdminDeps): void {
         let key = await readApiKey(tx, { organizationId, id });
         if (key === undefined) return { outcome: 'unknown_key' };
         if (status !== undefined) {
+          const letGoOn = key.status === 'paused' ? resumeKey : enableKey;
           const changed =
-            status === 'active' && key.status === 'paused'
-              ? await resumeKey(tx, { organizationId, id }, { by: apiKeyId, requestId: request.id })
+            status === 'active'
+              ? await letGoOn(tx, { organizationId, id }, { by: apiKeyId, requestId: request.id })
               : await moveTo(tx, status, who);
           if (changed.outcome !== 'done') return changed;
           key = changed.key;

@@ -15,7 +15,7 @@ import {
 import { checkKeyEnd, endOfLifetime, isKeyLifetime } from '#orgs/key-expiry';
 import type { KeyMoveName, KeyStatus } from '#orgs/key-states';
 import { defaultWorkspaceOf, hasWorkspace } from '#orgs/organizations';
-import { resumeKey } from '#spend-watch/answers';
+import { enableKey, resumeKey } from '#spend-watch/answers';
 
 interface CreateOptions {
   org: string;
@@ -105,7 +105,7 @@ const IS: Readonly<Record<KeyStatus, string>> = {
 };
 
 const change =
-  (move: 'disable' | 'enable' | 'revoke') =>
+  (move: 'disable' | 'revoke') =>
   async (system: System, id: string): Promise<Answer> => {
     const told = await system.pool.transaction(async (tx) => {
       const moved = await changeKey(tx, move, { id });
@@ -127,14 +127,17 @@ function changed(id: string, move: KeyMoveName, told: KeyChange): Answer {
   return done(keyJson(told.key), `${told.key.name} (${told.key.hint}) ${DONE[move]}.`);
 }
 
-async function resume(system: System, id: string): Promise<Answer> {
-  const told = await system.pool.transaction(async (tx) => {
-    const organizationId = await organizationOfKey(tx, id);
-    if (organizationId === undefined) return { outcome: 'unknown_key' } as const;
-    return resumeKey(tx, { organizationId, id }, { by: OPERATOR, requestId: null });
-  });
-  return changed(id, 'resume', told);
-}
+const letGoOn =
+  (move: 'resume' | 'enable') =>
+  async (system: System, id: string): Promise<Answer> => {
+    const told = await system.pool.transaction(async (tx) => {
+      const organizationId = await organizationOfKey(tx, id);
+      if (organizationId === undefined) return { outcome: 'unknown_key' } as const;
+      const answer = move === 'resume' ? resumeKey : enableKey;
+      return answer(tx, { organizationId, id }, { by: OPERATOR, requestId: null });
+    });
+    return changed(id, move, told);
+  };
 
 async function list(system: System, options: { org: string }): Promise<Answer> {
   const refusal = await unknownOrganization(system, options.org);
@@ -176,11 +179,11 @@ export function addKeyVerbs({ program, onSystem }: Verbs): void {
   key
     .command('enable <id>')
     .description('switch a disabled key on')
-    .action(onSystem(change('enable')));
+    .action(onSystem(letGoOn('enable')));
   key
     .command('resume <id>')
     .description('let a key go on that was paused because it spent unusually fast')
-    .action(onSystem(resume));
+    .action(onSystem(letGoOn('resume')));
   key
     .command('revoke <id>')
     .description('end a key for good')

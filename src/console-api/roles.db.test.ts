@@ -24,6 +24,7 @@ const as = (role: Role): Browser => people.get(role) ?? world.stranger();
 const DEEDS: readonly (readonly ['GET' | 'POST', string, Ability, object?])[] = [
   ['GET', '/api/billing', 'billing.view'],
   ['GET', '/api/billing/history', 'billing.view'],
+  ['GET', '/api/billing/history.csv', 'billing.view'],
   ['GET', '/api/billing/payments', 'billing.view'],
   ['GET', '/api/billing/starter-credit', 'billing.view'],
   ['GET', '/api/billing/watching', 'billing.view'],

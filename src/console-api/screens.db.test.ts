@@ -147,6 +147,15 @@ describe('buying credits', () => {
       has_more: false,
       data: [{ kind: 'credit.purchase', title: 'Credits bought', amount_usd: '25.5' }],
     });
+    const file = await person.get('/api/billing/history.csv');
+    expect(file.headers).toMatchObject({
+      'content-type': 'text/csv; charset=utf-8',
+      'content-disposition': 'attachment; filename="statement.csv"',
+    });
+    const [head, line, ...more] = String(file.body).trimEnd().split('\r\n');
+    expect(head).toMatch(/^id,at,recorded_at,kind,amount_usd,balance_usd,/);
+    expect(line).toContain(',credit.purchase,25.5,25.5,');
+    expect(more).toEqual([]);
     const listed = purchaseList.parse((await person.get('/api/purchases')).body);
     expect(listed.data.map((one) => one.id)).toEqual([bought.id]);
   });

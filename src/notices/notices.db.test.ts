@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { newId, type OrganizationId } from '#kernel/ids';
 import { refreshPurchase } from '#payments/purchases';
+import { pauseReload } from '#payments/reload-pauses-sql';
 import { settlePayment } from '#payments/settle';
 import { systemEntropy } from '#src/system';
 import { give, usd } from '#test/ledger-world';
@@ -96,6 +97,56 @@ describe('auto-reload', () => {
     await reloader.set({ maxPerMonth: usd('4') }, world.payments);
     for (let times = 0; times < 3; times++) await reloader.ask(world.payments);
     expect(await world.told(organizationId)).toEqual(['reload_capped']);
+  });
+
+  test('that needs an address says so once, though nothing was tried', async () => {
+    const { reloader, organizationId, admin } = await organization();
+    await reloader.save();
+    const taxed = { ...world.payments, automaticTax: true };
+    await reloader.set({}, taxed);
+    for (let times = 0; times < 3; times++) await reloader.ask(taxed);
+    await world.work();
+    expect(await world.told(organizationId)).toEqual(['reload_capped']);
+    const [mail] = world.mailsTo(admin);
+    expect(mail?.subject).toBe('Auto-reload needs your billing address (Test)');
+    expect(mail?.text).toContain('Nothing is bought by itself until you enter it');
+  });
+
+  test('that meets a fault on our side says that, once a day, and never that a card rests', async () => {
+    const { reloader, organizationId, admin } = await organization();
+    await reloader.save();
+    const broken: typeof world.payments = {
+      ...world.payments,
+      cardCharges: {
+        ...world.payments.cardCharges,
+        chargeCard: async () => ({ outcome: 'refused', code: 'authentication_error', detail: '' }),
+      },
+    };
+    // Saved anew it is tried anew, and fails anew.
+    for (let times = 0; times < 3; times++) await reloader.set({}, broken);
+    expect(await reloader.purchases()).toHaveLength(3);
+    await world.work();
+    expect(await world.told(organizationId)).toEqual(['reload_capped']);
+    const [mail] = world.mailsTo(admin);
+    expect(mail?.subject).toBe('Auto-reload waits for a fault on our side (Test)');
+    expect(mail?.text).not.toContain('rests');
+  });
+});
+
+describe('auto-reload that waits for the operator', () => {
+  test('says so when it would be needed, and not before', async () => {
+    const { reloader, organizationId, admin } = await organization();
+    await reloader.save();
+    await give(world.deps.pool, reloader.payer, usd('20'), { kind: 'promotional' });
+    await world.deps.pool.query(pauseReload(organizationId, 'fraud_warning', 'issfr_1'));
+    await reloader.set({}, world.payments);
+    expect(await world.told(organizationId)).toEqual([]);
+    await reloader.spend('12');
+    for (let times = 0; times < 3; times++) await reloader.ask(world.payments);
+    await world.work();
+    expect(await world.told(organizationId)).toEqual(['reload_capped']);
+    const [mail] = world.mailsTo(admin);
+    expect(mail?.subject).toBe('Auto-reload waits until we have looked at a payment (Test)');
   });
 });
 

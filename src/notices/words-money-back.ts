@@ -34,6 +34,8 @@ export const MONEY_BACK_WORDS: Readonly<Record<Kinds, WordsOf>> = {
     body: [
       'It goes back to the card that paid. Banks show it within 5 to 10 days. ' +
         'Its credits can no longer be used.',
+      'If auto-reload was on, it was switched off with the refund: or what went back would have been ' +
+        'charged again. Switch it on when you want it.',
     ],
     rows: refund(facts),
   }),

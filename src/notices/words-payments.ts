@@ -34,13 +34,57 @@ const refused = (facts: FactReader): Words['rows'] => [
 const reason = (facts: FactReader): string[] =>
   [facts.text('message'), facts.text('next_step')].filter((text) => text !== undefined);
 
-const CAPS: Readonly<Record<string, string>> = {
-  hour_full: 'There were as many reloads within an hour as there may be.',
-  day_full: 'The number of reloads you allow in a day was reached.',
-  month_full: 'The amount you allow in a month was reached.',
-  balance_full: 'The balance has no room for another purchase.',
-  no_card: 'There is no saved default card that may be charged without you.',
+/** What holds a needed reload back, whatever may be done about it, and whether that is a cap. */
+interface Hold {
+  readonly why: string;
+  readonly subject?: string;
+  readonly next?: string;
+}
+
+const HELD_BY_CAP = 'Auto-reload is held back by its cap';
+
+const HOLDS: Readonly<Record<string, Hold>> = {
+  hour_full: { why: 'There were as many reloads within an hour as there may be.' },
+  day_full: { why: 'The number of reloads you allow in a day was reached.' },
+  month_full: { why: 'The amount you allow in a month was reached.' },
+  month_full_with_tax: {
+    why: 'The rest of the amount you allow in a month is less than the smallest purchase with its tax.',
+  },
+  balance_full: { why: 'The balance has no room for another purchase.' },
+  no_card: {
+    subject: 'Auto-reload has no card it may charge',
+    why: 'There is no saved default card that may be charged without you.',
+    next: 'Nothing is bought by itself until there is one. Save a card, or buy credits yourself.',
+  },
+  address_needed: {
+    subject: 'Auto-reload needs your billing address',
+    why: 'Tax depends on the billing address, and there is none. No card was asked.',
+    next: 'Nothing is bought by itself until you enter it on the Billing page; then it goes on.',
+  },
+  address_refused: {
+    subject: 'Auto-reload stopped at your billing address',
+    why: 'No tax could be worked out for the billing address. No card was asked.',
+    next: 'Nothing is bought by itself until you correct it on the Billing page; then it goes on.',
+  },
+  region_not_sold: {
+    subject: 'Auto-reload is not available in your country',
+    why: 'Credits are not sold to the country of the billing address. No card was asked.',
+    next: 'Nothing is bought by itself with this address.',
+  },
+  payments_down: {
+    subject: 'Auto-reload waits for a fault on our side',
+    why: 'Payments did not work on our side, and we have been told. No card was asked.',
+    next: 'It is tried again by itself within the hour; you need not do anything.',
+  },
+  fraud_warning: {
+    subject: 'Auto-reload waits until we have looked at a payment',
+    why: 'A bank reported a payment of yours as fraudulent. Until we have looked at it, no card is asked.',
+    next: 'Nothing is bought by itself until then. You can still buy credits yourself.',
+  },
 };
+
+/** What an unknown reason of a later release is told as. */
+const SOME_CAP: Hold = { why: 'A bound you set was reached.' };
 
 const PAUSES: Readonly<Record<string, string>> = {
   card_declined: 'The card was declined for good. Save another card, and auto-reload goes on.',
@@ -109,24 +153,20 @@ export const PAYMENT_WORDS: Readonly<Record<Kinds, WordsOf>> = {
     ],
     rows: [['Reason', facts.text('title')], ...refused(facts)],
   }),
-  reload_capped: (facts, { organization }) => ({
-    subject:
-      facts.text('reason') === 'no_card'
-        ? 'Auto-reload has no card it may charge'
-        : 'Auto-reload is held back by its cap',
-    headline: `Auto-reload of ${organization} would buy credits, and may not`,
-    body: [
-      CAPS[facts.text('reason') ?? ''] ?? 'A bound you set was reached.',
-      facts.time('until') === undefined
-        ? facts.text('reason') === 'no_card'
-          ? 'Nothing is bought by itself until there is one. Save a card, or buy credits yourself.'
-          : 'Nothing is bought by itself for now. Buy credits yourself, or raise the cap.'
-        : `Nothing is bought by itself until ${facts.time('until')}. Buy credits yourself, or raise the cap.`,
-    ],
-    rows: [
-      ['Balance', facts.usd('balance_usd')],
-      ['Threshold', facts.usd('threshold_usd')],
-      ['Held back until', facts.time('until')],
-    ],
-  }),
+  reload_capped: (facts, { organization }) => {
+    const hold = HOLDS[facts.text('reason') ?? ''] ?? SOME_CAP;
+    const until = facts.time('until');
+    const wait = until === undefined ? 'for now' : `until ${until}`;
+    const raise = `Nothing is bought by itself ${wait}. Buy credits yourself, or raise the cap.`;
+    return {
+      subject: hold.subject ?? HELD_BY_CAP,
+      headline: `Auto-reload of ${organization} would buy credits, and may not`,
+      body: [hold.why, hold.next ?? raise],
+      rows: [
+        ['Balance', facts.usd('balance_usd')],
+        ['Threshold', facts.usd('threshold_usd')],
+        ['Held back until', until],
+      ],
+    };
+  },
 };

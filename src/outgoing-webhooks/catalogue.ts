@@ -108,7 +108,7 @@ export const EVENT_TYPES = {
     data: { ...declined, reason: 'verification_required' },
   },
   'auto_reload.capped': {
-    when: 'Auto-reload is needed and held back by a bound of its own.',
+    when: 'Auto-reload is needed and held back: by a bound, or for want of a card or an address.',
     data: { reason: 'month_full', balance_usd: '3.2', threshold_usd: '10', until: NEXT_MONTH },
   },
   'refund.paid': { when: 'A payment was given back.', data: refund },
@@ -137,7 +137,7 @@ export const EVENT_TYPES = {
     when: 'A saved card ends soon.',
     data: { card: 'visa •••• 4242', month: '01/2027', default: true, days: 7 },
   },
-  'api_key.expiring': { when: 'An API key ends in 30 or 7 days.', data: key },
+  'api_key.expiring': { when: 'An API key ends in 7 days.', data: key },
   'api_key.expiring_soon': { when: 'An API key ends within a day.', data: { ...key, days: 1 } },
   'api_key.paused': {
     when: 'An API key was paused because it spent unlike itself.',

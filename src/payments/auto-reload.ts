@@ -3,7 +3,7 @@ import { divideUp, least, NANOS_PER_CENT, type NanoUsd, nanos, ZERO } from '#ker
 /** Why a card is not charged by itself until a person acts. Persisted and on the wire. */
 export type PauseReason = 'card_declined' | 'declined_repeatedly' | 'verification_required';
 /** The same, and what others pause for (`reload-pauses.ts`). */
-export type Paused = PauseReason | 'dispute' | 'fraud_warning';
+export type Paused = PauseReason | 'dispute' | 'fraud_warning' | 'suspended';
 
 /**
  * Why nothing is bought though no card said no: none was asked. Persisted and on the wire. It ends at
@@ -98,7 +98,11 @@ const wait = (answer: Exclude<Answer, 'started'>, until: Date | null = null): De
 /** The brakes in the order in which they are tried; the first that holds is the answer. */
 const BRAKES: readonly ((facts: ReloadFacts) => Decision | undefined)[] = [
   ({ enabled }) => (enabled ? undefined : wait('off')),
-  ({ paused }) => (paused === null ? undefined : wait('paused')),
+  ({ paused, now }) => {
+    if (paused === null) return undefined;
+    // Nothing tells payments that an organization is served again.
+    return wait('paused', paused === 'suspended' ? after(now, HOUR_MS) : null);
+  },
   ({ underWay, now }) => (underWay ? wait('under_way', after(now, LOOK_AGAIN_MS)) : undefined),
   ({ counted, pending, threshold, now }) => {
     if (counted + pending < threshold) return undefined;

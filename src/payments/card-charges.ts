@@ -21,6 +21,8 @@ export interface CardCharge {
   readonly total: NanoUsd;
   /** Where the processor sends its receipt; null for nowhere. */
   readonly receiptEmail: string | null;
+  /** What its tax was worked out by: the processor then books the tax; null where there is none. */
+  readonly taxCalculation: string | null;
   readonly idempotencyKey: string;
 }
 

@@ -132,6 +132,22 @@ describe('the card of a purchase', () => {
     expect(await proofs(purchase)).toMatchObject([{ state: 'saved', cardId: card?.id }]);
   });
 
+  it('is left to the deployment it was paid in, whoever works the job', async () => {
+    const org = await world.organization();
+    const purchase = await begun(org);
+    await paid(purchase);
+    const elsewhere = {
+      ...{ ...world.deps, environment: 'other' },
+      processor: {
+        ...world.deps.processor,
+        retrievePayment: async () => ({ outcome: 'missing' }) as const,
+      },
+    };
+    // So the job is not done, and comes back.
+    expect(await keep(purchase, elsewhere)).toBe('processor_unavailable');
+    expect(await keep(purchase)).toBe('kept');
+  });
+
   it('is saved once, whoever learns of the payment and however often', async () => {
     const org = await world.organization();
     const purchase = await begun(org);

@@ -6,6 +6,7 @@ import * as sql from '#payments/card-setups-sql';
 import { type CardRow, makeDefault, removeCard, savedCards, syncCards } from '#payments/cards';
 import type { PaymentsDeps } from '#payments/deps';
 import { PURCHASE_CONSENT } from '#payments/purchase-consent';
+import { isOurPurchase } from '#payments/reload-owner';
 import { findPurchase, type Purchase } from '#payments/sql';
 import { giveStarterCredit } from '#payments/starter';
 
@@ -74,6 +75,8 @@ export async function keepPurchaseCard(
   const [setup] = await pool.query<SetupRow>(sql.findSetupOfPurchase(organizationId, purchaseId));
   if (setup?.state === 'saved') return 'kept';
   const [purchase] = await pool.query<Purchase>(findPurchase(purchaseId, organizationId));
+  // Another deployment's: ours would say that no such payment exists, and the job would be done.
+  if (purchase !== undefined && !isOurPurchase(deps, purchase)) return 'processor_unavailable';
   const paid = purchase?.state === 'credited' ? purchase.paymentIntentId : null;
   if (setup === undefined || purchase === undefined || paid === null) return 'nothing_to_keep';
 

@@ -14,7 +14,7 @@ import { reloadPauses } from '#payments/reload-pauses';
 import { keepTerms, type Terms } from '#payments/reload-terms';
 import { type SettledVia, settlePayment } from '#payments/settle';
 import * as sql from '#payments/sql';
-import { tellReloadEnded, tellReloadRefused } from '#payments/telling';
+import { tellReloadRefused } from '#payments/telling';
 import { advance } from '#payments/transition';
 
 type Purchase = sql.Purchase;
@@ -60,6 +60,7 @@ export async function carryOnReload(deps: PaymentsDeps, purchase: Purchase): Pro
     paymentMethodId: ready.paymentMethodId,
     total: ready.total,
     receiptEmail: ready.receiptEmail,
+    taxCalculation: ready.taxCalculation,
     idempotencyKey: idempotencyKey(deps, ready, 'charge'),
   });
   await digest(deps, ready, customerId, answer);
@@ -184,8 +185,8 @@ async function endUnasked(
     if (locked?.paymentMethodId !== purchase.paymentMethodId) return;
     const ended = await advance(tx, purchase, 'charge_declined', changes, detail);
     if (ended !== undefined && held !== undefined) {
+      // People are told by the question that comes after it, which this holds back.
       await tx.query(reloadSql.hold(organizationId, ...held));
-      await tellReloadEnded(deps, tx, ended, detail);
     }
   });
 }
@@ -285,7 +286,6 @@ async function unchargeable(deps: PaymentsDeps, purchase: Purchase): Promise<voi
     const failed = await advance(tx, purchase, 'charge_declined', {}, NO_CARD);
     if (failed === undefined) return;
     await tx.query(reloadSql.restForADay(purchase.organizationId));
-    await tellReloadEnded(deps, tx, failed, NO_CARD);
   });
 }
 

@@ -6,6 +6,7 @@ import { addMember, findOrCreateUser } from '#orgs/members';
 import { saveDetails } from '#payments/billing-details';
 import type { DetailsForm } from '#payments/billing-details-form';
 import type { PaymentsDeps } from '#payments/deps';
+import { listPayments, prepareDocuments } from '#payments/documents';
 import { refreshPurchase } from '#payments/purchases';
 import { syncRefunds } from '#payments/refund-course';
 import { evaluateDueReloads } from '#payments/reload';
@@ -58,7 +59,10 @@ const taxed = (percent: bigint, asked: NanoUsd[] = []): typeof world.deps => ({
       asked.push(amount);
       const cents = (amount / NANOS_PER_CENT) * percent;
       const tax = nanos(((cents + 99n) / 100n) * NANOS_PER_CENT);
-      return { outcome: 'done', tax: { tax, total: nanos(amount + tax), lines: [] } };
+      return {
+        outcome: 'done',
+        tax: { tax, total: nanos(amount + tax), lines: [], calculation: null },
+      };
     },
   },
 });
@@ -228,6 +232,39 @@ describe('the charge itself', () => {
     expect(made.payment_method_options?.card).toMatchObject({
       stored_credential_usage: 'unscheduled',
     });
+  });
+});
+
+describe('the tax of a reload', () => {
+  const papers = async () => {
+    await world.db.ownerPool.query({
+      text: `UPDATE payments.documents SET next_try_at = bursar.real_now()
+        WHERE next_try_at IS NOT NULL`,
+    });
+    await prepareDocuments(world.deps);
+  };
+
+  it('is booked by the processor with the payment, by the calculation that decided it', async () => {
+    await world.settings({ tax_rate_percent: '19' });
+    await its.save();
+    await address();
+    await its.set({}, { ...world.deps, automaticTax: true });
+    await world.settings({ tax_rate_percent: '0' });
+    const { paymentIntentId, state, tax } = await theReload();
+    expect([state, tax, await its.charged()]).toEqual(['credited', usd('9.5'), [5950]]);
+    const found = await stripe().tax.associations.find({ payment_intent: paymentIntentId ?? '' });
+    expect(found.tax_transaction_attempts).toMatchObject([
+      { status: 'committed', source: paymentIntentId },
+    ]);
+    // And it stands on the invoice as a tax, with its rate, not as something that was bought.
+    for (let looks = 0; looks < 3; looks++) await papers();
+    const { organizationId } = its.payer;
+    expect(await listPayments(world.deps.pool, organizationId, {}, 1)).toMatchObject([
+      {
+        documentState: 'ready',
+        taxLines: [{ label: 'Tax', taxable_usd: '50', amount_usd: '9.5' }],
+      },
+    ]);
   });
 });
 

@@ -39,7 +39,7 @@ export const liftPause = (
 
 /** Why automatic purchases of an organization wait, the oldest cause first; none if they do not. */
 export const openPauses = (organizationId: string): Statement => ({
-  text: `SELECT cause, subject, paused_at AS "pausedAt" FROM payments.reload_pauses
+  text: `SELECT cause, subject FROM payments.reload_pauses
     WHERE organization_id = $1 AND lifted_at IS NULL ORDER BY paused_at, cause, subject`,
   values: [organizationId],
 });

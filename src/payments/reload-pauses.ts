@@ -2,25 +2,30 @@ import { enqueue } from '#db/jobs';
 import type { Db } from '#db/pool';
 import type { OrganizationId } from '#kernel/ids';
 import { LOW_TASK } from '#ledger/low';
+import { readOrganization } from '#orgs/organizations';
 import type { Dispute } from '#payments/disputes';
 import { findDispute } from '#payments/disputes-sql';
 import { liftPause, openPauses, type PauseCause } from '#payments/reload-pauses-sql';
 import { ownerOfWarning } from '#payments/warnings-sql';
 
 export interface ReloadPause {
-  readonly cause: PauseCause;
-  /** The dispute or the warning. */
+  readonly cause: PauseCause | 'suspended';
+  /** The dispute or the warning; of a suspension the organization. */
   readonly subject: string;
-  readonly pausedAt: Date;
 }
 
 /**
  * Why no automatic purchase of this organization may be made now; empty if one may. A pause for a
  * dispute ends with it unless it was lost, and then by `resumeAfterLoss`; one for a warning ends
- * by `resumeAfterWarning` alone: a refund gives the money back, not the trust in the card.
+ * by `resumeAfterWarning` alone: a refund gives the money back, not the trust in the card. Whoever is
+ * suspended can use nothing that would be bought.
  */
-export const reloadPauses = (db: Db, organizationId: string): Promise<ReloadPause[]> =>
-  db.query<ReloadPause>(openPauses(organizationId));
+export async function reloadPauses(db: Db, organizationId: string): Promise<ReloadPause[]> {
+  const open = await db.query<ReloadPause>(openPauses(organizationId));
+  const organization = await readOrganization(db, organizationId);
+  if (organization?.status !== 'suspended') return open;
+  return [...open, { cause: 'suspended', subject: organizationId }];
+}
 
 /**
  * Ends a pause; false if there was none. Credit that ran low meanwhile was told of in vain, so the question is asked again; by
@@ -34,8 +39,9 @@ export async function endPause(
 ): Promise<boolean> {
   const lifted = await tx.query(liftPause(organizationId, cause, subject));
   if (lifted.length === 0) return false;
-  const payload = { organization_id: organizationId };
-  await enqueue(tx, LOW_TASK, payload, { jobKey: `${LOW_TASK}:${organizationId}` });
+  // Without the key of the ledger's own job: a settlement that tells of low credit would wait for it
+  // with the book locked, which the caller is about to lock.
+  await enqueue(tx, LOW_TASK, { organization_id: organizationId });
   return true;
 }
 

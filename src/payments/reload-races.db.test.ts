@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ZERO } from '#kernel/money';
-import { LOW_TASK } from '#ledger/low';
+import { LOW_TASK, tellWhenBelow } from '#ledger/low';
 import { saveDetails } from '#payments/billing-details-sql';
 import { CARD_CHOSEN_TASK, savedCards, syncCards } from '#payments/cards';
 import type { PaymentsDeps } from '#payments/deps';
@@ -60,7 +60,10 @@ const taxing = (meanwhile: () => Promise<unknown>): PaymentsDeps => ({
     ...world.deps.tax,
     async calculate() {
       await meanwhile();
-      return { outcome: 'done', tax: { tax: usd('10'), total: usd('60'), lines: [] } };
+      return {
+        outcome: 'done',
+        tax: { tax: usd('10'), total: usd('60'), lines: [], calculation: null },
+      };
     },
   },
 });
@@ -101,6 +104,99 @@ describe('off means off', () => {
     expect(await charged()).toEqual([5000]);
     expect(await purchases()).toMatchObject([{ state: 'credited' }]);
   });
+});
+
+describe('while the card of a reload is being charged', () => {
+  const during = (meanwhile: () => Promise<unknown>) =>
+    charging(async (request) => {
+      await meanwhile();
+      return world.deps.cardCharges.chargeCard(request);
+    });
+
+  it('a purchase by hand is credited too, and no second reload comes of it (F73)', async () => {
+    await save();
+    const byHand = async () => {
+      const purchase = await world.begin(payer.organizationId, '25');
+      await world.pay(purchase);
+      await refreshPurchase(world.deps, purchase.id);
+    };
+    await set({}, during(byHand));
+    expect((await charged()).sort()).toEqual([2500, 5000]);
+    expect(await world.available(payer.organizationId)).toBe(usd('75'));
+    expect(await ask()).toBe('enough');
+    expect(await purchases()).toHaveLength(2);
+  });
+
+  it('another threshold and target are for the next one: it buys what was decided (F76)', async () => {
+    await save();
+    await set(
+      {},
+      during(() => set({ threshold: usd('5'), target: usd('20') })),
+    );
+    expect(await charged()).toEqual([5000]);
+    expect(await world.available(payer.organizationId)).toBe(usd('50'));
+    expect((await view()).settings).toMatchObject({ target: usd('20') });
+  });
+});
+
+it('the key of a charge under way stays, whatever becomes of a question about tax beside it', async () => {
+  await save();
+  await address();
+  const beside = taxing(async () => {
+    await world.db.ownerPool.query({
+      text: `UPDATE payments.purchases SET payment_method_id = 'pm_elsewhere'
+        WHERE organization_id = $1 AND state = 'opening'`,
+      values: [payer.organizationId],
+    });
+  });
+  const { tax } = beside;
+  await set(
+    {},
+    {
+      ...beside,
+      tax: {
+        ...tax,
+        async calculate(request) {
+          await tax.calculate(request);
+          return { outcome: 'unknown', detail: 'an error, repeated', replayed: true };
+        },
+      },
+    },
+  );
+  expect(await theReload()).toMatchObject({ state: 'opening', attempt: 1 });
+});
+
+it('the end of a pause makes no settlement wait that tells of low credit', async () => {
+  const { organizationId } = payer;
+  const { pool } = world.db;
+  // So that the kind of job is known, as it is once a worker ran.
+  await tellWhenBelow(pool, organizationId, usd('1'));
+  await pool.query(pauseReload(organizationId, 'dispute', 'du_1'));
+  await pool.transaction(async (tx) => {
+    await endPause(tx, organizationId, 'dispute', 'du_1');
+    await pool.transaction(async (settlement) => {
+      await settlement.query({ text: `SET LOCAL lock_timeout = '3s'` });
+      await tellWhenBelow(settlement, organizationId, usd('1000'));
+    });
+  });
+  expect(await queued(LOW_TASK)).toBeGreaterThan(0);
+});
+
+it('nobody is charged by itself who is suspended, and whoever is resumed is', async () => {
+  await save();
+  const status = (text: string) =>
+    world.db.ownerPool.query({
+      text: 'UPDATE orgs.organizations SET status = $2 WHERE id = $1',
+      values: [payer.organizationId, text],
+    });
+  await status('suspended');
+  await set();
+  expect([await charged(), await ask()]).toEqual([[], 'paused']);
+  expect(await view()).toMatchObject({ status: 'paused', paused: 'suspended' });
+  await status('active');
+  await later('61 minutes');
+  await evaluateDueReloads(world.deps);
+  expect(await charged()).toEqual([5000]);
 });
 
 it('a payment whose call is still under way is neither a refusal nor canceled', async () => {
@@ -281,7 +377,7 @@ describe('what held a reload back ends, and it is asked again', () => {
           keys.push(key);
           const replayed = keys.filter((one) => one === key).length > 1;
           if (keys.length < 3) return { outcome: 'unknown', detail: 'error 500', replayed };
-          const tax = { tax: ZERO, total: usd('50'), lines: [] };
+          const tax = { tax: ZERO, total: usd('50'), lines: [], calculation: null };
           return replayed
             ? { outcome: 'unknown', detail: 'error 500', replayed }
             : { outcome: 'done', tax };

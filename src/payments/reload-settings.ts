@@ -195,4 +195,7 @@ export const PAUSE_WORDS: Readonly<Record<Paused, string>> = {
   fraud_warning:
     'A bank reported a payment as fraudulent. Auto-reload waits until we have looked at it, also ' +
     'when the payment was refunded; you can still buy credits yourself.',
+  suspended:
+    'This organization is suspended, and its credit cannot be used. Auto-reload waits until it is ' +
+    'resumed.',
 };

@@ -48,7 +48,7 @@ export async function keepTerms(
   }
   const fitted = await mostThatFits(deps, purchase, details);
   if (fitted.outcome !== 'fits') return fitted;
-  const { credit, tax } = fitted;
+  const { credit, tax, calculation } = fitted;
   return deps.pool.transaction(async (tx): Promise<Terms> => {
     const [settings] = await tx.query<SettingsRow>(reloadSql.lockSettings(organizationId));
     const [locked] = await tx.query<Purchase>(sql.lockPurchase(organizationId, purchase.id));
@@ -59,7 +59,7 @@ export async function keepTerms(
     // The bound was changed while the tax was asked for: what fits it is another question.
     if (room !== null && credit + tax > room.left) return { outcome: 'later' };
     const receiptEmail = await findReceiptEmail(tx, organizationId, settings);
-    const terms = { paymentMethodId: card.id, credit, tax, receiptEmail };
+    const terms = { paymentMethodId: card.id, credit, tax, receiptEmail, calculation };
     const [kept] = await tx.query<Purchase>(sql.keepChargeTerms(purchase, terms));
     if (kept === undefined) return { outcome: 'later' };
     if (credit < locked.credit) await tx.query(sql.insertTimeline(kept, kept.state, REDUCED));
@@ -93,7 +93,12 @@ async function roomFor(
 const QUESTIONS_MOST = 5;
 
 type Fitted =
-  | { readonly outcome: 'fits'; readonly credit: NanoUsd; readonly tax: NanoUsd }
+  | {
+      readonly outcome: 'fits';
+      readonly credit: NanoUsd;
+      readonly tax: NanoUsd;
+      readonly calculation: string | null;
+    }
   | Exclude<Terms, { readonly outcome: 'kept' }>;
 
 /** The most credit, up to the stored one, whose total the month has room for. */
@@ -110,8 +115,10 @@ async function mostThatFits(
   for (let question = 0; question < QUESTIONS_MOST; question += 1) {
     const told = await taxOf(deps, purchase, credit, details);
     if (told.outcome !== 'taxed') return told;
-    const { tax } = told;
-    if (room === null || credit + tax <= room.left) return { outcome: 'fits', credit, tax };
+    const { tax, calculation } = told;
+    if (room === null || credit + tax <= room.left) {
+      return { outcome: 'fits', credit, tax, calculation };
+    }
     const smaller = shareOf(room.left, credit, tax);
     credit = least(smaller, nanos(credit - NANOS_PER_CENT));
     if (credit < minimum) return { outcome: 'no_room', until: room.nextMonth };
@@ -127,7 +134,7 @@ function shareOf(total: bigint, credit: NanoUsd, tax: NanoUsd): NanoUsd {
 }
 
 type Taxed =
-  | { readonly outcome: 'taxed'; readonly tax: NanoUsd }
+  | { readonly outcome: 'taxed'; readonly tax: NanoUsd; readonly calculation: string | null }
   | { readonly outcome: 'later' }
   | { readonly outcome: 'hindered'; readonly code: string };
 
@@ -137,19 +144,22 @@ async function taxOf(
   credit: NanoUsd,
   details: StoredDetails | undefined,
 ): Promise<Taxed> {
-  if (!purchase.automaticTax) return { outcome: 'taxed', tax: ZERO };
+  if (!purchase.automaticTax) return { outcome: 'taxed', tax: ZERO, calculation: null };
   if (details === undefined) return { outcome: 'hindered', code: 'billing_address_needed' };
   // Another address or amount is another question, which the same key would not be answered for.
   const cents = credit / NANOS_PER_CENT;
   const key = `${idempotencyKey(deps, purchase, 'tax')}:${details.version}:${cents}`;
   const answer = await deps.tax.calculate({ amount: credit, details, key });
-  if (answer.outcome === 'done') return { outcome: 'taxed', tax: answer.tax.tax };
+  if (answer.outcome === 'done') {
+    const { tax, calculation } = answer.tax;
+    return { outcome: 'taxed', tax, calculation };
+  }
   if (answer.outcome === 'refused') {
     // The card is innocent, and the address is what can be changed (S34).
     const ours = explainDecline(plainDecline(answer.code), credit, '').class === 'US';
     return { outcome: 'hindered', code: ours ? answer.code : 'customer_tax_location_invalid' };
   }
   // Nothing is charged yet, so a new attempt is no second charge.
-  if (answer.replayed) await deps.pool.query(sql.raiseAttempt(purchase));
+  if (answer.replayed) await deps.pool.query(sql.raiseUnchargedAttempt(purchase));
   return { outcome: 'later' };
 }

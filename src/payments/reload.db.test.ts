@@ -42,7 +42,7 @@ const later = (interval: string) => reloads.later(interval);
 const answers = async () => (await view()).evaluations.map(({ outcome }) => outcome);
 
 describe('switching it on', () => {
-  it('below the threshold buys at once, one charge, one grant', async () => {
+  it('below the threshold buys at once, one charge, one grant (F72)', async () => {
     await save(VISA);
     expect(await set()).toEqual({ outcome: 'saved' });
     expect(await charged()).toEqual([5000]);
@@ -105,7 +105,7 @@ describe('credit that runs low', () => {
     expect(await world.available(payer.organizationId)).toBe(usd('50'));
   });
 
-  it('is not bought twice within a minute, and goes on after it', async () => {
+  it('is not bought twice within a minute, and goes on after it (F74)', async () => {
     await save(VISA);
     await set();
     await spend('45');
@@ -139,7 +139,7 @@ describe('credit that runs low', () => {
 });
 
 describe('off means off', () => {
-  it('a reload that was decided and not yet charged is dropped', async () => {
+  it('a reload that was decided and not yet charged is dropped (F77)', async () => {
     await save(VISA);
     await give(world.db.pool, payer, usd('60'));
     await set();
@@ -221,7 +221,7 @@ describe('money that goes back', () => {
 });
 
 describe('a card that says no', () => {
-  it('is asked again after a day, and paused after three times (S19)', async () => {
+  it('is asked again after a day, and paused after three times (S19, F75)', async () => {
     await save(NO_MONEY_LATER);
     await set();
     expect(await purchases()).toMatchObject([{ state: 'failed', failure: { charged: false } }]);
@@ -246,7 +246,7 @@ describe('a card that says no', () => {
     expect(await view()).toMatchObject({ status: 'on', paused: null });
   });
 
-  it('that wants its owner is paused at once, and nothing is left open at the processor (S18)', async () => {
+  it('that wants its owner is paused at once, and nothing is left open there (S18, F61)', async () => {
     await save(VERIFY_ALWAYS);
     await set();
     expect(await view()).toMatchObject({ status: 'paused', paused: 'verification_required' });
@@ -276,7 +276,7 @@ describe('ten thousand settlements across the threshold on two nodes', () => {
   const ROUNDS = 10;
   const SETTLEMENTS = 400;
 
-  it('make one charge, with a slow processor and an asker for every one of them (S16)', async () => {
+  it('make one charge, with a slow processor and an asker for each of them (S16, F71)', async () => {
     const other = chargingOn(world.db.url);
     await world.faults({ api_delay_ms: 100 });
     try {

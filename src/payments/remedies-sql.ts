@@ -95,8 +95,9 @@ export const lockRemedy = (of: Pick<Remedy, 'provider' | 'paymentIntentId'>): St
   values: [of.provider, of.paymentIntentId],
 });
 
+/** Only the decision that was read, and only while it is under way: a late answer undoes no later one. */
 export const moveRemedy = (
-  of: Pick<Remedy, 'provider' | 'paymentIntentId'>,
+  of: Pick<Remedy, 'provider' | 'paymentIntentId' | 'attempt'>,
   state: RemedyState,
   failureCode: string | null,
   purchaseId: string | null = null,
@@ -104,8 +105,9 @@ export const moveRemedy = (
   text: `UPDATE payments.remedies SET state = $3, failure_code = $4,
       purchase_id = coalesce($5, purchase_id), updated_at = bursar.now(),
       next_look_at = CASE WHEN $3 = 'pending' THEN bursar.real_now() + interval '15 minutes' END
-    WHERE provider = $1 AND payment_intent_id = $2`,
-  values: [of.provider, of.paymentIntentId, state, failureCode, purchaseId],
+    WHERE provider = $1 AND payment_intent_id = $2 AND attempt = $6
+      AND state IN ('requested', 'pending')`,
+  values: [of.provider, of.paymentIntentId, state, failureCode, purchaseId, of.attempt],
 });
 
 export interface SetAsideRow {

@@ -6,6 +6,7 @@ import { verifyLedger } from '#ledger/reconcile';
 import { readPurchase } from '#payments/purchases';
 import { unresolvedPayments } from '#payments/quarantine';
 import { syncRefunds } from '#payments/refund-course';
+import { DEFAULT_RELOAD, readReload, saveReloadSettings } from '#payments/reload-settings';
 import { type Decision, decideRemedy, listMisdirected, readRemedy } from '#payments/remedies';
 import { pursueDueRemedies, pursueRemedy } from '#payments/remedy-course';
 import { shared } from '#payments/remedy-net';
@@ -61,6 +62,26 @@ const available = async (org: Parameters<typeof readBalance>[1]) =>
   (await readBalance(world.deps.pool, org)).available;
 const waits = async (payment: string) =>
   (await listMisdirected(world.deps.pool)).some((each) => each.paymentIntentId === payment);
+
+/** Something happens after the payment was read, or its reading says something else by then. */
+const reading = (meanwhile: () => Promise<unknown>, told?: { readonly outcome: 'missing' }) => ({
+  ...world.deps,
+  processor: {
+    ...world.deps.processor,
+    async retrievePayment(id: string) {
+      const read = await world.deps.processor.retrievePayment(id);
+      await meanwhile();
+      return told ?? read;
+    },
+  },
+});
+const waiters = async () =>
+  (
+    await world.deps.pool.query({
+      text: `SELECT FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    })
+  ).length;
 
 describe('a payment that fits nothing', () => {
   it('is credited to whom the operator says, once, and stops ringing (S38)', async () => {
@@ -185,6 +206,88 @@ describe('a payment that fits nothing', () => {
     expect(await readRemedy(world.deps.pool, payment)).toMatchObject({ state: 'done' });
   });
 
+  it('is not credited by a job of a decision that has failed and been decided otherwise', async () => {
+    const { org, payment } = await ofWrongAmount();
+    await decide({ paymentIntentId: payment, kind: 'credit' });
+    await pursueRemedy(
+      reading(async () => {
+        await world.db.ownerPool.query({
+          text: `UPDATE payments.remedies SET state = 'failed' WHERE payment_intent_id = $1`,
+          values: [payment],
+        });
+        await decide({ paymentIntentId: payment, kind: 'refund' });
+      }),
+      payment,
+    );
+    expect(await available(org)).toBe(0n);
+    await pursueRemedy(world.deps, payment);
+    expect(await readRemedy(world.deps.pool, payment)).toMatchObject({
+      ...{ kind: 'refund', state: 'done' },
+    });
+    expect(await available(org)).toBe(0n);
+  });
+
+  it('once credited stays decided, though another worker sees it refunded a moment later', async () => {
+    const { org, payment } = await ofWrongAmount();
+    await decide({ paymentIntentId: payment, kind: 'credit' });
+    const slow = reading(() => pursueRemedy(world.deps, payment), { outcome: 'missing' });
+    await pursueRemedy(slow, payment);
+    expect(await available(org)).toBe(usd('20'));
+    expect(await readRemedy(world.deps.pool, payment)).toMatchObject({ state: 'done' });
+    expect(await decide({ paymentIntentId: payment, kind: 'refund' })).toEqual({
+      outcome: 'unknown_payment',
+    });
+  });
+
+  it('switches auto-reload off only with a refund that was decided', async () => {
+    const { org, payment } = await ofWrongAmount();
+    await saveReloadSettings(world.deps, org, { ...DEFAULT_RELOAD, enabled: true }, 'user_ada');
+    const both = { paymentIntentId: payment, reason: 'they wrote to us', actor: 'operator' };
+    const late = { answer: Promise.resolve<unknown>(undefined) };
+    await world.deps.pool.transaction(async (tx) => {
+      await decideRemedy(tx, { ...both, kind: 'credit' });
+      late.answer = decide({ paymentIntentId: payment, kind: 'refund' });
+      await expect.poll(waiters, { timeout: 10_000 }).toBe(1);
+    });
+    expect(await late.answer).toMatchObject({ outcome: 'already_decided' });
+    expect(await readReload(world.deps.pool, org)).toMatchObject({ settings: { enabled: true } });
+  });
+
+  it('that is credit already is credited to nobody else', async () => {
+    const purchase = await world.begin(await world.organization(), '20');
+    const payment = String(Object(await world.pay(purchase)).payment_intent);
+    await settlePayment(world.deps, payment, 'webhook');
+    await world.db.ownerPool.query({
+      text: `INSERT INTO payments.quarantined_payments (provider, payment_intent_id,
+          received_minor_units, currency, mismatches) VALUES ($1, $2, 2000, 'usd', '["customer"]')`,
+      values: [world.deps.processor.name, payment],
+    });
+    const other = await world.organization();
+    await decide({ paymentIntentId: payment, kind: 'credit', organizationId: other });
+    await pursueRemedy(world.deps, payment);
+    expect([await available(other), await available(purchase.organizationId)]).toEqual([
+      0n,
+      usd('20'),
+    ]);
+    expect(await readRemedy(world.deps.pool, payment)).toMatchObject({
+      ...{ state: 'failed', failureCode: 'credited_already' },
+    });
+  });
+
+  it('is never one that became credit before, though its customer is another one by now', async () => {
+    const purchase = await world.begin(await world.organization(), '20');
+    const payment = String(Object(await world.pay(purchase)).payment_intent);
+    expect(await settlePayment(world.deps, payment, 'webhook')).toEqual({ outcome: 'credited' });
+    await world.db.ownerPool.query({
+      text: `UPDATE payments.customers SET customer_id = 'cus_new' WHERE organization_id = $1`,
+      values: [purchase.organizationId],
+    });
+    expect(await settlePayment(world.deps, payment, 'webhook')).toEqual({
+      outcome: 'already_credited',
+    });
+    expect(await waits(payment)).toBe(false);
+  });
+
   it('in another currency is never credit', async () => {
     const payment = await misdirected('eur');
     const org = await world.organization();
@@ -222,7 +325,9 @@ it('bursar payment credits or refunds one in one command, with reason and audit 
   const verb = bursar('payment', 'credit', payment, '--reason', 'they wrote to us');
   await expect.poll(() => readRemedy(world.deps.pool, payment)).toBeDefined();
   await world.db.ownerPool.query({
-    text: 'UPDATE payments.remedies SET next_look_at = bursar.real_now()',
+    text: `UPDATE payments.remedies SET next_look_at = bursar.real_now()
+      WHERE payment_intent_id = $1`,
+    values: [payment],
   });
   await pursueDueRemedies(world.deps);
   expect((await verb).told).toMatchObject({ id: payment, kind: 'credit', state: 'done' });

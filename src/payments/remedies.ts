@@ -2,6 +2,7 @@ import { enqueue } from '#db/jobs';
 import type { Db } from '#db/pool';
 import { type OrganizationId, parseId } from '#kernel/ids';
 import { readOrganization } from '#orgs/organizations';
+import { lockSettings } from '#payments/auto-reload-sql';
 import { insertQuarantined, type Quarantined } from '#payments/quarantine-sql';
 import { switchOffForRefund } from '#payments/reload-refund';
 import * as sql from '#payments/remedies-sql';
@@ -35,6 +36,7 @@ export const REMEDY_FAILURES: Readonly<Record<string, string>> = {
   payment_not_usd: 'the payment is not in USD',
   payment_not_usable: 'the payment can no longer be credited',
   refunded_meanwhile: 'the payment was refunded meanwhile',
+  credited_already: 'the payment is credit already',
   tax_unknown: 'tax was collected with it, and how much nobody can say',
 };
 
@@ -85,10 +87,9 @@ export async function decideRemedy(tx: Db, decision: Decision): Promise<Decided>
     if (found.currency !== 'usd') return { outcome: 'not_usd', currency: found.currency };
     if (organizationId === null) return { outcome: 'organization_missing' };
   }
-  if (kind === 'refund' && waiting !== undefined && named !== null) {
-    const { purchaseId } = waiting;
-    await switchOffForRefund(tx, { organizationId: named, purchaseId, actor });
-  }
+  const back = kind === 'refund' && waiting !== undefined ? named : null;
+  // Before any other lock, though it is switched off only if this decision stands.
+  if (back !== null) await tx.query(lockSettings(back));
   if (waiting === undefined && decision.outsider !== undefined) {
     await tx.query(insertQuarantined({ ...decision.outsider, organizationId }));
   }
@@ -96,6 +97,10 @@ export async function decideRemedy(tx: Db, decision: Decision): Promise<Decided>
     sql.decide(found, { kind, reason, actor, organizationId }),
   );
   if (decided === undefined) return { outcome: 'already_decided', kind: waiting?.remedy ?? kind };
+  if (back !== null) {
+    const purchaseId = waiting?.purchaseId ?? null;
+    await switchOffForRefund(tx, { organizationId: back, purchaseId, actor });
+  }
   await enqueue(
     tx,
     REMEDY_TASK,

@@ -10,7 +10,13 @@ import type { ProcessorRefund } from '#payments/refund-port';
 import { readRemedy } from '#payments/remedies';
 import * as sql from '#payments/remedies-sql';
 import { type Net, netOf } from '#payments/remedy-net';
-import { businessTimeOf, findPurchase, insertTimeline, type Purchase } from '#payments/sql';
+import {
+  businessTimeOf,
+  findByProcessorIds,
+  findPurchase,
+  insertTimeline,
+  type Purchase,
+} from '#payments/sql';
 import { tellCredited } from '#payments/telling';
 import { advance } from '#payments/transition';
 
@@ -54,16 +60,23 @@ async function creditHere(
     await deps.pool.query(sql.moveRemedy(remedy, 'failed', net));
     return 'done';
   }
-  await deps.pool.transaction(async (tx) => {
+  const granted = await deps.pool.transaction(async (tx) => {
     const [locked] = await tx.query<sql.Remedy>(sql.lockRemedy(remedy));
-    if (locked?.state !== 'requested') return;
+    // Meanwhile it may have failed elsewhere, and an operator have decided otherwise.
+    if (locked?.state !== 'requested' || locked.attempt !== remedy.attempt) return false;
+    const [credited] = await tx.query<Purchase>(findByProcessorIds(null, payment.id));
+    if (credited?.state === 'credited') {
+      await tx.query(sql.moveRemedy(remedy, 'failed', 'credited_already'));
+      return false;
+    }
     const purchaseId = await grant(deps, tx, { ...remedy, organizationId }, payment, net);
     const { environment } = deps;
     await wantInvoice(tx, { organizationId, id: purchaseId, environment });
     await tx.query(sql.moveRemedy(remedy, 'done', null, purchaseId));
+    return true;
   });
   const fields = { payment: payment.id, actor: remedy.actor };
-  deps.log?.info(fields, 'a quarantined payment was credited by an operator');
+  if (granted) deps.log?.info(fields, 'a quarantined payment was credited by an operator');
   return 'done';
 }
 

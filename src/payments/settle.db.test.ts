@@ -358,7 +358,7 @@ describe('the sweep', () => {
     expect(await world.available(org)).toBe(usd('5'));
   });
 
-  it('keeps its position while the processor is down, and credits when it is back', async () => {
+  it('keeps its position while the processor is down, and credits when it is back (F68)', async () => {
     const { org } = await paid();
     await world.faults({ api: 'down' });
     await sweepEvents(world.deps);

@@ -160,6 +160,10 @@ async function grantOnce(
       sql.lockPurchase(found.organizationId, found.id),
     );
     if (purchase === undefined) return ['payment'];
+    // What became credit stays it, whatever has changed since: it is no payment for an operator.
+    if (purchase.state === 'credited' && purchase.paymentIntentId === payment.id) {
+      return { outcome: 'already_credited' };
+    }
     const wrong = mismatches(here, { ...purchase, customerId }, payment, checkout);
     if (wrong.length > 0 || payment.received === undefined) return wrong;
     if (purchase.state === 'credited') return { outcome: 'already_credited' };

@@ -29,6 +29,8 @@ export interface Purchase {
   readonly paymentMethodId: string | null;
   /** Where its receipt goes; null where the processor's page asks, or nobody is to get one. */
   readonly receiptEmail: string | null;
+  /** What the tax of a reload was worked out by; null where a page does that, or no tax was asked for. */
+  readonly taxCalculation: string | null;
   readonly grantId: GrantId | null;
   readonly failure: PurchaseFailure | null;
   readonly lastDecline: Decline | null;
@@ -43,7 +45,8 @@ const COLUMNS = `
   console_url AS "consoleUrl", automatic_tax AS "automaticTax", address_on_file AS "addressOnFile",
   saves_card AS "savesCard",
   redirect_url AS "redirectUrl", payment_intent_id AS "paymentIntentId",
-  payment_method_id AS "paymentMethodId", receipt_email AS "receiptEmail", grant_id AS "grantId",
+  payment_method_id AS "paymentMethodId", receipt_email AS "receiptEmail",
+  tax_calculation AS "taxCalculation", grant_id AS "grantId",
   failure, last_decline AS "lastDecline", receipt_url AS "receiptUrl", created_at AS "createdAt"`;
 
 export const findCustomer = (
@@ -134,7 +137,7 @@ export const findByProcessorIds = (
   paymentIntentId: string | null,
 ): Statement => ({
   text: `SELECT ${COLUMNS} FROM payments.purchases
-    WHERE session_id = $1 OR payment_intent_id = $2 LIMIT 1`,
+    WHERE session_id = $1 OR payment_intent_id = $2 ORDER BY state = 'credited' DESC LIMIT 1`,
   values: [sessionId, paymentIntentId],
 });
 
@@ -242,6 +245,16 @@ export const raiseAttempt = (
   values: [purchase.organizationId, purchase.id, purchase.attempt],
 });
 
+/** The same before any card may have been asked: another process's call goes on under its key. */
+export const raiseUnchargedAttempt = (
+  purchase: Pick<Purchase, 'organizationId' | 'id' | 'attempt'>,
+): Statement => ({
+  text: `UPDATE payments.purchases SET attempt = attempt + 1
+    WHERE organization_id = $1 AND id = $2 AND attempt = $3 AND state = 'opening'
+      AND payment_method_id IS NULL`,
+  values: [purchase.organizationId, purchase.id, purchase.attempt],
+});
+
 /** What a saved card is charged, and which: said once, before the first call. */
 export const keepChargeTerms = (
   purchase: Pick<Purchase, 'organizationId' | 'id'>,
@@ -250,15 +263,16 @@ export const keepChargeTerms = (
     readonly credit: NanoUsd;
     readonly tax: NanoUsd;
     readonly receiptEmail: string | null;
+    readonly calculation: string | null;
   },
 ): Statement => ({
   text: `UPDATE payments.purchases SET payment_method_id = $3, credit_nanos = $4, tax_nanos = $5,
-      receipt_email = $6, updated_at = bursar.now()
+      receipt_email = $6, tax_calculation = $7, updated_at = bursar.now()
     WHERE organization_id = $1 AND id = $2 AND payment_method_id IS NULL AND state = 'opening'
     RETURNING ${COLUMNS}`,
   values: [
     ...[purchase.organizationId, purchase.id, terms.paymentMethodId, terms.credit, terms.tax],
-    terms.receiptEmail,
+    ...[terms.receiptEmail, terms.calculation],
   ],
 });
 

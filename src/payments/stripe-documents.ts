@@ -1,9 +1,9 @@
 import type Stripe from 'stripe';
-import { Fault } from '#kernel/assert';
-import { centsExactly, formatUsd, fromCents, type NanoUsd } from '#kernel/money';
+import { formatUsd, fromCents } from '#kernel/money';
 import type { DocumentPort, InvoiceOrder, Paper, TaxLine } from '#payments/document-port';
 import { PURPOSE } from '#payments/processor';
 import { change, connect, READ, read, type StripeOptions } from '#payments/stripe';
+import { invoiceLines, wholeCents } from '#payments/stripe-invoices';
 
 /** Papers at Stripe (stripe facts 1.6). Nothing here moves money. */
 export function stripeDocuments(options: StripeOptions): DocumentPort {
@@ -87,7 +87,7 @@ async function complete(stripe: Stripe, id: string, order: InvoiceOrder): Promis
   if (invoice.status === 'draft') {
     if (invoice.lines.data.length === 0) {
       const key = { idempotencyKey: keyOf(order, 'lines') };
-      await stripe.invoices.addLines(id, { lines: linesOf(order) }, key);
+      await stripe.invoices.addLines(id, { lines: await invoiceLines(stripe, order) }, key);
     }
     const key = { idempotencyKey: keyOf(order, 'finalize') };
     invoice = await stripe.invoices.finalizeInvoice(id, { auto_advance: false }, key);
@@ -97,12 +97,6 @@ async function complete(stripe: Stripe, id: string, order: InvoiceOrder): Promis
     const key = { idempotencyKey: keyOf(order, 'attach') };
     await stripe.invoices.attachPayment(id, attached, key);
   }
-}
-
-function linesOf(order: InvoiceOrder): { description: string; amount: number }[] {
-  const credit = { description: 'API credits', amount: wholeCents(order.credit) };
-  if (order.tax === 0n) return [credit];
-  return [credit, { description: 'Tax', amount: wholeCents(order.tax) }];
 }
 
 const keyOf = (order: InvoiceOrder, step: string): string =>
@@ -141,12 +135,3 @@ const toNote = (note: Stripe.CreditNote): Paper => ({
   pageUrl: null,
   taxLines: [],
 });
-
-/** The processor's library counts cents in a number; a payment has at most eight digits of them. */
-function wholeCents(amount: NanoUsd): number {
-  const cents = centsExactly(amount);
-  if (cents === undefined || cents <= 0n || cents > 99_999_999n) {
-    throw new Fault('a document is not about a payable number of cents');
-  }
-  return Number(cents); // tidy: count, of cents, bounded just above
-}

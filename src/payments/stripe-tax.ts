@@ -53,7 +53,8 @@ export function stripeTax(options: StripeOptions): TaxProcessor {
         );
         const lines = calculation.tax_breakdown.map(toLine);
         const tax = fromCents(BigInt(calculation.tax_amount_exclusive));
-        return { tax: { tax, total: fromCents(BigInt(calculation.amount_total)), lines } };
+        const total = fromCents(BigInt(calculation.amount_total));
+        return { tax: { tax, total, lines, calculation: calculation.id } };
       }),
   };
 }
@@ -78,17 +79,23 @@ async function dropTaxId(stripe: Stripe, customerId: string, id: string): Promis
 }
 
 function toLine(part: Stripe.Tax.Calculation.TaxBreakdown): TaxLine {
-  const { tax_type: type, percentage_decimal: percent, country, state } = part.tax_rate_details;
   const due = part.amount > 0;
-  const kind = (type ?? 'tax').replaceAll('_', ' ');
-  const name = /^(vat|gst|hst|pst|qst|jct|rst|igst)$/.test(kind) ? kind.toUpperCase() : kind;
-  const place = state ?? country;
   return {
-    name: `${name.charAt(0).toUpperCase()}${name.slice(1)}${place === null ? '' : ` ${place}`}`,
-    percent: due ? percent : null,
+    name: nameOfTax(part),
+    percent: due ? part.tax_rate_details.percentage_decimal : null,
     amount: fromCents(BigInt(part.amount)),
     reason: due ? null : part.taxability_reason,
   };
+}
+
+/** "VAT DE", "Sales tax NY". */
+export function nameOfTax({
+  tax_rate_details: { tax_type: type, country, state },
+}: Stripe.Tax.Calculation.TaxBreakdown): string {
+  const kind = (type ?? 'tax').replaceAll('_', ' ');
+  const name = /^(vat|gst|hst|pst|qst|jct|rst|igst)$/.test(kind) ? kind.toUpperCase() : kind;
+  const place = state ?? country;
+  return `${name.charAt(0).toUpperCase()}${name.slice(1)}${place === null ? '' : ` ${place}`}`;
 }
 
 /** The processor's library counts cents in a number; ours are at most 99,999,999 (eight digits). */

@@ -28,6 +28,8 @@ export interface TaxResult {
   readonly tax: NanoUsd;
   readonly total: NanoUsd;
   readonly lines: readonly TaxLine[];
+  /** Names it at the processor, which books the tax of a charge that says so; null if it has no name. */
+  readonly calculation: string | null;
 }
 
 /** One tax, such as 19 % of Germany. A line of nothing says why there is none. */

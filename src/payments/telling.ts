@@ -1,7 +1,7 @@
 import type { Db } from '#db/pool';
 import { formatUsd, type NanoUsd, nanos, ZERO } from '#kernel/money';
 import type { GrantIssued } from '#ledger/grants';
-import type { Answer, PauseReason, ReloadFacts } from '#payments/auto-reload';
+import type { Answer, Paused, PauseReason, ReloadFacts } from '#payments/auto-reload';
 import type { SettingsRow } from '#payments/auto-reload-sql';
 import type { PurchaseFailure } from '#payments/declines';
 import type { DisputeState } from '#payments/dispute';
@@ -92,25 +92,21 @@ export async function tellReloadRefused(
   await deps.tell?.(tx, { organizationId, kind, key, facts });
 }
 
-/** A reload that ended before a card was asked, in the words of its timeline. */
-export async function tellReloadEnded(
-  deps: Telling,
-  tx: Db,
-  purchase: Purchase,
-  message: string,
-): Promise<void> {
-  const { organizationId, id: key } = purchase;
-  const facts = { ...amounts(purchase), message };
-  await deps.tell?.(tx, { organizationId, kind: 'reload_failed', key, facts });
-}
-
 /** Answers that hold a reload back until somebody acts or time passes, and how long each is the same. */
-const CAPPED: Partial<Record<Answer, 'day' | 'month'>> = {
+const CAPPED: Partial<Record<Answer | Paused, 'day' | 'month'>> = {
   hour_full: 'day',
   day_full: 'day',
   month_full: 'month',
   balance_full: 'month',
   no_card: 'month',
+  // No card was asked: the reload that met it is not told as one that failed.
+  address_needed: 'month',
+  address_refused: 'day',
+  region_not_sold: 'month',
+  payments_down: 'day',
+  month_full_with_tax: 'month',
+  // The other pauses are told with what caused them.
+  fraud_warning: 'month',
 };
 
 const PERIOD_LENGTH = { day: 10, month: 7 } as const;
@@ -123,15 +119,17 @@ export async function tellCapped(
   facts: ReloadFacts,
   { answer, until }: { readonly answer: Answer; readonly until: Date | null },
 ): Promise<void> {
-  const every = CAPPED[answer];
+  const needed = facts.counted + facts.pending < facts.threshold;
+  const reason = answer === 'paused' && needed && facts.paused !== null ? facts.paused : answer;
+  const every = CAPPED[reason];
   if (every === undefined) return;
   const period = facts.now.toISOString().slice(0, PERIOD_LENGTH[every]);
   await deps.tell?.(tx, {
     organizationId: settings.organizationId,
     kind: 'reload_capped',
-    key: `${answer}:${period}`,
+    key: `${reason}:${period}`,
     facts: {
-      reason: answer,
+      reason,
       balance_usd: formatUsd(nanos(facts.counted)),
       threshold_usd: formatUsd(facts.threshold),
       until: until?.toISOString() ?? null,

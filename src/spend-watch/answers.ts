@@ -1,6 +1,6 @@
 import type { Db } from '#db/pool';
 import { recordAudit } from '#identity/audit';
-import { type ApiKey, changeKey, type KeyChange, type KeyChoice } from '#orgs/api-keys';
+import { changeKey, type KeyChange, type KeyChoice } from '#orgs/api-keys';
 import { type Anomaly, anomalyOf } from './anomalies.ts';
 import * as sql from './anomalies-sql.ts';
 
@@ -15,23 +15,37 @@ export interface Answering {
  * Lets a paused key go on, in the caller's transaction. Its speed is usual from now on. `moved` is
  * false if the key was active before.
  */
-export async function resumeKey(
+export const resumeKey = (tx: Db, choice: OwnedKey, answering: Answering): Promise<KeyChange> =>
+  letGoOn(tx, 'resume', choice, answering);
+
+/**
+ * Switches a key on. Of one that was paused before it was switched off that is the same answer: else
+ * nobody would be told of it again, and nothing would pause it, for as long as it spends so fast.
+ */
+export const enableKey = (tx: Db, choice: OwnedKey, answering: Answering): Promise<KeyChange> =>
+  letGoOn(tx, 'enable', choice, answering);
+
+type OwnedKey = KeyChoice & { readonly organizationId: string };
+
+async function letGoOn(
   tx: Db,
-  choice: KeyChoice & { readonly organizationId: string },
+  move: 'resume' | 'enable',
+  choice: OwnedKey,
   answering: Answering,
 ): Promise<KeyChange> {
   const { organizationId, id } = choice;
   await tx.query(sql.lockAnomalies(organizationId));
-  const changed = await changeKey(tx, 'resume', choice);
+  const changed = await changeKey(tx, move, choice);
   if (changed.outcome !== 'done' || !changed.moved) return changed;
   const [open] = await tx.query<sql.AnomalyRow>(sql.lockOpenOf(organizationId, id));
-  if (open !== undefined) await end(tx, anomalyOf(open), 'resume', answering);
-  await noteResumed(tx, changed.key, answering);
+  if (open !== undefined && (move === 'resume' || open.pausedAt !== null)) {
+    await end(tx, anomalyOf(open), 'resume', answering);
+  }
+  const { by: actor, requestId } = answering;
+  const action = `api_key.${move}` as const;
+  await recordAudit(tx, { organizationId, actor, action, subject: id, requestId });
   return changed;
 }
-
-const noteResumed = (tx: Db, { organizationId, id }: ApiKey, { by, requestId }: Answering) =>
-  recordAudit(tx, { organizationId, actor: by, action: 'api_key.resume', subject: id, requestId });
 
 export type Acknowledged =
   | { readonly outcome: 'acknowledged'; readonly anomaly: Anomaly }

@@ -83,7 +83,9 @@ async function openOf(
   const [passed] = await tx.query<sql.AnomalyRow>(sql.selectPassed(subject));
   if (passed !== undefined) {
     const before = anomalyOf(passed);
-    if (!isWorse(unusual.spent, before.peak[unusual.window])) {
+    // One that was paused before is told of anew: its notice of being paused has been told already.
+    const silent = before.pausedAt === null && !isWorse(unusual.spent, before.peak[unusual.window]);
+    if (silent) {
       const again = sql.reopen(subject.organizationId, before.id, speed);
       const [reopened] = await tx.query<sql.AnomalyRow>(again);
       return reopened === undefined ? undefined : { anomaly: anomalyOf(reopened), isNew: false };

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { changeKey } from '#orgs/api-keys';
-import { acknowledge, resumeKey } from '#spend-watch/answers';
+import { acknowledge, enableKey, resumeKey } from '#spend-watch/answers';
 import type { WatchAction } from '#spend-watch/policy';
 import { hold, type Payer, settle, usd } from '#test/ledger-world';
 import { type WatchWorld, watchWorld } from '#test/watch-world';
@@ -231,6 +231,39 @@ describe('pausing', () => {
     await changeKey(world.db.pool, 'revoke', { organizationId, id });
     await look();
     expect((await anomalies())[0]?.state).toBe('passed');
+  });
+
+  test('a key that was switched off and on again is not paused a second time without a word', async () => {
+    await spend('6');
+    await look();
+    const { organizationId, apiKeyId: id } = payer;
+    await changeKey(world.db.pool, 'disable', { organizationId, id });
+    await changeKey(world.db.pool, 'enable', { organizationId, id });
+    await later('2 hours');
+    await look();
+    expect((await anomalies())[0]?.state).toBe('passed');
+    await spend('7');
+    await look();
+    expect(await keyStatus()).toBe('paused');
+    // Of one key a notice is told once, ever.
+    const told = world.told.filter(({ kind }) => kind === 'key_paused').map(({ key }) => key);
+    expect(new Set(told).size).toBe(2);
+  });
+
+  test('switching a paused key off and on is a person’s answer too: the next anomaly is a new one', async () => {
+    await spend('6');
+    await look();
+    const { organizationId, apiKeyId: id } = payer;
+    await changeKey(world.db.pool, 'disable', { organizationId, id });
+    const enable = () =>
+      world.db.pool.transaction((tx) => enableKey(tx, { organizationId, id }, person));
+    expect(await enable()).toMatchObject({ outcome: 'done', moved: true });
+    expect(await anomalies()).toMatchObject([{ state: 'resumed', endedBy: 'user_ada' }]);
+    await later('11 seconds');
+    // Beyond ten times what was called usual.
+    await spend('61');
+    await look();
+    expect([await keyStatus(), world.told.length]).toEqual(['paused', 2]);
   });
 
   test('a policy that becomes pause later pauses what still goes on, and says so once', async () => {

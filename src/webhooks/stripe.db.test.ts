@@ -98,7 +98,7 @@ describe('a webhook', () => {
     listen([SECRET]);
   });
 
-  it('is accepted under either secret while one replaces the other', async () => {
+  it('is accepted under either secret while one replaces the other (F67)', async () => {
     listen(['whsec_new', SECRET]);
     for (const [id, secret] of [
       ['evt_a', SECRET],

@@ -5,7 +5,8 @@ import { z } from 'zod';
 import { type Product, startProduct } from '#test/product';
 import { overflows, violationsOn } from './accessible.ts';
 import { openBrowser } from './browser.ts';
-import { createdKey, link, MODEL, organization } from './shapes.ts';
+import { createdKey, MODEL, organization } from './shapes.ts';
+import { signedInAs } from './signed-in.ts';
 
 const OWNER = 'ada@example.com';
 const advice = z.object({
@@ -36,12 +37,7 @@ beforeAll(async () => {
     }
     await product.cli(z.unknown(), 'clock', 'advance', '22h');
   }
-  page = await (await browser.newContext({ locale: 'en-US' })).newPage();
-  page.setDefaultTimeout(30_000);
-  const { url } = await product.cli(link, 'sign-in-link', '--email', OWNER);
-  await page.goto(url);
-  await page.getByRole('button', { name: 'Sign in as this person' }).click();
-  await page.getByRole('button', { name: 'Sign out' }).waitFor();
+  page = await signedInAs(browser, product, OWNER);
 }, 240_000);
 
 afterAll(async () => {

@@ -104,6 +104,8 @@ describe('before paying', () => {
     await dialog().getByText('What $25.00 buys').click();
     await dialog().getByLabel('At a model of your choice').selectOption('claude-opus-4-6');
     await dialog().getByText('1,428 requests of $0.0175 each.').waitFor();
+    await dialog().getByLabel('Requests a day').fill('100');
+    await dialog().getByText('of $0.0175 each. That lasts 14 days.').waitFor();
     await dialog().getByText('Start small').waitFor();
     await dialog().getByText('Check these four things').click();
     await dialog().getByText('$25.00 of credits and $4.75 of tax make $29.75').waitFor();

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Product, startProduct } from '#test/product';
 import { overflows, violationsOn } from './accessible.ts';
 import { openBrowser } from './browser.ts';
-import { createdKey, link, organization } from './shapes.ts';
+import { createdKey, organization } from './shapes.ts';
+import { signedInAs } from './signed-in.ts';
 
 const OWNER = 'keeper@example.com';
 
@@ -22,12 +23,7 @@ beforeAll(async () => {
     const words = ['key', 'create', '--org', id, '--name', name, '--expires', end];
     await product.cli(createdKey, ...words);
   }
-  page = await (await browser.newContext({ locale: 'en-US' })).newPage();
-  page.setDefaultTimeout(30_000);
-  const { url } = await product.cli(link, 'sign-in-link', '--email', OWNER);
-  await page.goto(url);
-  await page.getByRole('button', { name: 'Sign in as this person' }).click();
-  await page.getByRole('button', { name: 'Sign out' }).waitFor();
+  page = await signedInAs(browser, product, OWNER);
 }, 120_000);
 
 afterAll(async () => {

@@ -8,7 +8,8 @@ import { type Product, startProduct } from '#test/product';
 import { overflows, violationsOn } from './accessible.ts';
 import { type Account, ask, openAccount } from './account.ts';
 import { openBrowser } from './browser.ts';
-import { link, MODEL } from './shapes.ts';
+import { MODEL } from './shapes.ts';
+import { signedInAs } from './signed-in.ts';
 
 const DEVELOPER = 'dev@example.com';
 
@@ -33,15 +34,7 @@ afterAll(async () => {
   }
 });
 
-async function signedIn(email: string): Promise<Page> {
-  const made = await (await browser.newContext({ locale: 'en-US' })).newPage();
-  made.setDefaultTimeout(30_000);
-  const { url } = await product.cli(link, 'sign-in-link', '--email', email);
-  await made.goto(url);
-  await made.getByRole('button', { name: 'Sign in as this person' }).click();
-  await made.getByRole('button', { name: 'Sign out' }).waitFor();
-  return made;
-}
+const signedIn = (email: string): Promise<Page> => signedInAs(browser, product, email);
 
 const limitsPage = (on = page) => on.goto(`${product.run.console}/settings/limits`);
 const row = (name: string) => page.getByRole('row').filter({ hasText: name });

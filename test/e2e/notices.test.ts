@@ -5,7 +5,8 @@ import { z } from 'zod';
 import { type Product, startProduct } from '#test/product';
 import { overflows, violationsOn } from './accessible.ts';
 import { openBrowser } from './browser.ts';
-import { createdKey, link, MODEL, organization } from './shapes.ts';
+import { createdKey, MODEL, organization } from './shapes.ts';
+import { signedInAs } from './signed-in.ts';
 import { until } from './until.ts';
 import { signIn } from './visitor.ts';
 
@@ -28,12 +29,7 @@ beforeAll(async () => {
   browser = await openBrowser();
   product = await startProduct();
   org = (await product.cli(organization, 'org', 'create', 'Acme', '--owner-email', OWNER)).id;
-  page = await (await browser.newContext({ locale: 'en-US' })).newPage();
-  page.setDefaultTimeout(30_000);
-  const { url } = await product.cli(link, 'sign-in-link', '--email', OWNER);
-  await page.goto(url);
-  await page.getByRole('button', { name: 'Sign in as this person' }).click();
-  await page.getByRole('button', { name: 'Sign out' }).waitFor();
+  page = await signedInAs(browser, product, OWNER);
 }, 120_000);
 
 afterAll(async () => {

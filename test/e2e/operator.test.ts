@@ -5,7 +5,8 @@ import { type Product, startProduct } from '#test/product';
 import { overflows, violationsOn } from './accessible.ts';
 import { type Account, ask, openAccount } from './account.ts';
 import { openBrowser } from './browser.ts';
-import { link, MODEL, verdict } from './shapes.ts';
+import { MODEL, verdict } from './shapes.ts';
+import { signedInAs } from './signed-in.ts';
 import { until } from './until.ts';
 import { signIn, type Visitor } from './visitor.ts';
 
@@ -53,15 +54,7 @@ afterAll(async () => {
   }
 });
 
-async function browserOf(email: string): Promise<Page> {
-  const made = await (await browser.newContext({ locale: 'en-US' })).newPage();
-  made.setDefaultTimeout(30_000);
-  const { url } = await product.cli(link, 'sign-in-link', '--email', email);
-  await made.goto(url);
-  await made.getByRole('button', { name: 'Sign in as this person' }).click();
-  await made.getByRole('button', { name: 'Sign out' }).waitFor();
-  return made;
-}
+const browserOf = (email: string): Promise<Page> => signedInAs(browser, product, email);
 
 async function sim(path: string, body?: unknown): Promise<unknown> {
   const answer = await fetch(`${product.run.stripe_sim}/_sim/${path}`, {

@@ -4,7 +4,8 @@ import { z } from 'zod';
 import { type Product, startProduct } from '#test/product';
 import { overflows, violationsOn } from './accessible.ts';
 import { openBrowser } from './browser.ts';
-import { balance, link, organization } from './shapes.ts';
+import { balance, organization } from './shapes.ts';
+import { signedInAs } from './signed-in.ts';
 import { until } from './until.ts';
 import { signIn, type Visitor } from './visitor.ts';
 
@@ -44,12 +45,7 @@ interface Customer {
 async function customer(name: string, email: string): Promise<Customer> {
   const { id } = await product.cli(organization, 'org', 'create', name, '--owner-email', email);
   const visitor = await signIn(product, email);
-  const page = await (await browser.newContext({ locale: 'en-US' })).newPage();
-  page.setDefaultTimeout(30_000);
-  const { url } = await product.cli(link, 'sign-in-link', '--email', email);
-  await page.goto(url);
-  await page.getByRole('button', { name: 'Sign in as this person' }).click();
-  await page.getByRole('button', { name: 'Sign out' }).waitFor();
+  const page = await signedInAs(browser, product, email);
   return { org: id, page, visitor };
 }
 

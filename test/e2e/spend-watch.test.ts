@@ -5,7 +5,8 @@ import { type Product, startProduct } from '#test/product';
 import { overflows, violationsOn } from './accessible.ts';
 import { type Account, ask, openAccount } from './account.ts';
 import { openBrowser } from './browser.ts';
-import { link, MODEL } from './shapes.ts';
+import { MODEL } from './shapes.ts';
+import { signedInAs } from './signed-in.ts';
 import { until } from './until.ts';
 
 let product: Product;
@@ -18,12 +19,7 @@ beforeAll(async () => {
   product = await startProduct();
   account = await openAccount(product, 'Vigil');
   await account.give('50');
-  page = await (await browser.newContext({ locale: 'en-US' })).newPage();
-  page.setDefaultTimeout(30_000);
-  const { url } = await product.cli(link, 'sign-in-link', '--email', account.owner);
-  await page.goto(url);
-  await page.getByRole('button', { name: 'Sign in as this person' }).click();
-  await page.getByRole('button', { name: 'Sign out' }).waitFor();
+  page = await signedInAs(browser, product, account.owner);
 }, 120_000);
 
 afterAll(async () => {

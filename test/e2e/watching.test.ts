@@ -8,7 +8,8 @@ import { systemEntropy } from '#src/system';
 import { type Product, startProduct } from '#test/product';
 import { overflows, violationsOn } from './accessible.ts';
 import { openBrowser } from './browser.ts';
-import { link, organization } from './shapes.ts';
+import { organization } from './shapes.ts';
+import { signedInAs } from './signed-in.ts';
 import { until } from './until.ts';
 import { signIn } from './visitor.ts';
 
@@ -40,15 +41,7 @@ afterAll(async () => {
   }
 });
 
-async function personAs(email: string): Promise<Page> {
-  const person = await (await browser.newContext({ locale: 'en-US' })).newPage();
-  person.setDefaultTimeout(30_000);
-  const { url } = await product.cli(link, 'sign-in-link', '--email', email);
-  await person.goto(url);
-  await person.getByRole('button', { name: 'Sign in as this person' }).click();
-  await person.getByRole('button', { name: 'Sign out' }).waitFor();
-  return person;
-}
+const personAs = (email: string): Promise<Page> => signedInAs(browser, product, email);
 
 async function join(email: string, role: Role): Promise<void> {
   const pool = openPool({ url: product.run.database_url, name: 'watching-test', max: 1 });

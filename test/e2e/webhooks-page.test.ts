@@ -9,7 +9,7 @@ import { accepts, type Receiver, startReceiver } from '#test/webhook-receiver';
 import { overflows, violationsOn } from './accessible.ts';
 import { type Account, openAccount } from './account.ts';
 import { openBrowser } from './browser.ts';
-import { link } from './shapes.ts';
+import { signedInAs } from './signed-in.ts';
 import { until } from './until.ts';
 
 const DEVELOPER = 'hook-dev@example.com';
@@ -38,15 +38,7 @@ afterAll(async () => {
   }
 });
 
-async function signedIn(email: string): Promise<Page> {
-  const made = await (await browser.newContext({ locale: 'en-US' })).newPage();
-  made.setDefaultTimeout(30_000);
-  const { url } = await product.cli(link, 'sign-in-link', '--email', email);
-  await made.goto(url);
-  await made.getByRole('button', { name: 'Sign in as this person' }).click();
-  await made.getByRole('button', { name: 'Sign out' }).waitFor();
-  return made;
-}
+const signedIn = (email: string): Promise<Page> => signedInAs(browser, product, email);
 
 const dialog = () => page.getByRole('dialog');
 const row = (n = 0) => page.getByRole('row').filter({ hasText: 'webhook.test' }).nth(n);

@@ -100,7 +100,7 @@ test('S17: no purchase and no refused request ever makes another charge or page'
   expect(await ada.charges()).toBe(1);
 });
 
-test('S29: a payment whose amount or tags were tampered with is set aside and grants nothing', async () => {
+test('S29, F70: a payment whose amount or tags were tampered with is set aside and grants nothing', async () => {
   const ada = await store.buyer('s29');
   // A second look, a minute later, would already set it aside: here nobody takes one.
   await store.faults({ webhooks: 'drop' });

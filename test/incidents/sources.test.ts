@@ -47,3 +47,15 @@ test('S12: nothing reads a field that the pinned version of the API does not hav
   const gone = /\b(?:invoice\.payment_intent|invoice\.charge|charge\.invoice|intent\.invoice)\b/;
   for (const { path, text } of sources()) expect(text, path).not.toMatch(gone);
 });
+
+test('every incident has a test of its name that meets the product from outside', () => {
+  const here = readdirSync(join(root, 'test/incidents'))
+    .filter((name) => name.endsWith('.test.ts'))
+    .map((name) => `test/incidents/${name}`);
+  const titles = [...here, 'test/e2e/failures.test.ts', 'test/e2e/money-back.test.ts'].flatMap(
+    (path) => [...read(path).matchAll(/\b(?:test|it)\(\s*'([^']+)'/g)].map(([, title]) => title),
+  );
+  const incidents = Array.from({ length: 39 }, (_, at) => `S${String(at + 1).padStart(2, '0')}`);
+  const named = (incident: string) => titles.some((title) => title?.includes(incident));
+  expect(incidents.filter((incident) => !named(incident))).toEqual([]);
+});

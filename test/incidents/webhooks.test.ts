@@ -182,7 +182,7 @@ test('S11: every webhook lost and the browser closed, it is credited and the sto
   expect(credited.grant_id).toMatch(/^grant_/);
 });
 
-test('S30: a page that says completed and is not paid grants nothing; once paid, one grant', async () => {
+test('S30, F52: a page that says completed and is not paid grants nothing; once paid, one grant', async () => {
   const ada = await store.buyer('s30');
   const purchase = await ada.begin('5');
   const session = /cs_\w+/.exec(purchase.redirect_url ?? '')?.[0] ?? '';
@@ -208,7 +208,7 @@ test('S32: with a clock that is far off every signature is refused, and credit s
   await ada.credited(purchase.id);
 });
 
-test('S33: an event of the live mode is refused in a test deployment', async () => {
+test('S33, F69: an event of the live mode is refused in a test deployment', async () => {
   const ada = await store.buyer('s33');
   const purchase = await ada.begin('5');
   const session = /cs_\w+/.exec(purchase.redirect_url ?? '')?.[0] ?? '';

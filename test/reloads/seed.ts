@@ -255,7 +255,7 @@ class Run {
             const due = nanos(((amount * 19n) / 100n / NANOS_PER_CENT) * NANOS_PER_CENT);
             return {
               outcome: 'done',
-              tax: { tax: due, total: nanos(amount + due), lines: [] },
+              tax: { tax: due, total: nanos(amount + due), lines: [], calculation: null },
             };
           }),
       },

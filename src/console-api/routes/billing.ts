@@ -1,5 +1,7 @@
+import { Readable } from 'node:stream';
 import { formatUsd } from '#kernel/money';
 import { readBalance } from '#ledger/balance';
+import { exportStatement } from '#ledger/export';
 import { readStatement } from '#ledger/statement';
 import { webhooksAreSilent } from '#payments/alarms';
 import { debtNotice } from '#payments/debt-words';
@@ -54,6 +56,22 @@ export function billingRoutes(app: Api, deps: ConsoleDeps): void {
         ...(before === undefined ? {} : { before }),
       });
       return { data: page.lines.map(historyLineView), has_more: page.hasMore };
+    },
+  );
+
+  app.get(
+    '/billing/history.csv',
+    {
+      ...guarded,
+      schema: { description: 'Every line of the statement, oldest first (text/csv).' },
+    },
+    (request, reply) => {
+      const { organizationId } = memberOf(request);
+      const lines = exportStatement(deps.pool, { organizationId, format: 'csv', by: 'effective' });
+      return reply
+        .type('text/csv; charset=utf-8')
+        .header('content-disposition', 'attachment; filename="statement.csv"')
+        .send(Readable.from(lines));
     },
   );
 }

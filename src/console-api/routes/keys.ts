@@ -6,7 +6,7 @@ import { type ApiKey, changeKey, createApiKey, listApiKeys, mayAddKey } from '#o
 import { checkKeyEnd, endOfLifetime, isKeyLifetime } from '#orgs/key-expiry';
 import type { KeyMoveName } from '#orgs/key-states';
 import { defaultWorkspaceOf } from '#orgs/organizations';
-import { resumeKey } from '#spend-watch/answers';
+import { enableKey, resumeKey } from '#spend-watch/answers';
 import {
   type ApiKey as ApiKeyView,
   createKeyRequest,
@@ -102,9 +102,9 @@ function changeRoute(app: Api, deps: ConsoleDeps, move: PersonsMove): void {
         // Admin keys are not this screen's: its ability is held by roles that must not end them.
         const choice = { organizationId, id, kind: 'workspace' } as const;
         // What it spent is called usual, and who said so is noted there.
-        if (move === 'resume') {
-          return resumeKey(tx, choice, { by: userId, requestId: request.id });
-        }
+        const answering = { by: userId, requestId: request.id };
+        if (move === 'resume') return resumeKey(tx, choice, answering);
+        if (move === 'enable') return enableKey(tx, choice, answering);
         const told = await changeKey(tx, move, choice);
         if (told.outcome !== 'done' || !told.moved) return told;
         await recordAudit(tx, {

@@ -15,7 +15,7 @@ const many = (count: string, word: string) =>
 /** What the amount would buy: at the pace of the last 30 days, or of a kind of request one plans. */
 export function EstimateBox({ usd }: { usd: string | undefined }) {
   const { organization } = useSession();
-  const [plan, setPlan] = useState<Plan>({ model: '', input: '1000', output: '500' });
+  const [plan, setPlan] = useState<Plan>(NO_PLAN);
   const planned = plannedOf(plan);
   const estimate = useQuery(estimateQuery(organization.id, useSettled(usd), useSettled(planned)));
   const { data } = estimate;
@@ -26,7 +26,9 @@ export function EstimateBox({ usd }: { usd: string | undefined }) {
       <OwnMix own={data.own} />
       <PlanFields plan={plan} models={data.models} onChange={setPlan} />
       <p className="estimate-answer" role="status">
-        {usd !== undefined && <PlannedAnswer planned={data.planned} asked={planned} />}
+        {usd !== undefined && (
+          <PlannedAnswer planned={data.planned} asked={planned} perDay={perDayOf(plan)} />
+        )}
       </p>
       <p className="hint">
         Start small: credits are there within seconds of paying, so $5 is enough to find out what
@@ -59,9 +61,19 @@ interface Plan {
   readonly model: string;
   readonly input: string;
   readonly output: string;
+  /** Empty: how long it would last is not asked. */
+  readonly perDay: string;
 }
 
+const NO_PLAN: Plan = { model: '', input: '1000', output: '500', perDay: '' };
 const COUNT = /^\d{1,8}$/;
+
+/** Undefined unless it is a whole number above zero. */
+function perDayOf({ perDay }: Plan): bigint | undefined {
+  const plain = perDay.replaceAll(',', '').trim();
+  const count = COUNT.test(plain) ? BigInt(plain) : 0n;
+  return count === 0n ? undefined : count;
+}
 
 /** Undefined until a model is chosen and both counts can be read. */
 function plannedOf({ model, input, output }: Plan): Planned | undefined {
@@ -77,10 +89,10 @@ function PlanFields(props: {
   onChange: (plan: Plan) => void;
 }) {
   const { plan, models, onChange } = props;
-  const count = (name: 'input' | 'output', label: string) => (
+  const count = (name: 'input' | 'output' | 'perDay', label: string) => (
     <Field
       label={label}
-      name={`${name}_tokens`}
+      name={name}
       inputMode="numeric"
       autoComplete="off"
       value={plan[name]}
@@ -98,19 +110,32 @@ function PlanFields(props: {
         onChange={(model) => onChange({ ...plan, model })}
       />
       {plan.model !== '' && (
-        <div className="field-pair">
-          {count('input', 'Input tokens each')}
-          {count('output', 'Output tokens each')}
-        </div>
+        <>
+          <div className="field-pair">
+            {count('input', 'Input tokens each')}
+            {count('output', 'Output tokens each')}
+          </div>
+          {count('perDay', 'Requests a day, if you know')}
+        </>
       )}
     </div>
   );
 }
 
-function PlannedAnswer(props: { planned: Estimate['planned']; asked: Planned | undefined }) {
-  const { planned, asked } = props;
+function PlannedAnswer(props: {
+  planned: Estimate['planned'];
+  asked: Planned | undefined;
+  perDay: bigint | undefined;
+}) {
+  const { planned, asked, perDay } = props;
   if (asked === undefined || planned === null) return null;
   if (!planned.priced) return 'This model has no price now, so requests to it are refused.';
   if (planned.requests === null || planned.each_usd === null) return 'Such requests cost nothing.';
-  return `${many(planned.requests, 'request')} of ${exactText(planned.each_usd)} each.`;
+  const bought = `${many(planned.requests, 'request')} of ${exactText(planned.each_usd)} each.`;
+  if (perDay === undefined) return bought;
+  const days = BigInt(planned.requests) / perDay;
+  return `${bought} ${lasting(days)}`;
 }
+
+const lasting = (days: bigint): string =>
+  days === 0n ? 'That is less than a day.' : `That lasts ${many(String(days), 'day')}.`;

@@ -67,6 +67,11 @@ function Statement(props: { organizationId: string; version: string | undefined 
   }
   return (
     <>
+      <p>
+        <a href="/api/billing/history.csv" download>
+          Download every line (CSV)
+        </a>
+      </p>
       <StatementTable lines={lines} />
       {history.hasNextPage && (
         <p className="more">
