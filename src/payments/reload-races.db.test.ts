@@ -106,39 +106,6 @@ describe('off means off', () => {
   });
 });
 
-describe('while the card of a reload is being charged', () => {
-  const during = (meanwhile: () => Promise<unknown>) =>
-    charging(async (request) => {
-      await meanwhile();
-      return world.deps.cardCharges.chargeCard(request);
-    });
-
-  it('a purchase by hand is credited too, and no second reload comes of it (F73)', async () => {
-    await save();
-    const byHand = async () => {
-      const purchase = await world.begin(payer.organizationId, '25');
-      await world.pay(purchase);
-      await refreshPurchase(world.deps, purchase.id);
-    };
-    await set({}, during(byHand));
-    expect((await charged()).sort()).toEqual([2500, 5000]);
-    expect(await world.available(payer.organizationId)).toBe(usd('75'));
-    expect(await ask()).toBe('enough');
-    expect(await purchases()).toHaveLength(2);
-  });
-
-  it('another threshold and target are for the next one: it buys what was decided (F76)', async () => {
-    await save();
-    await set(
-      {},
-      during(() => set({ threshold: usd('5'), target: usd('20') })),
-    );
-    expect(await charged()).toEqual([5000]);
-    expect(await world.available(payer.organizationId)).toBe(usd('50'));
-    expect((await view()).settings).toMatchObject({ target: usd('20') });
-  });
-});
-
 it('the key of a charge under way stays, whatever becomes of a question about tax beside it', async () => {
   await save();
   await address();
