@@ -15,5 +15,7 @@ export default defineConfig({
     // Inlined assets would be data: URLs, which the Console's content policy refuses.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // One file of all pages, from the same machine or a cache: a warning would only alarm whoever starts.
+    chunkSizeWarningLimit: 1_000,
   },
 });

@@ -4,6 +4,7 @@ import type { Reason } from '#ledger/flows';
 import { REINSTATED } from '#ledger/reinstating';
 import type { StatementLine } from '#ledger/statement';
 import { owed } from '#payments/debt-words';
+import { STARTER_SOURCE } from '#payments/starter';
 import type { BillingResponse, HistoryLine } from './contract.ts';
 
 /** What a customer reads on a statement. Closed by the compiler: a new reason needs its words. */
@@ -38,6 +39,8 @@ const TITLES: Record<Reason, string> = {
 
 /** Money that came in again: for the ledger a purchase, for the customer none. */
 const GIVEN_BACK = 'Credits given back';
+
+const STARTER = 'Starter credit';
 
 export const balanceView = (
   balance: Balance,
@@ -77,6 +80,7 @@ function lossTitle({ kind, lost, reference }: StatementLine): string | undefined
 
 function titleOf(line: StatementLine): string {
   if (line.reference.startsWith(REINSTATED)) return GIVEN_BACK;
+  if (isStarter(line)) return STARTER;
   return lossTitle(line) ?? TITLES[line.kind];
 }
 
@@ -86,8 +90,17 @@ export const historyLineView = (line: StatementLine): HistoryLine => ({
   kind: line.kind,
   title: titleOf(line),
   amount_usd: formatUsd(line.amount),
-  reference: line.kind.startsWith('dispute.') ? subjectOf(line.reference) : line.reference,
+  reference: referenceOf(line),
 });
+
+/** Null where there is nothing to ask for by it. */
+function referenceOf(line: StatementLine): string | null {
+  if (isStarter(line)) return null;
+  return line.kind.startsWith('dispute.') ? subjectOf(line.reference) : line.reference;
+}
+
+const isStarter = ({ kind, reference }: StatementLine): boolean =>
+  kind === 'credit.promotional' && reference === STARTER_SOURCE;
 
 /** The ledger names each freeze of a dispute anew; the customer knows the dispute. */
 const subjectOf = (reference: string): string => reference.split(':')[0] ?? reference;

@@ -9,7 +9,7 @@ export const PLACES = {
   limits: { label: 'Open Limits', path: '/settings/limits' },
   keys: { label: 'Open API keys', path: '/settings/keys' },
   webhooks: { label: 'Open Webhooks', path: '/settings/webhooks' },
-  operator: { label: 'Open the Console', path: '/' },
+  operator: { label: 'Open the operator’s page', path: '/operator' },
 } as const;
 
 export interface Kind {

@@ -1,3 +1,4 @@
+import type { FactReader } from '#notices/facts';
 import type { NoticeKind } from '#notices/kinds';
 import { daysText, type WordsOf } from '#notices/wording';
 
@@ -36,9 +37,11 @@ export const CREDIT_WORDS: Readonly<Record<Kinds, WordsOf>> = {
   }),
   out_of_credit: (facts, { brand, organization }) => ({
     subject: `Your ${brand} API access is turned off`,
-    headline: `API access of ${organization} is turned off: it is out of credits`,
+    headline: `API access of ${organization} is turned off: ${
+      someLeft(facts) ? 'too little credit is left' : 'it is out of credits'
+    }`,
     body: [
-      facts.is('refused') && facts.positive('balance_usd') !== undefined
+      someLeft(facts)
         ? 'Requests are refused because what is left does not cover them.'
         : 'Every request that costs something is refused until credits are added.',
       ...(facts.positive('debt_usd') === undefined
@@ -65,6 +68,10 @@ export const CREDIT_WORDS: Readonly<Record<Kinds, WordsOf>> = {
     ],
   }),
 };
+
+/** Requests are refused though the balance is not zero. */
+const someLeft = (facts: FactReader): boolean =>
+  facts.is('refused') && facts.positive('balance_usd') !== undefined;
 
 const daysOrNothing = (days: number | undefined): string | undefined =>
   days === undefined ? undefined : daysText(days);

@@ -9,8 +9,8 @@ type Kinds = Extract<
 
 const refund = (facts: FactReader): Words['rows'] => [
   ['Refunded', facts.usd('total_usd')],
-  ['Of it credits', facts.usd('amount_usd')],
-  ['Of it tax', facts.positive('tax_usd')],
+  ['Credits', facts.usd('amount_usd')],
+  ['Tax', facts.positive('tax_usd')],
   ['Refund', facts.text('refund_id')],
   ['Purchase', facts.text('purchase_id')],
 ];

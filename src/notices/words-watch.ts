@@ -48,7 +48,7 @@ export const WATCH_WORDS: Readonly<Record<Kinds, WordsOf>> = {
   limit_step: (facts) => ({
     subject: `${facts.count('percent') ?? ''}% of a monthly spend limit is used`,
     headline: `${of(facts)} has used ${facts.count('percent') ?? ''}% of its monthly spend limit`,
-    body: ['Nothing is refused yet. You asked to be told at this step.'],
+    body: ['Nothing is refused yet. The steps you are told of are set on the Notices page.'],
     rows: limit(facts),
   }),
   limit_reached: (facts) => ({
@@ -56,7 +56,7 @@ export const WATCH_WORDS: Readonly<Record<Kinds, WordsOf>> = {
     headline: `${of(facts)} has reached its monthly spend limit`,
     body: [
       'The limit only notifies: requests go on being accepted, and paid for. ' +
-        'To have them refused, set the limit to notify and pause.',
+        'To have them refused, change the limit to “Refuse further requests”.',
     ],
     rows: limit(facts),
   }),
@@ -125,7 +125,7 @@ export const WATCH_WORDS: Readonly<Record<Kinds, WordsOf>> = {
   operator_alarm: (facts, { brand }) => ({
     subject: `${brand} alarm: ${alarm(facts)}`,
     headline: capital(facts.text('sentence') ?? 'something cannot wait'),
-    body: ['The doctor command says the same, and what to do about it.'],
+    body: ['The operator’s page and the doctor command say the same, and what to do about it.'],
     rows: [
       ['Alarm', alarm(facts)],
       ['What was seen', facts.text('detail')],

@@ -36,6 +36,8 @@ export interface Papers {
   readonly receiptNumber: string | null;
   /** As the card's statement shows the payment. */
   readonly descriptor: string | null;
+  /** Whose payment it is: it fits no invoice of another customer. */
+  readonly customerId: string | null;
 }
 
 export interface InvoiceOrder {

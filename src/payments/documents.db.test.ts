@@ -97,6 +97,17 @@ describe('the papers of a purchase', () => {
     expect(world.office.papers.asked).toBe(2);
   });
 
+  it('of a payment that somebody else made are its receipt: it fits no invoice of ours', async () => {
+    const of = await credited('alone');
+    const { papers } = world.office;
+    const before = papers.asked;
+    papers.customerId = null;
+    await prepare();
+    papers.customerId = 'cus_1';
+    expect(await payments(of)).toMatchObject([{ documentState: 'receipt_only' }]);
+    expect(papers.asked).toBe(before);
+  });
+
   it('never delay credit: with the processor away the credit is there', async () => {
     const of = await credited('alone');
     world.office.papers.lost = ['create', 'create'];

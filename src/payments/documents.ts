@@ -52,7 +52,7 @@ async function prepareInvoice(deps: PaymentsDeps, document: sql.DocumentRow): Pr
   if (purchase === undefined || payment === null) return;
   const read = await deps.documents.papersOf(payment);
   if (read.outcome !== 'found') return;
-  const { invoice, ...receipt } = read.papers;
+  const { invoice, customerId, ...receipt } = read.papers;
   if (invoice !== null && invoice.number !== null) {
     await pool.query(sql.storePaper(document, invoice, receipt));
     return;
@@ -63,27 +63,27 @@ async function prepareInvoice(deps: PaymentsDeps, document: sql.DocumentRow): Pr
     if (late) await pool.query(sql.storePaper(document, null, receipt));
     return;
   }
-  await makeInvoice(deps, document, purchase, payment, receipt);
+  // Credited by an operator, it may have been paid as somebody else: its receipt is all there is.
+  const ours = await findCustomer(deps, purchase.organizationId);
+  if (ours === null || ours !== customerId) {
+    await pool.query(sql.storePaper(document, null, receipt));
+    return;
+  }
+  const order: InvoiceOrder = {
+    ...{ purchaseId: purchase.id, organizationId: purchase.organizationId, customerId: ours },
+    ...{ environment: deps.environment, paymentIntentId: payment },
+    ...{ credit: purchase.credit, tax: purchase.tax },
+  };
+  await makeInvoice(deps, document, order, receipt);
 }
 
 /** No page made one, because nobody was on a page: the payment gets its invoice afterwards. */
 async function makeInvoice(
   deps: PaymentsDeps,
   document: sql.DocumentRow,
-  purchase: Purchase,
-  paymentIntentId: string,
+  order: InvoiceOrder,
   receipt: sql.Receipt,
 ): Promise<void> {
-  const customerId = await findCustomer(deps, purchase.organizationId);
-  if (customerId === null) {
-    await deps.pool.query(sql.storePaper(document, null, receipt));
-    return;
-  }
-  const order: InvoiceOrder = {
-    ...{ purchaseId: purchase.id, organizationId: purchase.organizationId, customerId },
-    ...{ environment: deps.environment, paymentIntentId },
-    ...{ credit: purchase.credit, tax: purchase.tax },
-  };
   let invoiceId = document.processorId;
   if (invoiceId === null) {
     const made = await deps.documents.createInvoice(order);
@@ -93,7 +93,7 @@ async function makeInvoice(
   }
   const completed = await deps.documents.completeInvoice(invoiceId, order);
   if (completed.outcome !== 'done') return told(deps, document, completed);
-  const read = await deps.documents.papersOf(paymentIntentId);
+  const read = await deps.documents.papersOf(order.paymentIntentId);
   const paper = read.outcome === 'found' ? read.papers.invoice : null;
   if (paper !== null) await deps.pool.query(sql.storePaper(document, paper, receipt));
 }

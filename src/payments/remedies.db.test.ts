@@ -11,6 +11,7 @@ import { type Decision, decideRemedy, listMisdirected, readRemedy } from '#payme
 import { pursueDueRemedies, pursueRemedy } from '#payments/remedy-course';
 import { shared } from '#payments/remedy-net';
 import { settlePayment } from '#payments/settle';
+import type { TellPort } from '#payments/telling';
 import { commandLine } from '#test/command-line';
 import { type PaymentsWorld, paymentsWorld } from '#test/payments';
 
@@ -132,6 +133,19 @@ describe('a payment that fits nothing', () => {
     await stripe().refunds.create({ payment_intent: payment });
     await syncRefunds(world.deps, payment);
     expect(await available(org)).toBe(0n);
+  });
+
+  it('is told to whom it was credited, as any receipt: they have waited for it', async () => {
+    const org = await world.organization();
+    const payment = await misdirected();
+    const told: unknown[] = [];
+    const tell: TellPort = async (_tx, notice) => void told.push(notice);
+    await decide({ paymentIntentId: payment, kind: 'credit', organizationId: org });
+    for (let time = 0; time < 2; time++) await pursueRemedy({ ...world.deps, tell }, payment);
+    const purchase = (await readRemedy(world.deps.pool, payment))?.purchaseId;
+    expect(told).toMatchObject([
+      { organizationId: org, kind: 'receipt', key: purchase, facts: { amount_usd: '20' } },
+    ]);
   });
 
   it('of another deployment is left to it: ours would say that no payment exists', async () => {

@@ -17,6 +17,7 @@ import {
   insertTimeline,
   type Purchase,
 } from '#payments/sql';
+import { tellCredited } from '#payments/telling';
 import { advance } from '#payments/transition';
 
 type Done = 'done' | 'processor_unavailable';
@@ -116,17 +117,23 @@ async function grant(
   if (meant !== undefined) {
     const ids = { paymentIntentId: payment.id, chargeId, receiptUrl, grantId };
     await advance(tx, meant, 'operator_credited', { ...net, ...ids, settledVia: 'operator' });
-    return purchaseId;
+  } else {
+    const stored = { organizationId, id: purchaseId };
+    await tx.query(
+      sql.insertRemedied({
+        ...{ ...stored, ...net, actor, grantId, chargeId, receiptUrl },
+        ...{ provider: deps.processor.name, environment: deps.environment },
+        ...{ consoleUrl: deps.urls.console, paymentIntentId: payment.id },
+      }),
+    );
+    await tx.query(insertTimeline(stored, 'credited', SENTENCES.operator_credited));
   }
-  const stored = { organizationId, id: purchaseId };
-  await tx.query(
-    sql.insertRemedied({
-      ...{ ...stored, ...net, actor, grantId, chargeId, receiptUrl },
-      ...{ provider: deps.processor.name, environment: deps.environment },
-      ...{ consoleUrl: deps.urls.console, paymentIntentId: payment.id },
-    }),
-  );
-  await tx.query(insertTimeline(stored, 'credited', SENTENCES.operator_credited));
+  // Whoever paid has waited for it: the receipt is what tells them.
+  const [credited] = await tx.query<Purchase>(findPurchase(purchaseId, organizationId));
+  if (credited !== undefined) {
+    const paidAt = paid?.at ?? deps.clock.now();
+    await tellCredited(deps, tx, credited, { grant: issued, tax: net.tax, paidAt });
+  }
   return purchaseId;
 }
 

@@ -19,7 +19,7 @@ import {
 import * as sql from '#payments/starter-sql';
 
 /** Of the grant in the ledger: an organization has one of it at most, whatever happens here. */
-const SOURCE = 'starter_credit';
+export const STARTER_SOURCE = 'starter_credit';
 
 /** How it stands with starter credit for an organization and the person who asks. */
 export type StarterStanding =
@@ -149,7 +149,7 @@ async function give(
   const [end] = await tx.query<{ until: Date }>(sql.starterEnd(days));
   if (end === undefined) throw new Fault('a question without rows has one row');
   const issued = await issueIfRoom(tx, {
-    ...{ organizationId, grantId, amount, kind: 'promotional', source: SOURCE },
+    ...{ organizationId, grantId, amount, kind: 'promotional', source: STARTER_SOURCE },
     ...{ expiresAt: end.until, reason: 'starter credit' },
   });
   if (!('grantId' in issued)) return { standing: 'refused', why: 'no_room' };

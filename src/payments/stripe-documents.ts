@@ -20,6 +20,7 @@ export function stripeDocuments(options: StripeOptions): DocumentPort {
             receiptUrl: charge?.receipt_url ?? null,
             receiptNumber: charge?.receipt_number ?? null,
             descriptor: charge?.calculated_statement_descriptor ?? null,
+            customerId: idOf(intent.customer),
           },
         };
       }),

@@ -78,9 +78,9 @@ test('an admin limits the organization to nothing, is obeyed, and lifts it again
   await limit.getByRole('button', { name: 'Change the limit of Thrift' }).click();
   await dialog
     .getByLabel('When it is reached')
-    .selectOption({ label: 'Note it, and keep serving' });
+    .selectOption({ label: 'Tell us, and keep serving' });
   await dialog.getByRole('button', { name: 'Save limit' }).click();
-  await limit.getByText('then it is noted here').waitFor();
+  await limit.getByText('then you are told').waitFor();
   expect((await call()).status).toBe(200);
 
   await limit.getByRole('button', { name: 'Change the limit of Thrift' }).click();
@@ -88,7 +88,7 @@ test('an admin limits the organization to nothing, is obeyed, and lifts it again
   await page.getByText('No spend limits').waitFor();
   await page.getByText('Who set what, when').click();
   await page.getByText('Thrift: $0.00 → no limit').waitFor();
-  await page.getByText('$0.00 → $0.00 a month, then it is noted here').waitFor();
+  await page.getByText('$0.00 → $0.00 a month, then you are told').waitFor();
   expect(await page.getByText('thrift@example.com (member, in the Console)').count()).toBe(3);
 });
 
@@ -98,7 +98,7 @@ test('a limit that only notes says that nothing is refused', async () => {
   await dialog.getByText('is refused before it is sent, until the next month').waitFor();
   await dialog
     .getByLabel('When it is reached')
-    .selectOption({ label: 'Note it, and keep serving' });
+    .selectOption({ label: 'Tell us, and keep serving' });
   await dialog.getByText('Nothing is refused').waitFor();
   await dialog.getByRole('button', { name: 'Cancel' }).click();
 });

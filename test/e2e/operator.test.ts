@@ -232,7 +232,7 @@ test.each([1280, 360])('at %i pixels nothing is wider than the window', async (w
   await page.setViewportSize({ width, height: 900 });
   await until('the line', LONG_MS, async () => {
     await operatorPage();
-    await page.getByRole('heading', { name: 'Looked at' }).waitFor();
+    await page.getByRole('heading', { name: 'Checks' }).waitFor();
     return (await line(payment).count()) > 0 ? true : undefined;
   });
   for (const colorScheme of ['light', 'dark'] as const) {

@@ -91,6 +91,8 @@ describe('starter credit, as a customer meets it', () => {
     await toBilling(ada);
     const grants = page.getByRole('table', { name: 'Credit grants' });
     await grants.getByRole('row', { name: /Promotional credit/ }).waitFor();
+    const statement = page.getByRole('table', { name: 'Statement, newest first' });
+    await statement.getByRole('rowheader', { name: 'Starter credit', exact: true }).waitFor();
     expect(await promotional(ada)).toMatchObject([{ amount_usd: '5', remaining_usd: '5' }]);
     await page.getByText('Visa ending in 4242').first().waitFor();
     expect(await page.getByText('$5 of starter credit').count()).toBe(0);

@@ -112,6 +112,8 @@ export class PaperOffice implements DocumentPort {
   asked = 0;
   /** Names of calls whose answer is lost, once each. */
   lost: string[] = [];
+  /** Whose payments they are. */
+  customerId: string | null = 'cus_1';
   private readonly drafts = new Set<string>();
 
   /** As a hosted page does by itself. */
@@ -124,7 +126,8 @@ export class PaperOffice implements DocumentPort {
   async papersOf(paymentIntentId: string) {
     const receipt = { receiptUrl: 'http://receipts.test/1', receiptNumber: '1000-0001' };
     const invoice = this.invoices.get(paymentIntentId) ?? null;
-    const papers = { invoice, ...receipt, descriptor: 'ACME* API CREDITS' };
+    const { customerId } = this;
+    const papers = { invoice, ...receipt, customerId, descriptor: 'ACME* API CREDITS' };
     return { outcome: 'found', papers } as const;
   }
 

@@ -48,8 +48,8 @@ function MailboxLink() {
   const site = useQuery(siteQuery);
   if (site.data?.mailbox !== true) return null;
   return (
-    <p className="hint">
-      <Link to="/mailbox">Development mailbox</Link>
+    <p className="side-mailbox">
+      <Link to="/mailbox">Mailbox</Link>
     </p>
   );
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readAmount } from './amount-entry.ts';
+import { firstAmount, readAmount } from './amount-entry.ts';
 
 const limits = { minimum_usd: '5', maximum_usd: '10000' };
 const read = (typed: string) => readAmount(typed, limits);
@@ -29,6 +29,13 @@ describe('the amount a person types', () => {
       ['10000.01', 'Amount: the largest purchase is $10000.'],
     ] as const) {
       expect(read(typed)).toEqual({ outcome: 'refused', sentence });
+    }
+  });
+
+  it('begins with what a link names, unless that is no amount that can be bought', () => {
+    expect(firstAmount('40', limits)).toBe('40');
+    for (const named of [undefined, '1', 'yes', '20000']) {
+      expect(firstAmount(named, limits)).toBe('25');
     }
   });
 });

@@ -44,3 +44,9 @@ export function readAmount(typed: string, limits: Limits): AmountEntry {
   }
   return { outcome: 'accepted', usd: formatUsd(amount) };
 }
+
+const USUAL = '25';
+
+/** What the field begins with: the amount a link names, where it can be bought. */
+export const firstAmount = (named: string | undefined, limits: Limits): string =>
+  named !== undefined && readAmount(named, limits).outcome === 'accepted' ? named : USUAL;

@@ -85,23 +85,25 @@ function Billing({ buy, editAddress }: Opened) {
       )}
       <AnomalyNotices on="elsewhere" />
       {billing.isPending && <BalanceSkeleton />}
-      {billing.data !== undefined && <Balance billing={billing.data} />}
       {billing.data !== undefined && (
-        <Runway organizationId={organization.id} available={billing.data.available_usd} />
+        <div className="billing-now">
+          <Balance billing={billing.data} />
+          <Runway organizationId={organization.id} available={billing.data.available_usd} />
+        </div>
       )}
-      {billing.data !== undefined && <Watching organizationId={organization.id} mayEdit={mayBuy} />}
-      {mayBuy && billing.data?.webhooks_silent === true && <WebhookNotice />}
       {!mayBuy && (
         <Notice tone="quiet" title={`Your role, ${roleName(me.role)}, cannot buy credits`}>
           <p>An admin or a billing member of {organization.name} can.</p>
         </Notice>
       )}
-      {mayBuy && billing.data !== undefined && (
-        <StarterOffer organizationId={organization.id} grants={billing.data.grants} />
-      )}
       {billing.data?.open_purchase != null && (
         <PurchaseCard purchase={billing.data.open_purchase} mayBuy={mayBuy} />
       )}
+      {mayBuy && billing.data !== undefined && (
+        <StarterOffer organizationId={organization.id} grants={billing.data.grants} />
+      )}
+      {mayBuy && billing.data?.webhooks_silent === true && <WebhookNotice />}
+      {billing.data !== undefined && <Watching organizationId={organization.id} mayEdit={mayBuy} />}
       <div className="billing-pair">
         <CardsSection organizationId={organization.id} mayEdit={mayBuy} />
         <ReloadSection organizationId={organization.id} mayEdit={mayBuy} />

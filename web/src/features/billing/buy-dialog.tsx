@@ -11,7 +11,7 @@ import { Field } from '../../ui/field.tsx';
 import { exactText } from '../../ui/money-text.ts';
 import { Notice } from '../../ui/notice.tsx';
 import { Problem } from '../../ui/problem.tsx';
-import { type Limits, readAmount } from './amount-entry.ts';
+import { firstAmount, type Limits, readAmount } from './amount-entry.ts';
 import { BeforePaying } from './before-paying.tsx';
 import { DetailsForm } from './details-form.tsx';
 import { EstimateBox } from './estimate.tsx';
@@ -36,7 +36,7 @@ export function BuyDialog(props: {
   const { organization } = useSession();
   const details = useQuery(detailsQuery(organization.id));
   const [atAddress, setAtAddress] = useState(false);
-  const [typed, setTyped] = useState(props.first ?? '25');
+  const [typed, setTyped] = useState(() => firstAmount(props.first, props.limits));
   const [keeps, setKeeps] = useState(false);
   const [taxed, setTaxed] = useState<Purchase>();
 

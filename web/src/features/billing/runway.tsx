@@ -17,7 +17,7 @@ export function Runway(props: { organizationId: string; available: string }) {
   if (week.runway.state === 'no_spending' && isZero(available)) return null;
   return (
     <section className="runway" aria-label="How long it lasts">
-      <p>
+      <p className={week.runway.state === 'no_spending' ? 'hint' : undefined}>
         <Lasting pace={week} at={data.at} />
       </p>
       {recent !== undefined && lastsShorter(recent, week) && (
@@ -27,7 +27,7 @@ export function Runway(props: { organizationId: string; available: string }) {
         </p>
       )}
       {reload.data?.status === 'on' && week.runway.state === 'lasts' && (
-        <p className="hint">Without what auto-reload buys meanwhile.</p>
+        <p className="hint">Not counting what auto-reload buys meanwhile.</p>
       )}
     </section>
   );

@@ -74,7 +74,7 @@ export function LimitDialog(props: {
         )}
         <Field
           label="Limit in US dollars a month"
-          hint="0 refuses every request. Requests that are under way finish and count."
+          hint={action === 'notify_and_pause' ? '0 refuses every request.' : undefined}
           before="$"
           name="amount_usd"
           inputMode="decimal"

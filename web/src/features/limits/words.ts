@@ -19,11 +19,11 @@ export const ACTIONS: Readonly<
       'begins or the limit is raised. What is under way finishes and counts.',
   },
   notify_only: {
-    choice: 'Note it, and keep serving',
-    line: 'then it is noted here',
+    choice: 'Tell us, and keep serving',
+    line: 'then you are told',
     sentence:
-      'Nothing is refused: it is only noted that the limit was reached, and spending goes on for ' +
-      'as long as there is credit.',
+      'Nothing is refused: you are told that the limit was reached, and spending goes on for as ' +
+      'long as there is credit.',
   },
 };
 

@@ -22,6 +22,11 @@ function Mailbox() {
     <Page
       title="Development mailbox"
       lead="No mail server is configured (SMTP_URL), so mails stay here. Only this machine can read them."
+      actions={
+        <Link to="/" className="button">
+          To the Console
+        </Link>
+      }
     >
       {mails.isPending && <Skeleton rows={4} label="Loading the mailbox" />}
       {mails.isError && <Problem error={mails.error} retry={() => void mails.refetch()} />}

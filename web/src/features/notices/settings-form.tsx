@@ -61,7 +61,7 @@ export function SettingsForm(props: {
 
   return (
     <form className="notice-form" onSubmit={submit} noValidate>
-      <Section title="When">
+      <Section title="When you are told">
         <fieldset className="notice-when" disabled={!mayChange}>
           <legend className="visually-hidden">When somebody is told</legend>
           <Field
@@ -103,7 +103,7 @@ export function SettingsForm(props: {
           onChange={setDigest}
         />
       </Section>
-      <Section title="Who">
+      <Section title="Who is told what">
         <div className="notice-topics">
           {data.topics.map((topic) => (
             <TopicRoles
@@ -147,7 +147,7 @@ function TopicRoles(props: {
         {topic.mandatory &&
           (chosen.length === 0
             ? ' Somebody must know: with no role chosen, the admins are told.'
-            : ' Somebody must know: nobody can unsubscribe from it alone.')}
+            : ' Somebody must know: its mails have no link to unsubscribe.')}
       </p>
       <div className="notice-roles">
         {ROLES.map((role) => (

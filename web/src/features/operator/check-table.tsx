@@ -9,9 +9,9 @@ export function CheckTable({ checks }: { checks: readonly Check[] }) {
       <caption className="visually-hidden">What was looked at</caption>
       <thead>
         <tr>
-          <th scope="col">Looked at</th>
+          <th scope="col">Check</th>
           <th scope="col">Found</th>
-          <th scope="col">Last</th>
+          <th scope="col">Last looked at</th>
         </tr>
       </thead>
       <tbody>
@@ -21,7 +21,7 @@ export function CheckTable({ checks }: { checks: readonly Check[] }) {
               <Badge tone={check.ok ? 'good' : 'bad'}>{check.name}</Badge>
             </th>
             <td data-label="Found">{check.words}</td>
-            <td data-label="Last">
+            <td data-label="Last looked at">
               {check.at === null ? 'Never' : <Moment at={check.at} show="day and time" />}
             </td>
           </tr>

@@ -67,7 +67,7 @@ function Overview({ find }: { find: string }) {
         <Find key={find} text={find} />
       </Section>
       {data !== undefined && (
-        <Section title="Looked at">
+        <Section title="Checks">
           <CheckTable checks={data.checks} />
         </Section>
       )}

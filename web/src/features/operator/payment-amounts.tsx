@@ -32,7 +32,7 @@ export function PaymentAmounts(props: {
         </dd>
       </div>
       <div>
-        <dt>of it tax</dt>
+        <dt>of which tax</dt>
         <dd>
           <Exact usd={amounts.tax_usd} />
         </dd>
