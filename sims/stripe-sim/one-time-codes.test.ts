@@ -200,6 +200,15 @@ it('nobody else is asked for a code', async () => {
   expect(await sent()).toEqual([]);
 });
 
+it('another card on the same page is asked about in its own way', async () => {
+  const session = await open();
+  const bank = await challenged(session);
+  const asked = { number: '4000000000003220', three_ds: 'abandon' };
+  await on.control('POST', `pay/${session.id}`, asked);
+  expect(await (await fetch(bank)).text()).not.toContain('name="code"');
+  expect(await sent()).toHaveLength(1);
+});
+
 it('equal input has equal codes, a restart forgets none, and a reset all', async () => {
   await challenged(await open());
   const first = await sent();
