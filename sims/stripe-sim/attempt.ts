@@ -11,8 +11,9 @@ import {
 import { DECLINES, type Decline } from './card-declines.ts';
 import type { TestCard } from './cards.ts';
 import { statementLine } from './charges.ts';
-import { askIssuer, type IssuerAnswer } from './issuer-side.ts';
+import { type AskedOfIssuer, askIssuer, type IssuerAnswer } from './issuer-side.ts';
 import { mandateRevoked } from './mandates.ts';
+import { sendCode } from './one-time-codes.ts';
 import { cardOf, isSetUp } from './payment-methods.ts';
 import type { Cause, Sim } from './sim.ts';
 
@@ -44,14 +45,17 @@ export function attempt(
   const card = cardOf(sim, method);
   const at = { intent, method, card };
   const asked = asks(intent, card, isSetUp(sim, method.id), options.offSession);
+  // Whoever failed before the bank has failed, though its owner wants to be asked no longer.
+  if (options.verification === 'fail') return failVerification(sim, cause, intent, method);
   if (asked) {
     if (options.offSession || options.errorOnAction === true) {
       return decline(sim, cause, { ...at, why: DECLINES.authentication_required });
     }
     if (options.verification === 'not_yet') {
+      const about = aboutIssued(sim, at);
+      if (about !== null) sendCode(sim, intent.id, about);
       return ask(sim, cause, intent, method, options.returnUrl ?? null);
     }
-    if (options.verification === 'fail') return failVerification(sim, cause, intent, method);
   }
   if (card.threeDSecure === 'unreachable' && !options.offSession && wantsVerification(intent)) {
     return decline(sim, cause, {
@@ -64,7 +68,7 @@ export function attempt(
     return decline(sim, cause, { ...at, why });
   }
   const rule = refusedByRule(sim, card, method);
-  const issuer = issuerAnswer(sim, at, rule);
+  const issuer = issuerAnswer(sim, at, rule, asked);
   const why = card.decline ?? issuer?.why ?? rule;
   if (why !== null) return decline(sim, cause, { ...at, why, issuer });
   if (card.arrives !== 'now') return pend(sim, cause, at, card.arrives);
@@ -75,14 +79,20 @@ export function attempt(
 /** The other side of a payment with an issued card; nobody is asked about what a rule stops first. */
 function issuerAnswer(
   sim: Sim,
-  { intent, method, card }: Tried,
+  tried: Tried,
   rule: Decline | null,
+  verified: boolean,
 ): IssuerAnswer | null {
   const stopped = rule !== null && rule.network !== 'reversed_after_approval';
-  if (card.issued === null || stopped) return null;
+  const about = aboutIssued(sim, tried);
+  return about === null || stopped ? null : askIssuer(sim, about, verified);
+}
+
+/** What the issuer of an issued card is asked about; null for any other card. */
+function aboutIssued(sim: Sim, { intent, method, card }: Tried): AskedOfIssuer | null {
+  if (card.issued === null) return null;
   const { amount, currency } = intent;
-  const descriptor = statementLine(sim, intent);
-  return askIssuer(sim, { card: card.issued, method, amount, currency, descriptor });
+  return { card: card.issued, method, amount, currency, descriptor: statementLine(sim, intent) };
 }
 
 /** Whether the bank wants to see its customer for this payment. */

@@ -14,6 +14,7 @@ import { idOf } from './ids.ts';
 import { setCardholderStatus } from './issuing-cardholders.ts';
 import { revokeMandate } from './mandates.ts';
 import { intentNamed } from './new-intent.ts';
+import { inbox } from './one-time-codes.ts';
 import { methodNamed } from './payment-methods.ts';
 import { payOut } from './payouts.ts';
 import { REFUND_OUTCOMES } from './refund-course.ts';
@@ -106,6 +107,8 @@ export function control(
       return { data: payments(sim) };
     case 'GET deliveries':
       return { data: deliveries(sim) };
+    case 'GET inbox':
+      return { data: inbox(sim) };
     case 'POST refunds': {
       const given = read(refundBody, body);
       return refund(sim, NO_REQUEST, {

@@ -7,6 +7,7 @@ import { issuedCard } from './issuing-cards.ts';
 import { capture, reverse } from './issuing-course.ts';
 import { refundIssued } from './issuing-transactions.ts';
 import { MERCHANT_CATEGORIES } from './merchant-categories.ts';
+import { ASKS_FOR_CODE } from './one-time-codes.ts';
 import { NO_REQUEST, type Sim } from './sim.ts';
 
 /**
@@ -42,14 +43,16 @@ const PREFIX = 'issued_';
 export function asTestCard(sim: Sim, id: string, typed?: TypedCard): TestCard | undefined {
   const row = sim.store.issued_numbers.get(id);
   if (row === undefined) return undefined;
-  const home = issuedCard(sim, id).cardholder.billing.address;
+  const { cardholder } = issuedCard(sim, id);
+  const home = cardholder.billing.address;
   const failingChecks: Array<'cvc' | 'postal_code' | 'line1'> = [];
   if (typed !== undefined) {
     if (typed.cvc !== codeOf(row)) failingChecks.push('cvc');
     if (!same(typed.postalCode, home.postal_code)) failingChecks.push('postal_code');
     if (!same(typed.line1, home.line1)) failingChecks.push('line1');
   }
-  const traits = { funding: 'prepaid', failingChecks, issued: id } as const;
+  const threeDSecure = cardholder.metadata[ASKS_FOR_CODE] === 'on' ? 'first_use' : 'optional';
+  const traits = { funding: 'prepaid', failingChecks, issued: id, threeDSecure } as const;
   return testCard(`${PREFIX}${id}`, numberOf(row), traits);
 }
 
@@ -63,22 +66,26 @@ function same(typed: string | null, known: string | null): boolean {
   return plain(typed) === plain(known);
 }
 
-/** The network asks the issuer; 0 of the minor unit asks only whether the card may be kept. */
-export function askIssuer(
-  sim: Sim,
-  asked: {
-    card: string;
-    method: Stripe.PaymentMethod;
-    amount: number;
-    currency: string;
-    descriptor: string;
-  },
-): IssuerAnswer {
+export interface AskedOfIssuer {
+  /** The id of the issued card. */
+  card: string;
+  method: Stripe.PaymentMethod;
+  /** Minor units. */
+  amount: number;
+  currency: string;
+  descriptor: string;
+}
+
+/**
+ * The network asks the issuer; 0 of the minor unit asks only whether the card may be kept.
+ * `verified`: its owner was asked for a code and knew it.
+ */
+export function askIssuer(sim: Sim, asked: AskedOfIssuer, verified: boolean): IssuerAnswer {
   const card = issuedCard(sim, asked.card);
   const { authorization, verdict } = authorize(sim, NO_REQUEST, {
     ...{ card: card.id, amount: asked.amount, currency: asked.currency, method: 'online' },
     merchant: merchant(asked.descriptor),
-    verification: verificationOf(card, asked.method),
+    verification: verificationOf(card, asked.method, verified),
     ...{ acquirer: null, wallet: null },
   });
   return {
@@ -104,6 +111,7 @@ const CHECKED = { pass: 'match', fail: 'mismatch' } as const;
 function verificationOf(
   card: Stripe.Issuing.Card,
   method: Stripe.PaymentMethod,
+  verified: boolean,
 ): Stripe.Issuing.Authorization.VerificationData {
   const checks = method.card?.checks;
   const told = (check: string | null | undefined) =>
@@ -118,7 +126,7 @@ function verificationOf(
     cvc_check: method.customer === null ? told(checks?.cvc_check) : 'not_provided',
     expiry_check: sameDate ? 'match' : 'mismatch',
     postal_code: method.billing_details.address?.postal_code ?? null,
-    three_d_secure: null,
+    three_d_secure: verified ? { result: 'authenticated' } : null,
   };
 }
 

@@ -1,11 +1,13 @@
 import type Stripe from 'stripe';
 import { asLastError, cardError } from './card-declined.ts';
+import type { TestCard } from './cards.ts';
 import type { ErrorBody } from './error.ts';
 import { emit } from './events.ts';
 import { idOf, newId } from './ids.ts';
-import { askIssuer } from './issuer-side.ts';
+import { type AskedOfIssuer, askIssuer } from './issuer-side.ts';
 import { issuedCard } from './issuing-cards.ts';
 import { newMandate } from './mandates.ts';
+import { sendCode } from './one-time-codes.ts';
 import { attachTo, cardOf, markSetUp } from './payment-methods.ts';
 import type { Cause, Sim } from './sim.ts';
 
@@ -34,17 +36,15 @@ export function trySetup(
   if (!card.attachable && card.decline !== null) {
     return fail(sim, cause, before, method, cardError(card.decline));
   }
-  if (card.issued !== null) {
-    const { currency } = issuedCard(sim, card.issued);
-    const descriptor = sim.merchantName.toUpperCase();
-    const asked = { card: card.issued, method, amount: 0, currency, descriptor };
-    const { why } = askIssuer(sim, asked);
-    if (why !== null) return fail(sim, cause, before, method, cardError(why));
+  const asks = ASKING.includes(card.threeDSecure);
+  const about = aboutIssued(sim, card, method);
+  if (options.verification === 'fail') return fail(sim, cause, before, method, NOT_VERIFIED);
+  if (asks && options.verification === 'not_yet') {
+    if (about !== null) sendCode(sim, before.id, about);
+    return ask(sim, cause, before, method, options);
   }
-  if (ASKING.includes(card.threeDSecure)) {
-    if (options.verification === 'not_yet') return ask(sim, cause, before, method, options);
-    if (options.verification === 'fail') return fail(sim, cause, before, method, NOT_VERIFIED);
-  }
+  const why = about === null ? null : askIssuer(sim, about, asks).why;
+  if (why !== null) return fail(sim, cause, before, method, cardError(why));
   const customer = idOf(before.customer);
   if (customer !== null) attachTo(sim, cause, method, customer, 'limited');
   if (before.usage === 'off_session') markSetUp(sim, method.id);
@@ -59,6 +59,18 @@ export function trySetup(
   });
   emit(sim, cause, 'setup_intent.succeeded', intent);
   return { kind: 'succeeded', intent };
+}
+
+/** What the issuer of an issued card is asked about; null for any other card. */
+function aboutIssued(
+  sim: Sim,
+  { issued }: TestCard,
+  method: Stripe.PaymentMethod,
+): AskedOfIssuer | null {
+  if (issued === null) return null;
+  const { currency } = issuedCard(sim, issued);
+  const descriptor = sim.merchantName.toUpperCase();
+  return { card: issued, method, amount: 0, currency, descriptor };
 }
 
 const NOT_VERIFIED: ErrorBody = {

@@ -18,6 +18,7 @@ import type { StoredInvoice } from './invoice-object.ts';
 import type { IssuedNumber } from './issued-numbers.ts';
 import type { IssuerSide } from './issuer-side.ts';
 import type { Hold } from './issuing-authorization-object.ts';
+import type { OneTimeCode } from './one-time-codes.ts';
 import type { CardBehind } from './payment-methods.ts';
 import type { PayoutParts } from './payouts.ts';
 import type { StoredPrice } from './prices.ts';
@@ -107,6 +108,7 @@ export interface Tables {
   issuing_authorizations: Table<Stripe.Issuing.Authorization>;
   issuing_holds: Table<Hold>;
   issuer_sides: Table<IssuerSide>;
+  one_time_codes: Table<OneTimeCode>;
   issuing_transactions: Table<Stripe.Issuing.Transaction>;
   events: Table<Stripe.EventBase>;
   webhook_endpoints: Table<Stripe.WebhookEndpoint>;
@@ -175,6 +177,7 @@ export function openStore(dataDir: string | undefined): Store {
     issuing_authorizations: table('issuing_authorizations'),
     issuing_holds: table('issuing_holds'),
     issuer_sides: table('issuer_sides'),
+    one_time_codes: table('one_time_codes'),
     issuing_transactions: table('issuing_transactions'),
     events: table('events'),
     webhook_endpoints: table('webhook_endpoints'),

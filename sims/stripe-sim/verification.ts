@@ -9,7 +9,7 @@ import { methodNamed } from './payment-methods.ts';
 import { trySetup } from './setup-attempt.ts';
 import { NO_REQUEST, type Sim } from './sim.ts';
 
-type Waiting = Stripe.PaymentIntent | Stripe.SetupIntent;
+export type Waiting = Stripe.PaymentIntent | Stripe.SetupIntent;
 
 /** The intent whose owner the bank is asking, or undefined if it asks nothing (any more). */
 export function waitingIntent(sim: Sim, id: string): Waiting | undefined {
