@@ -36,6 +36,9 @@ export const REMEDY_FAILURES: Readonly<Record<string, string>> = {
   payment_not_usd: 'the payment is not in USD',
   payment_not_usable: 'the payment can no longer be credited',
   refunded_meanwhile: 'the payment was refunded meanwhile',
+  disputed:
+    'the bank has taken the payment back, or is about to: answer the dispute at the payment ' +
+    'processor, and credit it after it is won',
   credited_already: 'the payment is credit already',
   tax_unknown: 'tax was collected with it, and how much nobody can say',
 };

@@ -2,6 +2,8 @@ import type { Db } from '#db/pool';
 import { newId, type OrganizationId, type PurchaseId } from '#kernel/ids';
 import { issueGrant } from '#ledger/grants';
 import type { PaymentsDeps } from '#payments/deps';
+import { takesMoney } from '#payments/dispute';
+import type { ProcessorDispute } from '#payments/dispute-port';
 import { wantInvoice } from '#payments/documents';
 import type { Payment } from '#payments/processor';
 import { SENTENCES } from '#payments/purchase';
@@ -48,7 +50,10 @@ async function creditHere(
   const answer = await deps.processor.retrievePayment(remedy.paymentIntentId);
   if (answer.outcome === 'unavailable') return 'processor_unavailable';
   const payment = answer.outcome === 'found' ? answer.payment : undefined;
-  const refused = refusalOf(deps, payment, refunds);
+  const listed = await deps.moneyBack.listDisputes(remedy.paymentIntentId);
+  if (listed.outcome === 'unavailable') return 'processor_unavailable';
+  const disputes = listed.outcome === 'found' ? listed.disputes : [];
+  const refused = refusalOf(deps, payment, { refunds, disputes });
   const { organizationId } = remedy;
   if (payment?.received === undefined || refused !== undefined || organizationId === null) {
     await deps.pool.query(sql.moveRemedy(remedy, 'failed', refused ?? 'payment_not_usable'));
@@ -83,13 +88,17 @@ async function creditHere(
 function refusalOf(
   deps: PaymentsDeps,
   payment: Payment | undefined,
-  refunds: readonly ProcessorRefund[],
+  back: {
+    readonly refunds: readonly ProcessorRefund[];
+    readonly disputes: readonly ProcessorDispute[];
+  },
 ): string | undefined {
   if (payment === undefined) return 'payment_missing';
   if (payment.livemode !== deps.processor.livemode) return 'other_mode';
   if (payment.status !== 'succeeded') return 'payment_not_succeeded';
   if (payment.received === undefined || payment.received <= 0n) return 'payment_not_usd';
-  if (refunds.some(({ status }) => status !== 'failed')) return 'refunded_meanwhile';
+  if (back.refunds.some(({ status }) => status !== 'failed')) return 'refunded_meanwhile';
+  if (back.disputes.some(({ news }) => takesMoney(news))) return 'disputed';
   return undefined;
 }
 
