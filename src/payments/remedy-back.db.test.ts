@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseUsd, ZERO } from '#kernel/money';
+import { followHint } from '#payments/hint';
+import { unresolvedPayments } from '#payments/quarantine';
 import { decideRemedy, listMisdirected, type RemedyKind, readRemedy } from '#payments/remedies';
 import { pursueRemedy } from '#payments/remedy-course';
 import { settlePayment } from '#payments/settle';
-import { type PaymentsWorld, paymentsWorld } from '#test/payments';
+import { type PaymentsWorld, paymentsWorld, VISA } from '#test/payments';
 
 let world: PaymentsWorld;
 beforeAll(async () => {
@@ -14,10 +16,10 @@ afterAll(() => world.close());
 const usd = (text: string) => parseUsd(text) ?? ZERO;
 
 /** A payment whose purchase asked for another amount (S29). */
-async function ofWrongAmount() {
+async function ofWrongAmount(card = VISA) {
   const org = await world.organization();
   const purchase = await world.begin(org, '20');
-  const payment = String(Object(await world.pay(purchase)).payment_intent);
+  const payment = String(Object(await world.pay(purchase, card)).payment_intent);
   await world.db.ownerPool.query({
     text: 'UPDATE payments.purchases SET credit_nanos = 500000000000 WHERE id = $1',
     values: [purchase.id],
@@ -38,6 +40,17 @@ async function credited(payment: string) {
   await decide(payment, 'credit');
   await pursueRemedy(world.deps, payment);
   return await remedyOf(payment);
+}
+
+/** The card's bank takes its time; the refund it sent back. */
+async function refundFailed(payment: string): Promise<string> {
+  const failed = async () => {
+    const listed = await world.deps.moneyBack.listRefunds(payment);
+    return listed.outcome === 'found' && listed.refunds.find(({ status }) => status === 'failed');
+  };
+  await expect.poll(failed, { timeout: 30_000 }).toMatchObject({ status: 'failed' });
+  const found = await failed();
+  return found === false || found === undefined ? 'none' : found.id;
 }
 
 async function disputed(payment: string, outcome: 'open' | 'inquiry' | 'won' | 'lost') {
@@ -85,5 +98,50 @@ describe('a payment that fits nothing and that its bank disputes', () => {
     expect(await world.available(org)).toBe(0n);
     await pursueRemedy(world.deps, payment);
     expect(await world.available(org)).toBe(usd('20'));
+  });
+});
+
+describe('a refund of a payment that fits nothing', () => {
+  it('F58: that fails at the bank after it went well waits for a person again', async () => {
+    const { org, payment } = await ofWrongAmount('4000000000005126');
+    await decide(payment, 'refund');
+    await pursueRemedy(world.deps, payment);
+    expect(await remedyOf(payment)).toMatchObject({ state: 'done', failureCode: null });
+    const refundId = await refundFailed(payment);
+    const hint = { type: 'refund.failed', objectId: refundId, paymentIntentId: payment };
+    const { moneyBack } = world.deps;
+    const listRefunds = async () => ({ outcome: 'unavailable', detail: 'timed out' }) as const;
+    const down = { ...world.deps, moneyBack: { ...moneyBack, listRefunds } };
+    expect(await followHint(down, hint, 'webhook')).toBe('processor_unavailable');
+    for (let time = 0; time < 2; time++) await followHint(world.deps, hint, 'webhook');
+    expect(await remedyOf(payment)).toMatchObject({
+      ...{ state: 'failed', failureCode: 'refund_failed' },
+    });
+    // The operator's list, and what doctor and a starting worker tell.
+    const unresolved = await unresolvedPayments(world.deps.pool);
+    expect([await waits(payment), unresolved.includes(payment)]).toEqual([true, true]);
+    const told = world.log.filter(({ message }) => message.includes('did not reach the customer'));
+    expect(told).toMatchObject([{ level: 'error', fields: { payment } }]);
+    expect(await world.available(org)).toBe(0n);
+    expect(await decide(payment, 'refund')).toMatchObject({ outcome: 'requested' });
+  });
+
+  it('is not called failed where another one, made at the processor since, went well', async () => {
+    const { payment } = await ofWrongAmount();
+    await decide(payment, 'refund');
+    await pursueRemedy(world.deps, payment);
+    const { moneyBack } = world.deps;
+    const both = {
+      ...moneyBack,
+      async listRefunds(id: string) {
+        const listed = await moneyBack.listRefunds(id);
+        if (listed.outcome !== 'found') return listed;
+        const first = listed.refunds.map((one) => ({ ...one, status: 'failed' as const }));
+        return { ...listed, refunds: [...first, ...listed.refunds] };
+      },
+    };
+    const hint = { type: 'refund.failed', objectId: 're_1', paymentIntentId: payment };
+    await followHint({ ...world.deps, moneyBack: both }, hint, 'webhook');
+    expect(await remedyOf(payment)).toMatchObject({ state: 'done' });
   });
 });

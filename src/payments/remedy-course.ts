@@ -24,15 +24,41 @@ import { advance } from '#payments/transition';
 
 type Done = 'done' | 'processor_unavailable';
 
+/**
+ * Reads what became of the refund an operator decided on. One that went well may still fail, days
+ * later (F58): then nobody has the money but us, and it waits for a decision again.
+ */
+export async function syncRemedyRefund(deps: PaymentsDeps, paymentIntentId: string): Promise<Done> {
+  const remedy = await readRemedy(deps.pool, paymentIntentId);
+  if (remedy?.kind !== 'refund') return 'done';
+  if (remedy.state === 'pending') return pursueRemedy(deps, paymentIntentId);
+  if (remedy.state !== 'done' || !(await isHere(deps, paymentIntentId))) return 'done';
+  const listed = await deps.moneyBack.listRefunds(paymentIntentId);
+  if (listed.outcome === 'unavailable') return 'processor_unavailable';
+  // One that was made after it, in the dashboard, is what counts.
+  const last = listed.outcome === 'found' ? listed.refunds.at(-1) : undefined;
+  if (last?.status !== 'failed') return 'done';
+  const failed = await deps.pool.query(sql.failRefunded(remedy));
+  const fields = { payment: paymentIntentId, refund: last.id, code: last.failureCode };
+  if (failed.length > 0) {
+    deps.log?.error(fields, 'the refund of a quarantined payment did not reach the customer');
+  }
+  return 'done';
+}
+
+/** Another deployment's: our processor would say that the payment does not exist. */
+async function isHere(deps: PaymentsDeps, paymentIntentId: string): Promise<boolean> {
+  const [owner] = await deps.pool.query<{ environment: string | null }>(
+    sql.environmentOf(paymentIntentId),
+  );
+  return (owner?.environment ?? deps.environment) === deps.environment;
+}
+
 /** Brings an operator's decision on, at any time, by anyone, any number of times. */
 export async function pursueRemedy(deps: PaymentsDeps, paymentIntentId: string): Promise<Done> {
   const remedy = await readRemedy(deps.pool, paymentIntentId);
   if (remedy?.state !== 'requested' && remedy?.state !== 'pending') return 'done';
-  const [owner] = await deps.pool.query<{ environment: string | null }>(
-    sql.environmentOf(paymentIntentId),
-  );
-  // Another deployment's: our processor would say that the payment does not exist.
-  if ((owner?.environment ?? deps.environment) !== deps.environment) return 'done';
+  if (!(await isHere(deps, paymentIntentId))) return 'done';
   const listed = await deps.moneyBack.listRefunds(paymentIntentId);
   if (listed.outcome === 'unavailable') return 'processor_unavailable';
   const refunds = listed.outcome === 'found' ? listed.refunds : [];
