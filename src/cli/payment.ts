@@ -9,6 +9,7 @@ import {
   listMisdirected,
   MISFITS,
   type Misdirected,
+  REMEDY_FAILURES,
   readRemedy,
 } from '#payments/remedies';
 
@@ -97,7 +98,9 @@ async function carriedOut(system: System, id: string, kind: 'credit' | 'refund')
   for (let look = 0; look < LOOKS; look++) {
     const remedy = await readRemedy(system.pool, id);
     if (remedy?.state === 'failed') {
-      return failed('remedy_failed', `${id} could not be dealt with: ${remedy.failureCode}.`);
+      const code = remedy.failureCode ?? 'unknown';
+      const why = REMEDY_FAILURES[code] ?? code;
+      return failed('remedy_failed', `${id} could not be dealt with: ${why}.`);
     }
     if (remedy !== undefined && remedy.state !== 'requested') {
       const { state, purchaseId } = remedy;

@@ -5,6 +5,8 @@ import type { Read } from '#payments/processor';
 /** Disputes and the banks' warnings before them. Read only: they are answered at the processor. */
 export interface DisputePort {
   retrieveDispute(disputeId: string): Promise<Read<{ dispute: ProcessorDispute }>>;
+  /** Every dispute of a payment, however it ended. */
+  listDisputes(paymentIntentId: string): Promise<Read<{ disputes: readonly ProcessorDispute[] }>>;
   retrieveWarning(warningId: string): Promise<Read<{ warning: ProcessorWarning }>>;
 }
 

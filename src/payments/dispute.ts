@@ -87,6 +87,10 @@ export const DISPUTE_STEPS: Readonly<
 export const disputeStep = (from: DisputeState | 'new', news: DisputeNews): Step | undefined =>
   DISPUTE_STEPS[from][news];
 
+/** Whether credit of its payment would be frozen or taken at once: the bank has the money. */
+export const takesMoney = (news: DisputeNews): boolean =>
+  (disputeStep('new', news)?.effect ?? 'nothing') !== 'nothing';
+
 /** Undecided: looked at again from time to time, should every event about them be lost. */
 export const OPEN_DISPUTE_STATES: readonly DisputeState[] = ['inquiry', 'open'];
 

@@ -229,6 +229,7 @@ describe('a dispute', () => {
       moneyBack: {
         createRefund: office.createRefund.bind(office),
         listRefunds: office.listRefunds.bind(office),
+        listDisputes: office.listDisputes.bind(office),
         retrieveWarning: office.retrieveWarning.bind(office),
         async retrieveDispute(id: string) {
           const answer = await office.retrieveDispute(id);

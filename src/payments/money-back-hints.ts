@@ -3,6 +3,7 @@ import { syncDispute } from '#payments/disputes';
 import { type MoneyBackTopic, moneyBackTopic } from '#payments/money-back-events';
 import type { ProcessorEvent } from '#payments/processor';
 import { syncRefunds } from '#payments/refund-course';
+import { syncRemedyRefund } from '#payments/remedy-course';
 import { type SettledVia, settlePayment } from '#payments/settle';
 import { findByProcessorIds, type Purchase } from '#payments/sql';
 import { syncWarning } from '#payments/warnings';
@@ -34,6 +35,10 @@ export async function followMoneyBack(
   const payment = hint.paymentIntentId ?? (await paymentOf(deps, topic, hint.objectId));
   if (payment === 'processor_unavailable') return payment;
   if (payment === null) return 'ignored';
+  // Before its purpose is looked at: an operator may have brought one of another product here.
+  if (topic === 'refund' && (await syncRemedyRefund(deps, payment)) !== 'done') {
+    return 'processor_unavailable';
+  }
   const [known] = await deps.pool.query<Purchase>(findByProcessorIds(null, payment));
   if (known?.state !== 'credited') {
     const settled = await settlePayment(deps, payment, via);

@@ -110,6 +110,18 @@ export const moveRemedy = (
   values: [of.provider, of.paymentIntentId, state, failureCode, purchaseId, of.attempt],
 });
 
+/** The bank sent back what had gone well (F58): the payment waits for a person again. */
+export const failRefunded = (
+  of: Pick<Remedy, 'provider' | 'paymentIntentId' | 'attempt'>,
+): Statement => ({
+  text: `UPDATE payments.remedies SET state = 'failed', failure_code = 'refund_failed',
+      updated_at = bursar.now()
+    WHERE provider = $1 AND payment_intent_id = $2 AND attempt = $3 AND kind = 'refund'
+      AND state = 'done'
+    RETURNING state`,
+  values: [of.provider, of.paymentIntentId, of.attempt],
+});
+
 export interface SetAsideRow {
   readonly organizationId: string | null;
   readonly mismatches: readonly string[];

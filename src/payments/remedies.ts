@@ -36,6 +36,12 @@ export const REMEDY_FAILURES: Readonly<Record<string, string>> = {
   payment_not_usd: 'the payment is not in USD',
   payment_not_usable: 'the payment can no longer be credited',
   refunded_meanwhile: 'the payment was refunded meanwhile',
+  disputed:
+    'the bank has taken the payment back, or is about to: answer the dispute at the payment ' +
+    'processor, and credit it after it is won',
+  refund_failed:
+    'the bank did not take the refund and the money is back here: refund it again, or ask the ' +
+    'customer for another way to pay it back',
   credited_already: 'the payment is credit already',
   tax_unknown: 'tax was collected with it, and how much nobody can say',
 };

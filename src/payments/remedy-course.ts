@@ -2,6 +2,8 @@ import type { Db } from '#db/pool';
 import { newId, type OrganizationId, type PurchaseId } from '#kernel/ids';
 import { issueGrant } from '#ledger/grants';
 import type { PaymentsDeps } from '#payments/deps';
+import { takesMoney } from '#payments/dispute';
+import type { ProcessorDispute } from '#payments/dispute-port';
 import { wantInvoice } from '#payments/documents';
 import type { Payment } from '#payments/processor';
 import { SENTENCES } from '#payments/purchase';
@@ -22,15 +24,41 @@ import { advance } from '#payments/transition';
 
 type Done = 'done' | 'processor_unavailable';
 
+/**
+ * Reads what became of the refund an operator decided on. One that went well may still fail, days
+ * later (F58): then nobody has the money but us, and it waits for a decision again.
+ */
+export async function syncRemedyRefund(deps: PaymentsDeps, paymentIntentId: string): Promise<Done> {
+  const remedy = await readRemedy(deps.pool, paymentIntentId);
+  if (remedy?.kind !== 'refund') return 'done';
+  if (remedy.state === 'pending') return pursueRemedy(deps, paymentIntentId);
+  if (remedy.state !== 'done' || !(await isHere(deps, paymentIntentId))) return 'done';
+  const listed = await deps.moneyBack.listRefunds(paymentIntentId);
+  if (listed.outcome === 'unavailable') return 'processor_unavailable';
+  // One that was made after it, in the dashboard, is what counts.
+  const last = listed.outcome === 'found' ? listed.refunds.at(-1) : undefined;
+  if (last?.status !== 'failed') return 'done';
+  const failed = await deps.pool.query(sql.failRefunded(remedy));
+  const fields = { payment: paymentIntentId, refund: last.id, code: last.failureCode };
+  if (failed.length > 0) {
+    deps.log?.error(fields, 'the refund of a quarantined payment did not reach the customer');
+  }
+  return 'done';
+}
+
+/** Another deployment's: our processor would say that the payment does not exist. */
+async function isHere(deps: PaymentsDeps, paymentIntentId: string): Promise<boolean> {
+  const [owner] = await deps.pool.query<{ environment: string | null }>(
+    sql.environmentOf(paymentIntentId),
+  );
+  return (owner?.environment ?? deps.environment) === deps.environment;
+}
+
 /** Brings an operator's decision on, at any time, by anyone, any number of times. */
 export async function pursueRemedy(deps: PaymentsDeps, paymentIntentId: string): Promise<Done> {
   const remedy = await readRemedy(deps.pool, paymentIntentId);
   if (remedy?.state !== 'requested' && remedy?.state !== 'pending') return 'done';
-  const [owner] = await deps.pool.query<{ environment: string | null }>(
-    sql.environmentOf(paymentIntentId),
-  );
-  // Another deployment's: our processor would say that the payment does not exist.
-  if ((owner?.environment ?? deps.environment) !== deps.environment) return 'done';
+  if (!(await isHere(deps, paymentIntentId))) return 'done';
   const listed = await deps.moneyBack.listRefunds(paymentIntentId);
   if (listed.outcome === 'unavailable') return 'processor_unavailable';
   const refunds = listed.outcome === 'found' ? listed.refunds : [];
@@ -48,7 +76,10 @@ async function creditHere(
   const answer = await deps.processor.retrievePayment(remedy.paymentIntentId);
   if (answer.outcome === 'unavailable') return 'processor_unavailable';
   const payment = answer.outcome === 'found' ? answer.payment : undefined;
-  const refused = refusalOf(deps, payment, refunds);
+  const listed = await deps.moneyBack.listDisputes(remedy.paymentIntentId);
+  if (listed.outcome === 'unavailable') return 'processor_unavailable';
+  const disputes = listed.outcome === 'found' ? listed.disputes : [];
+  const refused = refusalOf(deps, payment, { refunds, disputes });
   const { organizationId } = remedy;
   if (payment?.received === undefined || refused !== undefined || organizationId === null) {
     await deps.pool.query(sql.moveRemedy(remedy, 'failed', refused ?? 'payment_not_usable'));
@@ -83,13 +114,17 @@ async function creditHere(
 function refusalOf(
   deps: PaymentsDeps,
   payment: Payment | undefined,
-  refunds: readonly ProcessorRefund[],
+  back: {
+    readonly refunds: readonly ProcessorRefund[];
+    readonly disputes: readonly ProcessorDispute[];
+  },
 ): string | undefined {
   if (payment === undefined) return 'payment_missing';
   if (payment.livemode !== deps.processor.livemode) return 'other_mode';
   if (payment.status !== 'succeeded') return 'payment_not_succeeded';
   if (payment.received === undefined || payment.received <= 0n) return 'payment_not_usd';
-  if (refunds.some(({ status }) => status !== 'failed')) return 'refunded_meanwhile';
+  if (back.refunds.some(({ status }) => status !== 'failed')) return 'refunded_meanwhile';
+  if (back.disputes.some(({ news }) => takesMoney(news))) return 'disputed';
   return undefined;
 }
 

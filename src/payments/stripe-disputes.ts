@@ -4,11 +4,23 @@ import { disputeNews } from '#payments/dispute';
 import type { DisputePort, ProcessorDispute, ProcessorWarning } from '#payments/dispute-port';
 import { READ, read } from '#payments/stripe';
 
+/** More disputes of one payment than any bank opens. */
+const DISPUTES_MOST = 100;
+
 export const stripeDisputes = (stripe: Stripe): DisputePort => ({
   retrieveDispute: (disputeId) =>
     read('retrieve dispute', async () => {
       const dispute = await stripe.disputes.retrieve(disputeId, {}, READ);
       return { dispute: toDispute(dispute, await paymentOf(stripe, dispute)) };
+    }),
+
+  listDisputes: (paymentIntentId) =>
+    read('list disputes', async () => {
+      const list = await stripe.disputes.list(
+        { payment_intent: paymentIntentId, limit: DISPUTES_MOST },
+        READ,
+      );
+      return { disputes: list.data.map((dispute) => toDispute(dispute, paymentIntentId)) };
     }),
 
   retrieveWarning: (warningId) =>

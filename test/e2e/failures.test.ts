@@ -1,6 +1,7 @@
 import type { Browser, BrowserContext, Page, Route } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { openPool } from '#db/pool';
 import { parseUsd, ZERO } from '#kernel/money';
 import { CAUSES } from '#payments/decline-table';
 import { explainDecline, type PurchaseFailure, plainDecline } from '#payments/declines';
@@ -191,6 +192,47 @@ describe('saved cards', () => {
     await page.getByRole('button', { name: 'Remove: Visa ending in 4242' }).press('Enter');
     await dialog().getByRole('button', { name: 'Remove card' }).click();
     await page.getByText('No saved card').waitFor();
+  });
+});
+
+/** As after minutes of silence: only this payment is recent, and it was seen paid a while ago. */
+async function longSilence(purchaseId: string): Promise<void> {
+  const pool = openPool({ url: product.run.database_url, name: 'e2e', max: 1 });
+  try {
+    await pool.query({
+      text: `UPDATE payments.purchases SET paid_seen_at = bursar.real_now() -
+          CASE WHEN id = $1 THEN interval '3 minutes' ELSE interval '2 days' END
+        WHERE paid_seen_at IS NOT NULL`,
+      values: [purchaseId],
+    });
+  } finally {
+    await pool.close();
+  }
+}
+
+describe('when messages from the processor stay away', () => {
+  const title = 'Payment messages from the card processor are not arriving';
+
+  test('S10: the credit comes all the same, and the Billing page says so calmly', async () => {
+    await onBilling();
+    await page.getByLabel('Available', { exact: true }).waitFor();
+    expect(await page.getByText(title).count()).toBe(0);
+    await control('PUT', 'faults', { webhooks: 'drop' });
+    const before = await ada.available();
+    const { id, redirect_url } = await ada.post(bought, '/api/purchases', {
+      amount_usd: '5',
+      nonce: 'in-silence',
+    });
+    await enterCard(redirect_url, VISA);
+    await page.goto(onConsole(`/settings/billing/return?purchase=${id}`));
+    await page.getByText('$5.00 of credits added').waitFor();
+    expect(await ada.available()).toBe(before + usd('5'));
+    await longSilence(id);
+    await onBilling();
+    await page.getByText(title).waitFor();
+    const said = await page.getByText('Credits are still added within seconds').innerText();
+    expect(said).toContain('bursar doctor');
+    await control('PUT', 'faults', {});
   });
 });
 

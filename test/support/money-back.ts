@@ -69,6 +69,12 @@ export class BackOffice implements MoneyBackPort {
     return { outcome: 'found', dispute: { ...dispute } } as const;
   }
 
+  async listDisputes(paymentIntentId: string) {
+    if (this.down) return { outcome: 'unavailable', detail: 'down' } as const;
+    const disputes = this.disputes.filter((d) => d.paymentIntentId === paymentIntentId);
+    return { outcome: 'found', disputes: disputes.map((d) => ({ ...d })) } as const;
+  }
+
   async retrieveWarning() {
     return { outcome: 'missing' } as const;
   }

@@ -41,6 +41,15 @@ async function openDisputes(db: Db): Promise<Dispute[]> {
 
 const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 
+/** Where a failure says what is best done next. */
+const STEPS_AFTER: Readonly<Record<string, string>> = {
+  disputed: 'Answer the dispute at the payment processor; after it is won, credit it.',
+  refund_failed: 'Refund it again, or ask the customer for another way to pay it back.',
+};
+
+const stepOf = (failureCode: string | null): string =>
+  STEPS_AFTER[failureCode ?? ''] ?? 'Credit it, or refund it.';
+
 function setAside(payment: Misdirected): Line {
   const { paymentIntentId, remedy, remedyState, failureCode } = payment;
   const why = sentence(payment.mismatches.map((fact) => MISFITS[fact] ?? fact).join('; '));
@@ -56,7 +65,7 @@ function setAside(payment: Misdirected): Line {
     amount_usd: usd ? formatUsd(fromCents(payment.receivedMinorUnits)) : null,
     amount_other: usd ? null : `${payment.receivedMinorUnits} ${payment.currency}`,
     since: payment.foundAt.toISOString(),
-    next_step: underWay ? `Nothing now: its ${remedy} is under way.` : 'Credit it, or refund it.',
+    next_step: underWay ? `Nothing now: its ${remedy} is under way.` : stepOf(failureCode),
     payment_id: paymentIntentId,
     purchase_id: payment.purchaseId,
     decidable: !underWay,

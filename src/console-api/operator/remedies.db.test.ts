@@ -50,6 +50,24 @@ describe('a payment that fits nothing', () => {
     expect(Date.parse(line?.since ?? '')).not.toBeNaN();
   });
 
+  test('whose bank has the money is not credited, and the next step says what helps', async () => {
+    const org = await world.organization('Disputed');
+    const { payment } = await world.ofWrongAmount(org);
+    const opened = await fetch(`${world.payments.simUrl}/_sim/disputes`, {
+      ...{ method: 'POST', headers: { 'content-type': 'application/json' } },
+      body: JSON.stringify({ payment_intent: payment }),
+    });
+    expect(opened.status).toBe(200);
+    await credit(payment, null);
+    await carriedOut(payment);
+    const line = await listed(payment);
+    expect(line?.detail).toContain('The credit did not work: the bank has taken the payment back');
+    expect(line).toMatchObject({
+      decidable: true,
+      next_step: 'Answer the dispute at the payment processor; after it is won, credit it.',
+    });
+  });
+
   test('is credited in two calls: what it would give is shown, then it is given', async () => {
     const org = await world.organization('Beta');
     const payment = await world.misdirected();
