@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AdminWorld, adminWorld, messageOf } from '#test/admin-world';
 import { ask } from '#test/gateway-world';
+import { usd } from '#test/ledger-world';
 
 let world: AdminWorld;
 beforeAll(async () => {
@@ -18,8 +19,7 @@ describe('GET /v1/organizations/credits/advice', () => {
     expect(body.type).toBe('credit_advice');
     expect(body.paces.map(({ days }: { days: number }) => days)).toEqual([7, 3]);
     const { body: credits } = await world.get('/credits');
-    const spent = body.paces[0].spent_usd;
-    expect(Number.parseFloat(spent)).toBeCloseTo(10 - Number.parseFloat(credits.available_usd), 8);
+    expect(usd('10') - usd(credits.available_usd)).toBe(usd(body.paces[0].spent_usd));
     expect(body.paces[0].runway).toMatchObject({ state: 'lasts', ends_by: expect.any(String) });
     expect(body.suggestion).toMatchObject({ threshold_usd: '5', target_usd: '10' });
     expect(body.present).toMatchObject({

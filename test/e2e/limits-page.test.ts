@@ -1,15 +1,12 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { openPool } from '#db/pool';
-import { addMember, findOrCreateUser } from '#orgs/members';
-import { systemEntropy } from '#src/system';
 import { type Product, startProduct } from '#test/product';
 import { overflows, violationsOn } from './accessible.ts';
 import { type Account, ask, openAccount } from './account.ts';
 import { openBrowser } from './browser.ts';
 import { MODEL } from './shapes.ts';
-import { signedInAs } from './signed-in.ts';
+import { joins, signedInAs } from './signed-in.ts';
 
 const DEVELOPER = 'dev@example.com';
 
@@ -142,15 +139,7 @@ describe.each([1280, 360])('in a window of %i pixels', (width) => {
 });
 
 test('a developer sees the limits and who sets them, and the server refuses to set one', async () => {
-  const pool = openPool({ url: product.run.database_url, name: 'e2e', max: 1 });
-  try {
-    await pool.transaction(async (tx) => {
-      const { id } = await findOrCreateUser(tx, systemEntropy, DEVELOPER);
-      await addMember(tx, { organizationId: account.org, userId: id, role: 'developer' });
-    });
-  } finally {
-    await pool.close();
-  }
+  await joins(product, account.org, DEVELOPER, 'developer');
   const theirs = await signedIn(DEVELOPER);
   await theirs.getByRole('link', { name: 'Limits' }).click();
   await theirs.getByText('cannot set limits').waitFor();

@@ -1,15 +1,12 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { openPool } from '#db/pool';
-import { addMember, findOrCreateUser } from '#orgs/members';
 import type { Role } from '#orgs/roles';
-import { systemEntropy } from '#src/system';
 import { type Product, startProduct } from '#test/product';
 import { overflows, violationsOn } from './accessible.ts';
 import { openBrowser } from './browser.ts';
 import { organization } from './shapes.ts';
-import { signedInAs } from './signed-in.ts';
+import { joins, signedInAs } from './signed-in.ts';
 import { until } from './until.ts';
 import { signIn } from './visitor.ts';
 
@@ -43,15 +40,7 @@ afterAll(async () => {
 
 const personAs = (email: string): Promise<Page> => signedInAs(browser, product, email);
 
-async function join(email: string, role: Role): Promise<void> {
-  const pool = openPool({ url: product.run.database_url, name: 'watching-test', max: 1 });
-  try {
-    const user = await findOrCreateUser(pool, systemEntropy, email);
-    await addMember(pool, { organizationId: org, userId: user.id, role });
-  } finally {
-    await pool.close();
-  }
-}
+const join = (email: string, role: Role): Promise<void> => joins(product, org, email, role);
 
 const billing = (of: Page) => of.goto(`${product.run.console}/settings/billing`);
 const list = (of: Page) => of.getByRole('region', { name: 'Who is watching' });

@@ -1,15 +1,12 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { openPool } from '#db/pool';
-import { addMember, findOrCreateUser } from '#orgs/members';
-import { systemEntropy } from '#src/system';
 import { type Product, startProduct } from '#test/product';
 import { accepts, type Receiver, startReceiver } from '#test/webhook-receiver';
 import { overflows, violationsOn } from './accessible.ts';
 import { type Account, openAccount } from './account.ts';
 import { openBrowser } from './browser.ts';
-import { signedInAs } from './signed-in.ts';
+import { joins, signedInAs } from './signed-in.ts';
 import { until } from './until.ts';
 
 const DEVELOPER = 'hook-dev@example.com';
@@ -160,15 +157,7 @@ describe.each([1280, 360])('in a window of %i pixels', (width) => {
 });
 
 test('a developer is told whom to ask, and the server tells nothing', async () => {
-  const pool = openPool({ url: product.run.database_url, name: 'e2e', max: 1 });
-  try {
-    await pool.transaction(async (tx) => {
-      const { id } = await findOrCreateUser(tx, systemEntropy, DEVELOPER);
-      await addMember(tx, { organizationId: account.org, userId: id, role: 'developer' });
-    });
-  } finally {
-    await pool.close();
-  }
+  await joins(product, account.org, DEVELOPER, 'developer');
   const theirs = await signedIn(DEVELOPER);
   await theirs.getByRole('link', { name: 'Webhooks' }).click();
   await theirs.getByText('does not include webhooks').waitFor();
